@@ -1,0 +1,122 @@
+/**
+ * The running configuration, as src/config loads it from the one YAML file: defaults filled in, durations in
+ * milliseconds, sizes in bytes, relative paths made absolute against the file's folder. Secrets are read from their files
+ * at load. Keys keep Prometheus's and Alertmanager's meaning; see docs/configuration.md for every key.
+ */
+export interface Config {
+  readonly global: GlobalConfig;
+  readonly scrapeConfigs: readonly ScrapeConfig[];
+  /** Globs, absolute. */
+  readonly ruleFiles: readonly string[];
+  /** Absolute; undefined when alerts go nowhere but the UI and API. */
+  readonly alertmanagerConfigFile?: string;
+  readonly agent: { readonly enabled: boolean; readonly intervalMs: number };
+  readonly storage: {
+    /** Number of partitions of a new data dir; an existing one keeps its own. */
+    readonly partitions: number;
+    readonly outOfOrderWindowMs: number;
+    /** 0 keeps for ever. */
+    readonly retention: { readonly rawMs: number; readonly m1Ms: number; readonly h1Ms: number };
+  };
+  readonly streams: {
+    /** URL of an existing NATS server; undefined starts the embedded one. */
+    readonly url?: string;
+    /** Address of the embedded server, for agents. */
+    readonly listen: string;
+    readonly maxAgeMs: number;
+    readonly maxBytes: number;
+  };
+  readonly limits: LimitsConfig;
+}
+
+export interface GlobalConfig {
+  readonly scrapeIntervalMs: number;
+  readonly scrapeTimeoutMs: number;
+  readonly evaluationIntervalMs: number;
+  readonly externalLabels: Readonly<Record<string, string>>;
+}
+
+export interface LimitsConfig {
+  /** Request bodies, compressed as sent and after decompression. */
+  readonly maxBodyBytes: number;
+  readonly maxDecodedBytes: number;
+  readonly maxLabelNamesPerSeries: number;
+  readonly maxLabelNameBytes: number;
+  readonly maxLabelValueBytes: number;
+  readonly maxQueryPoints: number;
+  readonly maxQuerySamples: number;
+  readonly queryTimeoutMs: number;
+  readonly queryLookbackMs: number;
+}
+
+export interface ScrapeConfig {
+  readonly jobName: string;
+  readonly scrapeIntervalMs: number;
+  readonly scrapeTimeoutMs: number;
+  readonly metricsPath: string;
+  readonly scheme: "http" | "https";
+  readonly params: Readonly<Record<string, readonly string[]>>;
+  readonly honorLabels: boolean;
+  readonly honorTimestamps: boolean;
+  /** 0: no limit. */
+  readonly sampleLimit: number;
+  readonly bodySizeLimit: number;
+  readonly basicAuth?: { readonly username: string; readonly password: string };
+  /** Scheme and credentials of the Authorization header. */
+  readonly authorization?: { readonly type: string; readonly credentials: string };
+  readonly staticConfigs: readonly StaticConfig[];
+  readonly fileSdConfigs: readonly { readonly files: readonly string[]; readonly refreshIntervalMs: number }[];
+  readonly relabelConfigs: readonly RelabelConfig[];
+  readonly metricRelabelConfigs: readonly RelabelConfig[];
+}
+
+export interface StaticConfig {
+  readonly targets: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export type RelabelAction =
+  | "replace"
+  | "keep"
+  | "drop"
+  | "keepequal"
+  | "dropequal"
+  | "hashmod"
+  | "labelmap"
+  | "labeldrop"
+  | "labelkeep"
+  | "lowercase"
+  | "uppercase";
+
+export interface RelabelConfig {
+  readonly sourceLabels: readonly string[];
+  readonly separator: string;
+  readonly targetLabel: string;
+  /** RE2, fully anchored. */
+  readonly regex: string;
+  readonly modulus: number;
+  readonly replacement: string;
+  readonly action: RelabelAction;
+}
+
+/** A config, rule or SD file that cannot be used: every problem with its place. */
+export class ConfigError extends Error {
+  readonly problems: readonly ConfigProblem[];
+  constructor(problems: readonly ConfigProblem[]) {
+    super(problems.map(formatProblem).join("\n"));
+    this.name = "ConfigError";
+    this.problems = problems;
+  }
+}
+
+export interface ConfigProblem {
+  readonly file: string;
+  /** 1-based; 0 when the file as a whole is meant. */
+  readonly line: number;
+  readonly column: number;
+  readonly message: string;
+}
+
+export function formatProblem(p: ConfigProblem): string {
+  return p.line > 0 ? `${p.file}:${p.line}:${p.column}: ${p.message}` : `${p.file}: ${p.message}`;
+}

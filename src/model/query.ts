@@ -1,0 +1,79 @@
+import type { Labels } from "./labels.ts";
+
+/**
+ * What the query engine (src/query) offers to the API and to rules. Times and durations are Unix milliseconds.
+ * A whole expression is evaluated over all steps at once; an instant query is a range of one step.
+ */
+export interface Engine {
+  /** Throws `QueryError`. */
+  instant(request: InstantRequest): Promise<InstantResult>;
+  range(request: RangeRequest): Promise<RangeResult>;
+}
+
+export interface QueryOptions {
+  readonly tenant: string;
+  /** PromQL text. */
+  readonly query: string;
+  readonly lookbackMs?: number;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+export interface InstantRequest extends QueryOptions {
+  readonly time: number;
+}
+export interface RangeRequest extends QueryOptions {
+  readonly start: number;
+  readonly end: number;
+  readonly step: number;
+}
+
+/** Values of many series over the same steps: row-major, series r at step s is `values[r * steps + s]`, present where `present[...]` is 1. */
+export interface Matrix {
+  readonly start: number;
+  readonly step: number;
+  readonly steps: number;
+  readonly labels: readonly Labels[];
+  readonly values: Float64Array;
+  readonly present: Uint8Array;
+}
+
+export type InstantResult = Annotated &
+  (
+    | {
+        readonly type: "vector";
+        readonly time: number;
+        readonly labels: readonly Labels[];
+        readonly values: Float64Array;
+      }
+    | { readonly type: "scalar"; readonly time: number; readonly value: number }
+    | { readonly type: "string"; readonly time: number; readonly value: string }
+    /** A range selector asked for as it is: raw samples, each series with its own times. */
+    | {
+        readonly type: "matrix";
+        readonly labels: readonly Labels[];
+        readonly ts: readonly Float64Array[];
+        readonly values: readonly Float64Array[];
+      }
+  );
+
+/** Only rows with at least one present point; rows sorted by labels. */
+export type RangeResult = Annotated & { readonly type: "matrix"; readonly matrix: Matrix };
+
+export interface Annotated {
+  readonly warnings: readonly string[];
+  readonly infos: readonly string[];
+  /** True when a shard did not answer; `warnings` says which. */
+  readonly partial: boolean;
+}
+
+/** The API's errorType values; HTTP status: bad_data 400, execution 422, timeout and canceled 503, internal 500. */
+export type QueryErrorType = "bad_data" | "execution" | "timeout" | "canceled" | "internal";
+
+export class QueryError extends Error {
+  readonly type: QueryErrorType;
+  constructor(type: QueryErrorType, message: string) {
+    super(message);
+    this.name = "QueryError";
+    this.type = type;
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * A sample is a timestamp (Unix milliseconds) and a float64. Batches of samples are columns (typed arrays), never objects.
+ *
+ * Staleness markers are a NaN with exact bits (0x7ff0000000000002, Prometheus's value.StaleNaN). JavaScript may change
+ * a NaN's bits when it goes through a number, so code that must keep or test them looks at the 32-bit words of the column.
+ */
+export const STALE_NAN_LO = 0x00000002;
+export const STALE_NAN_HI = 0x7ff00000;
+
+/** The default tenant, used when a request names none (X-Scope-OrgID). */
+export const DEFAULT_TENANT = "default";
+
+const staleBytes = new Uint32Array([STALE_NAN_LO, STALE_NAN_HI]);
+
+/** Writes a staleness marker at index i, bit-exact. `words` is the Uint32Array over the same buffer as the Float64Array. */
+export function writeStale(words: Uint32Array, i: number): void {
+  words[2 * i] = staleBytes[0] as number;
+  words[2 * i + 1] = staleBytes[1] as number;
+}
+
+export function isStaleAt(words: Uint32Array, i: number): boolean {
+  return words[2 * i] === STALE_NAN_LO && words[2 * i + 1] === STALE_NAN_HI;
+}
+
+/**
+ * Samples of one series in time order, filled by `SeriesSource.read` and reused from call to call.
+ * `words` aliases `values` (little-endian: lo, hi).
+ */
+export interface SampleBuffer {
+  ts: Float64Array;
+  values: Float64Array;
+  words: Uint32Array;
+  length: number;
+}
+
+export function makeSampleBuffer(capacity: number): SampleBuffer {
+  const values = new Float64Array(capacity);
+  return { ts: new Float64Array(capacity), values, words: new Uint32Array(values.buffer), length: 0 };
+}
+
+/** Makes room for at least `capacity` samples, keeping what is there. */
+export function reserveSamples(buffer: SampleBuffer, capacity: number): void {
+  if (buffer.ts.length >= capacity) return;
+  const size = Math.max(capacity, buffer.ts.length * 2);
+  const ts = new Float64Array(size);
+  const values = new Float64Array(size);
+  const words = new Uint32Array(values.buffer);
+  ts.set(buffer.ts.subarray(0, buffer.length));
+  words.set(buffer.words.subarray(0, 2 * buffer.length));
+  buffer.ts = ts;
+  buffer.values = values;
+  buffer.words = words;
+}
+
+/** Columns of samples of many series, as a decoded frame hands them to a shard's head. All arrays have `length` entries. */
+export interface SampleColumns {
+  length: number;
+  /** Low and high 32 bits of the 64-bit series hash. */
+  hashLo: Uint32Array;
+  hashHi: Uint32Array;
+  /** Unix milliseconds. */
+  ts: Float64Array;
+  values: Float64Array;
+}

@@ -1,0 +1,36 @@
+import type { Labels } from "./labels.ts";
+import type { Matcher } from "./matcher.ts";
+import type { SampleBuffer } from "./sample.ts";
+
+/**
+ * What a shard's storage offers to the part of a query that runs inside the shard. Implemented by src/storage (the head,
+ * later head and blocks together), used by src/query/execute. All times are Unix milliseconds and inclusive on both ends.
+ *
+ * Series and symbols are small integers that are valid until the call returns to the event loop.
+ */
+export interface SeriesSource {
+  /**
+   * Ids of the tenant's series that satisfy every matcher and may have samples in [minT, maxT]; in no promised order, no id twice.
+   * An empty matcher list selects all series of the tenant.
+   */
+  select(tenant: string, matchers: readonly Matcher[], minT: number, maxT: number): Uint32Array;
+
+  /** The label set of a series (without the tenant). Strings are shared between series. */
+  labels(id: number): Labels;
+
+  /** Symbol number of a string, -1 when no series uses it. */
+  symbol(text: string): number;
+  text(symbol: number): string;
+  /** Symbol of the value that the series has for the label name given as a symbol; -1 when it has no such label. */
+  valueSymbol(id: number, nameSymbol: number): number;
+
+  /**
+   * Replaces the content of `out` by the samples of one series in [minT, maxT], ascending in time, no time twice, staleness
+   * markers included bit-exact. Grows `out` where needed.
+   */
+  read(id: number, minT: number, maxT: number, out: SampleBuffer): void;
+
+  /** Names and values over the series selected as by `select`; sorted, no duplicates. */
+  labelNames(tenant: string, matchers: readonly Matcher[], minT: number, maxT: number): string[];
+  labelValues(tenant: string, name: string, matchers: readonly Matcher[], minT: number, maxT: number): string[];
+}
