@@ -1,0 +1,159 @@
+import type { Matcher } from "../../model/matcher.ts";
+import type { QueryErrorType } from "../../model/query.ts";
+import type { Grid } from "./grid.ts";
+
+/**
+ * What the query front end sends to every shard, and what a shard answers. Plain data (structured clone carries it); the
+ * `version` is checked so that two releases in one cluster cannot misread each other.
+ *
+ * A plan evaluates one selector over the grid, series by series, optionally through a range function and elementwise
+ * operations, and either answers the rows or folds them into partial aggregates by label group.
+ */
+export interface ShardPlan {
+  readonly version: 1;
+  readonly tenant: string;
+  readonly grid: Grid;
+  readonly select: Selection;
+  /** Undefined: the newest sample within the lookback at every point of the grid. */
+  readonly range?: RangeCall;
+  /** Applied in order to every row. */
+  readonly maps: readonly RowMap[];
+  /** Undefined: rows are answered as they are. */
+  readonly aggregate?: PartialAggregation;
+  /** Answer the raw samples of the (only) window instead of evaluating anything. */
+  readonly raw?: boolean;
+  readonly limits: PlanLimits;
+}
+
+export interface PlanLimits {
+  /** Samples a shard may read for this plan; the front end checks the sum over the shards again. */
+  readonly maxSamples: number;
+  readonly maxSeries: number;
+  /** Milliseconds that the shard may work on it. */
+  readonly timeoutMs: number;
+}
+
+export interface Selection {
+  readonly matchers: readonly Matcher[];
+  /** Milliseconds; positive looks into the past. */
+  readonly offset: number;
+  /** A fixed evaluation time in place of the grid's. */
+  readonly at?: number;
+  readonly lookback: number;
+  /** What a row holds: the sample's value, or its time in seconds. */
+  readonly output: "value" | "timestamp" | "startTimestamp";
+  readonly smoothed?: boolean;
+}
+
+export interface RangeCall {
+  readonly func: RangeFunction;
+  /** Milliseconds; the window is (t - range, t]. */
+  readonly range: number;
+  /** Scalar arguments in order; a number, or one value a point of the grid. */
+  readonly params: readonly (number | Float64Array)[];
+  readonly anchored?: boolean;
+  readonly smoothed?: boolean;
+}
+
+export type RangeFunction =
+  | "rate"
+  | "increase"
+  | "delta"
+  | "irate"
+  | "idelta"
+  | "deriv"
+  | "predict_linear"
+  | "changes"
+  | "resets"
+  | "sum_over_time"
+  | "avg_over_time"
+  | "min_over_time"
+  | "max_over_time"
+  | "count_over_time"
+  | "last_over_time"
+  | "first_over_time"
+  | "present_over_time"
+  | "stddev_over_time"
+  | "stdvar_over_time"
+  | "mad_over_time"
+  | "quantile_over_time"
+  | "ts_of_min_over_time"
+  | "ts_of_max_over_time"
+  | "ts_of_first_over_time"
+  | "ts_of_last_over_time"
+  | "double_exponential_smoothing";
+
+/** An elementwise operation on a row. `dropName`: the operation marks the metric name for removal. */
+export type RowMap =
+  | { readonly kind: "function"; readonly func: string; readonly params: readonly (number | Float64Array)[] }
+  | {
+      readonly kind: "binary";
+      readonly op: string;
+      readonly scalar: number | Float64Array;
+      readonly scalarOnLeft: boolean;
+      readonly returnBool: boolean;
+    };
+
+/** Aggregations whose partial results of disjoint sets of rows can be merged. */
+export type PartialOp = "sum" | "avg" | "count" | "min" | "max" | "group" | "stddev" | "stdvar";
+
+export interface PartialAggregation {
+  readonly op: PartialOp;
+  readonly grouping: readonly string[];
+  readonly without: boolean;
+}
+
+/** A note on the data for the query's infos and warnings; the front end adds the position and removes doubles. */
+export interface ShardNote {
+  readonly kind: "possibleNonCounter" | "startTimeOverlap";
+  readonly metric: string;
+}
+
+export type ShardAnswer = ShardRows | ShardPartials | ShardRaw | ShardFailure;
+
+interface Counted {
+  /** Samples read. */
+  readonly samples: number;
+  readonly notes: readonly ShardNote[];
+}
+
+/** Label sets with every string once: row r has the strings `strings[ids[k]]` for k in [ends[r-1], ends[r]). */
+export interface PackedLabels {
+  readonly strings: readonly string[];
+  readonly ids: Uint32Array;
+  readonly ends: Uint32Array;
+}
+
+/** Rows with at least one point, sorted by labels; layout as model/query.ts's Matrix. */
+export interface ShardRows extends Counted {
+  readonly kind: "rows";
+  readonly labels: PackedLabels;
+  readonly dropName: Uint8Array;
+  readonly values: Float64Array;
+  readonly present: Uint8Array;
+}
+
+/** Groups sorted by labels; the columns are those of execute/partial-aggregate.ts for the plan's operation. */
+export interface ShardPartials extends Counted {
+  readonly kind: "partials";
+  readonly labels: PackedLabels;
+  readonly dropName: Uint8Array;
+  readonly count: Float64Array;
+  readonly columns: readonly Float64Array[];
+}
+
+/** Samples of each series: series r has [ends[r-1], ends[r]). */
+export interface ShardRaw extends Counted {
+  readonly kind: "raw";
+  readonly labels: PackedLabels;
+  readonly ends: Uint32Array;
+  readonly ts: Float64Array;
+  readonly values: Float64Array;
+}
+
+/** The plan cannot be carried out (a limit, a bad plan): the query fails with this error. */
+export interface ShardFailure {
+  readonly kind: "failure";
+  readonly type: QueryErrorType;
+  readonly message: string;
+}
