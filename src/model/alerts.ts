@@ -1,0 +1,68 @@
+import type { Labels } from "./labels.ts";
+
+/**
+ * Alerts on their way from rules (or the API) through the alert manager to receivers. Times are Unix milliseconds.
+ */
+export interface PostedAlert {
+  /** Identity of the alert; includes `alertname`. */
+  readonly labels: Labels;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Absent: the time of arrival. */
+  readonly startsAt?: number;
+  /** In the past: resolved. In the future: it resolves then unless sent again. Absent: arrival + resolve_timeout. */
+  readonly endsAt?: number;
+  readonly generatorUrl: string;
+}
+
+/** Where rules send firing and resolved alerts. Never blocks and never throws; the receiver keeps its own state. */
+export type AlertSink = (alerts: readonly PostedAlert[]) => void;
+
+/** Publishes one event to a stream (`tocsin.alerts.…`, `tocsin.notifications.…`); may reject, the sender goes on without. */
+export type EventPublisher = (subject: string, payload: Uint8Array) => Promise<void>;
+
+/** An alert inside the alert manager, as /api/v2/alerts shows it. */
+export interface ManagedAlert {
+  readonly fingerprint: string;
+  readonly labels: Labels;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly startsAt: number;
+  readonly endsAt: number;
+  readonly updatedAt: number;
+  readonly generatorUrl: string;
+  readonly receivers: readonly string[];
+  readonly state: "unprocessed" | "active" | "suppressed";
+  /** Fingerprints of the alerts that inhibit it. */
+  readonly inhibitedBy: readonly string[];
+  /** Names of the time intervals that mute it. */
+  readonly mutedBy: readonly string[];
+}
+
+/** A group of alerts, as /api/v2/alerts/groups shows it. */
+export interface ManagedGroup {
+  readonly key: string;
+  readonly receiver: string;
+  readonly labels: Labels;
+  readonly alerts: readonly ManagedAlert[];
+}
+
+/** What /metrics tells about notifications, by receiver, integration and result. */
+export interface NotifyStats {
+  readonly alerts: { readonly active: number; readonly suppressed: number; readonly unprocessed: number };
+  readonly groups: number;
+  readonly integrations: readonly {
+    readonly receiver: string;
+    readonly integration: string;
+    /** Notifications that reached the receiver. */
+    readonly sent: number;
+    /** Notifications given up for now; they are tried again at the next group interval. */
+    readonly failed: number;
+    /** Single attempts, and those of them that failed. */
+    readonly requests: number;
+    readonly requestsFailed: number;
+    /** Attempts' latency, cumulative counts for NOTIFY_LATENCY_BUCKETS (seconds). */
+    readonly latencyBuckets: readonly number[];
+    readonly latencySeconds: number;
+  }[];
+}
+
+export const NOTIFY_LATENCY_BUCKETS: readonly number[] = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 15, 20];

@@ -1,0 +1,91 @@
+import type { Labels } from "./labels.ts";
+
+/**
+ * Rule groups, rules and active alerts as the API shows them (/api/v1/rules, /api/v1/alerts). Times are Unix
+ * milliseconds, durations milliseconds; the API turns them into RFC 3339 and seconds.
+ */
+export type AlertState = "inactive" | "pending" | "firing";
+
+/** `unknown` until the first evaluation. */
+export type RuleHealth = "unknown" | "ok" | "err";
+
+export interface RuleGroupStatus {
+  readonly name: string;
+  /** The rule file, absolute. */
+  readonly file: string;
+  readonly intervalMs: number;
+  /** Alerts or series a rule may make; 0: no limit. */
+  readonly limit: number;
+  readonly rules: readonly RuleStatus[];
+  /** How long the last evaluation of the whole group took. */
+  readonly evaluationMs: number;
+  /** When the last evaluation started; 0 (the API's 0001-01-01T00:00:00Z) when there was none. */
+  readonly lastEvaluation: number;
+}
+
+export type RuleStatus = AlertingRuleStatus | RecordingRuleStatus;
+
+interface RuleStatusBase {
+  readonly name: string;
+  /** The expression as PromQL prints it. */
+  readonly query: string;
+  readonly labels: Labels;
+  readonly health: RuleHealth;
+  /** "" when the last evaluation went well. */
+  readonly lastError: string;
+  readonly evaluationMs: number;
+  /** 0 when there was none. */
+  readonly lastEvaluation: number;
+}
+
+export interface RecordingRuleStatus extends RuleStatusBase {
+  readonly type: "recording";
+}
+
+export interface AlertingRuleStatus extends RuleStatusBase {
+  readonly type: "alerting";
+  /** The worst state of its alerts. */
+  readonly state: AlertState;
+  /** `for`. */
+  readonly holdMs: number;
+  readonly keepFiringForMs: number;
+  /** Templates, not expanded. */
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly alerts: readonly ActiveAlert[];
+}
+
+export interface ActiveAlert {
+  /** With `alertname` and the rule's labels, templates expanded. */
+  readonly labels: Labels;
+  /** Templates expanded; values may be empty. */
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly state: "pending" | "firing";
+  /** Since when the expression has been true for this label set. */
+  readonly activeAt: number;
+  /** Present while `keep_firing_for` alone keeps it firing. */
+  readonly keepFiringSince?: number;
+  /** The API prints it in Go's 'e' format (`1e+00`). */
+  readonly value: number;
+}
+
+/** What /metrics tells about rules. */
+export interface RuleStats {
+  readonly groups: readonly {
+    readonly name: string;
+    readonly file: string;
+    readonly rules: number;
+    readonly lastDurationMs: number;
+    readonly lastEvaluation: number;
+    readonly evaluations: number;
+    readonly failures: number;
+    /** Ticks that were not evaluated because the group was behind. */
+    readonly missed: number;
+    readonly lastSamples: number;
+  }[];
+  /** Evaluation durations of rules, cumulative counts for RULE_DURATION_BUCKETS (seconds). */
+  readonly durationBuckets: readonly number[];
+  readonly durationCount: number;
+  readonly durationSeconds: number;
+}
+
+export const RULE_DURATION_BUCKETS: readonly number[] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30];
