@@ -1,0 +1,48 @@
+import type { Logger } from "pino";
+import type { Registry } from "prom-client";
+import type { LimitsConfig } from "../model/config.ts";
+import type { Ingest } from "../model/ingest.ts";
+import type { Engine } from "../model/query.ts";
+import type { ActiveAlert, RuleGroupStatus } from "../model/rules.ts";
+import type { ShardClient } from "../model/shard.ts";
+import type { TargetStatus } from "../model/targets.ts";
+
+/** What the HTTP layer needs from the rest of the process; wired in src/main. */
+export interface ApiDeps {
+  readonly engine: Engine;
+  readonly shards: readonly ShardClient[];
+  readonly ingest: Ingest;
+  readonly limits: LimitsConfig;
+  readonly rules: () => readonly RuleGroupStatus[];
+  readonly alerts: () => readonly ActiveAlert[];
+  readonly targets: () => readonly TargetStatus[];
+  /** Alertmanager's API v2 reads: alerts and groups as its own JSON. */
+  readonly alertmanager?: AlertmanagerView;
+  readonly registry: Registry;
+  readonly observe: ApiMetrics;
+  readonly ready: () => { readonly ready: boolean; readonly reason: string };
+  /** Reads the configuration again; throws ConfigError and keeps the old one. */
+  readonly reload: () => Promise<void>;
+  /** The configuration file as it was read. */
+  readonly configText: () => string;
+  readonly version: string;
+  readonly startTime: number;
+  readonly now: () => number;
+  readonly log: Logger;
+}
+
+export interface AlertmanagerView {
+  alerts(): unknown;
+  groups(): unknown;
+  status(): unknown;
+  post(body: unknown): Promise<void>;
+}
+
+/** What the routes count. */
+export interface ApiMetrics {
+  /** Seconds that a query took, by API call and outcome ("success" or the error's type). */
+  query(call: "query" | "query_range", outcome: string, seconds: number): void;
+  request(route: string, method: string, status: number, seconds: number): void;
+  accepted(protocol: string, samples: number): void;
+  rejected(protocol: string, reason: string, samples: number): void;
+}

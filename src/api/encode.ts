@@ -1,0 +1,117 @@
+import { formatSampleValue } from "../lib/float-format.ts";
+import type { Labels } from "../model/labels.ts";
+import type { Annotated, InstantResult, Matrix, RangeResult } from "../model/query.ts";
+
+/**
+ * Query results as Prometheus's JSON, written straight to text pieces of about 32 KiB: no object a point, and a large
+ * answer never stands whole in memory. Number and time forms are those of Prometheus's util/jsonutil.
+ */
+const PIECE = 32 * 1024;
+
+export function* encodeRange(result: RangeResult): Generator<string> {
+  yield* envelope(result, '"resultType":"matrix","result":', encodeMatrix(result.matrix));
+}
+
+export function* encodeInstant(result: InstantResult): Generator<string> {
+  const head = `"resultType":"${result.type}","result":`;
+  switch (result.type) {
+    case "scalar":
+      return yield* envelope(result, head, [point(result.time, result.value)]);
+    case "string":
+      return yield* envelope(result, head, [`[${formatTime(result.time)},${JSON.stringify(result.value)}]`]);
+    case "vector":
+      return yield* envelope(result, head, encodeVector(result.time, result.labels, result.values));
+    case "matrix":
+      return yield* envelope(result, head, encodeSamples(result.labels, result.ts, result.values));
+  }
+}
+
+function* envelope(annotated: Annotated, head: string, body: Iterable<string>): Generator<string> {
+  yield `{"status":"success","data":{${head}`;
+  yield* body;
+  yield `}${annotations(annotated)}}`;
+}
+
+/** `,"warnings":[...]` and `,"infos":[...]` where there are any. */
+export function annotations(a: { readonly warnings: readonly string[]; readonly infos: readonly string[] }): string {
+  const warnings = a.warnings.length > 0 ? `,"warnings":${JSON.stringify(a.warnings)}` : "";
+  const infos = a.infos.length > 0 ? `,"infos":${JSON.stringify(a.infos)}` : "";
+  return warnings + infos;
+}
+
+function* encodeMatrix(m: Matrix): Generator<string> {
+  let out = "[";
+  const times: string[] = [];
+  for (let s = 0; s < m.steps; s++) times.push(formatTime(m.start + s * m.step));
+  for (let r = 0; r < m.labels.length; r++) {
+    out += `${r === 0 ? "" : ","}{"metric":${encodeLabels(m.labels[r]!)},"values":[`;
+    const row = r * m.steps;
+    let first = true;
+    for (let s = 0; s < m.steps; s++) {
+      if (m.present[row + s] !== 1) continue;
+      out += `${first ? "[" : ",["}${times[s]},"${formatSampleValue(m.values[row + s]!)}"]`;
+      first = false;
+      if (out.length > PIECE) {
+        yield out;
+        out = "";
+      }
+    }
+    out += "]}";
+  }
+  yield `${out}]`;
+}
+
+function* encodeVector(time: number, labels: readonly Labels[], values: Float64Array): Generator<string> {
+  const t = formatTime(time);
+  let out = "[";
+  for (let r = 0; r < labels.length; r++) {
+    out += `${r === 0 ? "" : ","}{"metric":${encodeLabels(labels[r]!)},"value":[${t},"${formatSampleValue(values[r]!)}"]}`;
+    if (out.length > PIECE) {
+      yield out;
+      out = "";
+    }
+  }
+  yield `${out}]`;
+}
+
+function* encodeSamples(
+  labels: readonly Labels[],
+  ts: readonly Float64Array[],
+  values: readonly Float64Array[],
+): Generator<string> {
+  let out = "[";
+  for (let r = 0; r < labels.length; r++) {
+    out += `${r === 0 ? "" : ","}{"metric":${encodeLabels(labels[r]!)},"values":[`;
+    const times = ts[r]!;
+    const row = values[r]!;
+    for (let i = 0; i < times.length; i++) {
+      out += (i === 0 ? "" : ",") + point(times[i]!, row[i]!);
+      if (out.length > PIECE) {
+        yield out;
+        out = "";
+      }
+    }
+    out += "]}";
+  }
+  yield `${out}]`;
+}
+
+function point(time: number, value: number): string {
+  return `[${formatTime(time)},"${formatSampleValue(value)}"]`;
+}
+
+/** Unix milliseconds as seconds; three decimals where there is a fraction, none where not. */
+export function formatTime(ms: number): string {
+  const rest = Math.abs(ms % 1000);
+  const whole = Math.trunc(ms / 1000);
+  const sign = ms < 0 && whole === 0 && rest !== 0 ? "-" : "";
+  return rest === 0 ? `${whole}` : `${sign}${whole}.${String(rest).padStart(3, "0")}`;
+}
+
+export function encodeLabels(labels: Labels): string {
+  let out = "{";
+  for (let i = 0; i < labels.length; i += 2) {
+    out += `${i === 0 ? "" : ","}${JSON.stringify(labels[i])}:${JSON.stringify(labels[i + 1])}`;
+  }
+  return `${out}}`;
+}

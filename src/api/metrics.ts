@@ -1,0 +1,45 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { ApiMetrics } from "./deps.ts";
+
+/** Tocsin's own metrics, in Prometheus's naming; served at /metrics. */
+export function makeRegistry(): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  return registry;
+}
+
+export function makeApiMetrics(registry: Registry): ApiMetrics {
+  const registers = [registry];
+  const queries = new Histogram({
+    name: "tocsin_query_duration_seconds",
+    help: "Time from a query's arrival to its first byte.",
+    labelNames: ["call", "outcome"],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120],
+    registers,
+  });
+  const requests = new Histogram({
+    name: "tocsin_http_request_duration_seconds",
+    help: "Time of an HTTP request.",
+    labelNames: ["route", "method", "code"],
+    buckets: [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10],
+    registers,
+  });
+  const accepted = new Counter({
+    name: "tocsin_samples_accepted_total",
+    help: "Samples that are durable and were acknowledged to their sender.",
+    labelNames: ["protocol"],
+    registers,
+  });
+  const rejected = new Counter({
+    name: "tocsin_samples_rejected_total",
+    help: "Samples (or whole bodies that could not be read, counted as one) that were refused, by reason.",
+    labelNames: ["protocol", "reason"],
+    registers,
+  });
+  return {
+    query: (call, outcome, seconds) => queries.observe({ call, outcome }, seconds),
+    request: (route, method, status, seconds) => requests.observe({ route, method, code: String(status) }, seconds),
+    accepted: (protocol, samples) => accepted.inc({ protocol }, samples),
+    rejected: (protocol, reason, samples) => rejected.inc({ protocol, reason }, samples),
+  };
+}

@@ -1,0 +1,125 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { QueryError } from "../../model/query.ts";
+import { formatExpr } from "../../query/parse/format.ts";
+import { parseExpr } from "../../query/parse/parse.ts";
+import type { ApiDeps } from "../deps.ts";
+import { encodeInstant, encodeRange } from "../encode.ts";
+import { invalidParameter, type Params, parseDurationParam, parseLimit, parseTime } from "../params.ts";
+import { clientSignal, paramsOf, tenantOf } from "../request.ts";
+import { sendData, sendPieces, sendQueryError } from "../respond.ts";
+
+/** /api/v1/query, query_range, format_query: as Prometheus's web/api/v1, GET and POST form. */
+export function queryRoutes(app: FastifyInstance, deps: ApiDeps): void {
+  const get = (url: string, handler: (request: FastifyRequest, reply: FastifyReply) => unknown) =>
+    app.route({ method: ["GET", "POST"], url, handler });
+
+  get("/api/v1/query", (request, reply) =>
+    measured(deps, "query", reply, async () => {
+      const params = paramsOf(request);
+      const time = parseTime(params, "time", deps.now());
+      const limit = parseLimit(params);
+      const result = await deps.engine.instant({ ...options(deps, request, reply, params), time });
+      markPartial(reply, result.partial);
+      if (limit > 0 && (result.type === "vector" || result.type === "matrix") && result.labels.length > limit) {
+        const warnings = [...result.warnings, TRUNCATED];
+        const labels = result.labels.slice(0, limit);
+        return sendPieces(request, reply, encodeInstant({ ...result, labels, warnings }));
+      }
+      return sendPieces(request, reply, encodeInstant(result));
+    }),
+  );
+
+  get("/api/v1/query_range", (request, reply) =>
+    measured(deps, "query_range", reply, async () => {
+      const params = paramsOf(request);
+      const start = required(params, "start", () => parseTime(params, "start", Number.NaN));
+      const end = required(params, "end", () => parseTime(params, "end", Number.NaN));
+      if (end < start) throw invalidParameter("end", "end timestamp must not be before start time");
+      const step = required(params, "step", () => parseDurationParam(params, "step") ?? Number.NaN);
+      if (step <= 0) {
+        const reason = "zero or negative query resolution step widths are not accepted. Try a positive integer";
+        throw invalidParameter("step", reason);
+      }
+      const limit = parseLimit(params);
+      const stepMs = Math.max(1, Math.round(step));
+      const maxPoints = deps.limits.maxQueryPoints;
+      if ((end - start) / stepMs > maxPoints) {
+        throw new QueryError(
+          "bad_data",
+          `exceeded maximum resolution of ${maxPoints.toLocaleString("en-US")} points per timeseries. Try decreasing the query resolution (?step=XX)`,
+        );
+      }
+      const result = await deps.engine.range({ ...options(deps, request, reply, params), start, end, step: stepMs });
+      markPartial(reply, result.partial);
+      if (limit > 0 && result.matrix.labels.length > limit) {
+        const matrix = { ...result.matrix, labels: result.matrix.labels.slice(0, limit) };
+        return sendPieces(request, reply, encodeRange({ ...result, matrix, warnings: [...result.warnings, TRUNCATED] }));
+      }
+      return sendPieces(request, reply, encodeRange(result));
+    }),
+  );
+
+  get("/api/v1/format_query", (request, reply) => {
+    try {
+      const query = paramsOf(request).get("query") ?? "";
+      return sendData(request, reply, formatExpr(parse(query)));
+    } catch (e) {
+      return sendQueryError(reply, e);
+    }
+  });
+}
+
+export const TRUNCATED = "results truncated due to limit";
+
+function parse(query: string) {
+  try {
+    return parseExpr(query);
+  } catch (e) {
+    if (e instanceof QueryError && e.type === "bad_data") throw invalidParameter("query", e.message);
+    throw e;
+  }
+}
+
+function required(params: Params, name: string, value: () => number): number {
+  const text = params.get(name);
+  if (text !== null && text !== "") return value();
+  const what = name === "step" ? "duration" : "timestamp";
+  throw invalidParameter(name, `cannot parse "" to a valid ${what}`);
+}
+
+function options(deps: ApiDeps, request: FastifyRequest, reply: FastifyReply, params: Params) {
+  const query = params.get("query") ?? "";
+  parse(query);
+  const lookbackMs = parseDurationParam(params, "lookback_delta");
+  const timeout = parseDurationParam(params, "timeout");
+  return {
+    tenant: tenantOf(request),
+    query,
+    timeoutMs: Math.min(timeout ?? Number.POSITIVE_INFINITY, deps.limits.queryTimeoutMs),
+    signal: clientSignal(request, reply),
+    ...(lookbackMs === undefined ? {} : { lookbackMs }),
+  };
+}
+
+/** A person or program must not take a partial answer for a whole one: it says so in `warnings` and in this header. */
+function markPartial(reply: FastifyReply, partial: boolean): void {
+  if (partial) reply.header("x-tocsin-partial", "true");
+}
+
+async function measured(
+  deps: ApiDeps,
+  call: "query" | "query_range",
+  reply: FastifyReply,
+  run: () => Promise<FastifyReply>,
+): Promise<FastifyReply> {
+  const start = performance.now();
+  let outcome = "success";
+  try {
+    return await run();
+  } catch (e) {
+    outcome = e instanceof QueryError ? e.type : "internal";
+    return sendQueryError(reply, e);
+  } finally {
+    deps.observe.query(call, outcome, (performance.now() - start) / 1000);
+  }
+}

@@ -1,0 +1,114 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { compareLabels, type Labels, labelsKey, labelsToObject } from "../../model/labels.ts";
+import { QueryError } from "../../model/query.ts";
+import type { ShardClient, ShardRequest, ShardResponses } from "../../model/shard.ts";
+import type { ApiDeps } from "../deps.ts";
+import { invalidParameter, MAX_TIME, MIN_TIME, parseLimit, parseMatchSets, parseTime } from "../params.ts";
+import { clientSignal, paramsOf, tenantOf } from "../request.ts";
+import { sendData, sendQueryError } from "../respond.ts";
+import { TRUNCATED } from "./query.ts";
+
+/** /api/v1/series, labels, label/<name>/values, metadata: what there is, without samples. */
+export function seriesRoutes(app: FastifyInstance, deps: ApiDeps): void {
+  app.route({
+    method: ["GET", "POST"],
+    url: "/api/v1/series",
+    handler: (request, reply) =>
+      answer(reply, async () => {
+        const { params, window } = common(request, deps);
+        if (params.getAll("match[]").length === 0) throw new QueryError("bad_data", "no match[] parameter provided");
+        const sets = parseMatchSets(params);
+        const limit = parseLimit(params);
+        const ask = { kind: "series", tenant: tenantOf(request), sets, ...window, limit: limit > 0 ? limit + 1 : 0 } as const;
+        const { answers, warnings } = await askAll(deps.shards, ask, clientSignal(request, reply));
+        const bySet = new Map<string, Labels>();
+        for (const answer of answers) for (const labels of answer) bySet.set(labelsKey(labels), labels);
+        const all = [...bySet.values()].sort(compareLabels);
+        const data = limited(all, limit, warnings).map(labelsToObject);
+        return sendData(request, reply, data, { warnings, infos: [] });
+      }),
+  });
+
+  app.route({
+    method: ["GET", "POST"],
+    url: "/api/v1/labels",
+    handler: (request, reply) =>
+      answer(reply, async () => {
+        const { params, window } = common(request, deps);
+        const ask = { kind: "labelNames", tenant: tenantOf(request), sets: parseMatchSets(params), ...window } as const;
+        return strings(request, reply, deps.shards, ask, parseLimit(params));
+      }),
+  });
+
+  app.get<{ Params: { name: string } }>("/api/v1/label/:name/values", (request, reply) =>
+    answer(reply, async () => {
+      const { params, window } = common(request, deps);
+      const name = unescapeName(request.params.name);
+      if (name === "") throw new QueryError("bad_data", `invalid label name: ${JSON.stringify(name)}`);
+      const ask = { kind: "labelValues", tenant: tenantOf(request), name, sets: parseMatchSets(params), ...window } as const;
+      return strings(request, reply, deps.shards, ask, parseLimit(params));
+    }),
+  );
+}
+
+function common(request: FastifyRequest, deps: ApiDeps) {
+  const params = paramsOf(request);
+  const minT = parseTime(params, "start", MIN_TIME);
+  const maxT = parseTime(params, "end", MAX_TIME);
+  if (maxT < minT) throw invalidParameter("end", "end timestamp must not be before start timestamp");
+  return { params, window: { minT, maxT }, deps };
+}
+
+async function strings(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  shards: readonly ShardClient[],
+  ask: Extract<ShardRequest, { kind: "labelNames" | "labelValues" }>,
+  limit: number,
+): Promise<FastifyReply> {
+  const { answers, warnings } = await askAll(shards, ask, clientSignal(request, reply));
+  const all = [...new Set(answers.flat())].sort();
+  return sendData(request, reply, limited(all, limit, warnings), { warnings, infos: [] });
+}
+
+/** Asks every shard; one that does not answer makes the result partial, which a warning says. */
+async function askAll<K extends "series" | "labelNames" | "labelValues">(
+  shards: readonly ShardClient[],
+  ask: Extract<ShardRequest, { kind: K }>,
+  signal: AbortSignal,
+): Promise<{ answers: ShardResponses[K][]; warnings: string[] }> {
+  const settled = await Promise.allSettled(shards.map((s) => s.request<K>(ask, signal)));
+  const answers: ShardResponses[K][] = [];
+  const warnings: string[] = [];
+  settled.forEach((outcome, i) => {
+    if (outcome.status === "fulfilled") return void answers.push(outcome.value);
+    if (outcome.reason instanceof QueryError) throw outcome.reason;
+    const why = outcome.reason instanceof Error ? outcome.reason.message : String(outcome.reason);
+    warnings.push(`partial answer: shard ${shards[i]!.partition} did not answer: ${why}`);
+  });
+  return { answers, warnings };
+}
+
+function limited<T>(all: T[], limit: number, warnings: string[]): T[] {
+  if (limit === 0 || all.length <= limit) return all;
+  warnings.push(TRUNCATED);
+  return all.slice(0, limit);
+}
+
+/** Undoes Prometheus's "values" escaping of UTF-8 names in paths: `U__` and `_hex_` for each odd character. */
+function unescapeName(name: string): string {
+  if (!name.startsWith("U__")) return name;
+  return name
+    .slice(3)
+    .replaceAll(/__|_([0-9a-fA-F]{1,6})_/g, (whole, hex: string | undefined) =>
+      hex === undefined ? "_" : whole.length > 0 ? String.fromCodePoint(Number.parseInt(hex, 16)) : whole,
+    );
+}
+
+async function answer(reply: FastifyReply, run: () => Promise<FastifyReply>): Promise<FastifyReply> {
+  try {
+    return await run();
+  } catch (e) {
+    return sendQueryError(reply, e);
+  }
+}

@@ -1,0 +1,56 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { createRequire, stripTypeScriptTypes } from "node:module";
+import { dirname, join } from "node:path";
+import type { FastifyInstance } from "fastify";
+
+const UI_DIR = join(import.meta.dirname, "../../ui");
+const TYPES: Record<string, string> = {
+  html: "text/html; charset=utf-8",
+  css: "text/css; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+  ts: "text/javascript; charset=utf-8",
+  svg: "image/svg+xml",
+};
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+interface Asset {
+  readonly type: string;
+  readonly body: string;
+}
+
+/**
+ * The page. Its TypeScript is served with the types stripped, once at start, and uPlot as its package ships it: there is
+ * no build step, and what the browser runs has the lines of the source.
+ */
+export function uiRoutes(app: FastifyInstance): void {
+  const assets = loadAssets();
+  const index = assets.get("index.html");
+  const page = (asset: Asset) => ({ asset, headers: { "content-security-policy": POLICY, "cache-control": "no-cache" } });
+  for (const url of ["/", "/graph", "/alerts", "/targets"]) {
+    app.get(url, (_request, reply) => {
+      if (index === undefined) return reply.code(404).send("");
+      const { asset, headers } = page(index);
+      return reply.headers(headers).type(asset.type).send(asset.body);
+    });
+  }
+  app.get<{ Params: { "*": string } }>("/ui/*", (request, reply) => {
+    const asset = assets.get(request.params["*"]);
+    if (asset === undefined) return reply.code(404).type("text/plain").send("404 page not found\n");
+    return reply.header("cache-control", "no-cache").type(asset.type).send(asset.body);
+  });
+}
+
+function loadAssets(): Map<string, Asset> {
+  const assets = new Map<string, Asset>();
+  for (const name of readdirSync(UI_DIR, { recursive: true, encoding: "utf8" })) {
+    const type = TYPES[name.slice(name.lastIndexOf(".") + 1)];
+    if (type === undefined) continue;
+    const text = readFileSync(join(UI_DIR, name), "utf8");
+    assets.set(name, { type, body: name.endsWith(".ts") ? stripTypeScriptTypes(text) : text });
+  }
+  const uplot = join(dirname(createRequire(import.meta.url).resolve("uplot/package.json")), "dist");
+  assets.set("vendor/uplot.js", { type: TYPES.js!, body: readFileSync(join(uplot, "uPlot.esm.js"), "utf8") });
+  assets.set("vendor/uplot.css", { type: TYPES.css!, body: readFileSync(join(uplot, "uPlot.min.css"), "utf8") });
+  return assets;
+}

@@ -1,0 +1,73 @@
+import Fastify, { type FastifyError, type FastifyInstance } from "fastify";
+import { QueryError } from "../model/query.ts";
+import type { ApiDeps } from "./deps.ts";
+import { sendError } from "./respond.ts";
+import { alertingRoutes } from "./routes/alerting.ts";
+import { healthRoutes } from "./routes/health.ts";
+import { queryRoutes } from "./routes/query.ts";
+import { seriesRoutes } from "./routes/series.ts";
+import { statusRoutes } from "./routes/status.ts";
+import { uiRoutes } from "./routes/ui.ts";
+import { writeRoutes } from "./routes/write.ts";
+
+/** The HTTP server with all its routes, not listening yet. */
+export function makeServer(deps: ApiDeps): FastifyInstance {
+  const app = Fastify({
+    // Every request that matters is counted; a log line each would cost more than the work itself.
+    logger: false,
+    bodyLimit: deps.limits.maxBodyBytes,
+    routerOptions: { maxParamLength: 4096 },
+    requestTimeout: 60_000,
+  });
+
+  // Bodies reach their handlers as they arrived: each route knows what it reads. Over bodyLimit is refused with 413
+  // from the length header, or as soon as the bytes have come, before the whole is held.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+
+  app.addHook("onResponse", async (request, reply) => {
+    const route = request.routeOptions.url ?? "unknown";
+    deps.observe.request(route, request.method, reply.statusCode, reply.elapsedTime / 1000);
+  });
+
+  // A closing server answers what is in flight and tells keep-alive clients to go.
+  let closing = false;
+  app.addHook("preClose", async () => {
+    closing = true;
+  });
+  app.addHook("onSend", async (_request, reply) => {
+    reply.header("x-content-type-options", "nosniff");
+    if (closing) reply.header("connection", "close");
+  });
+
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    if (error instanceof QueryError) return sendError(reply, error.type, error.message);
+    const status = error.statusCode ?? 500;
+    if (status === 413) {
+      deps.observe.rejected(protocolOf(request.url), "body_too_large", 1);
+      const message = `the body is larger than limits.max_body_bytes (${deps.limits.maxBodyBytes} bytes): send smaller requests or raise the limit`;
+      return reply.code(413).type("text/plain").send(`${message}\n`);
+    }
+    if (status < 500) return reply.code(status).type("text/plain").send(`${error.message}\n`);
+    deps.log.error({ err: error, url: request.url }, "request failed");
+    return sendError(reply, "internal", "internal error, see Tocsin's log");
+  });
+  app.setNotFoundHandler((request, reply) => {
+    if (!request.url.startsWith("/api/")) return reply.code(404).type("text/plain").send("404 page not found\n");
+    return sendError(reply, "not_found", `no such API call: ${request.method} ${request.url.split("?")[0]}`);
+  });
+
+  healthRoutes(app, deps);
+  writeRoutes(app, deps);
+  queryRoutes(app, deps);
+  seriesRoutes(app, deps);
+  alertingRoutes(app, deps);
+  statusRoutes(app, deps);
+  uiRoutes(app);
+  return app;
+}
+
+function protocolOf(url: string): string {
+  if (url.startsWith("/api/v1/write")) return "remote_write";
+  return url.startsWith("/api/v1/ingest") ? "json" : "http";
+}
