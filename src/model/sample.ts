@@ -31,6 +31,8 @@ export interface SampleBuffer {
   values: Float64Array;
   words: Uint32Array;
   length: number;
+  /** Start timestamps (Unix ms, 0 unknown), only where the source has them; as long as `ts`. */
+  startTs?: Float64Array;
 }
 
 export function makeSampleBuffer(capacity: number): SampleBuffer {
@@ -47,6 +49,11 @@ export function reserveSamples(buffer: SampleBuffer, capacity: number): void {
   const words = new Uint32Array(values.buffer);
   ts.set(buffer.ts.subarray(0, buffer.length));
   words.set(buffer.words.subarray(0, 2 * buffer.length));
+  if (buffer.startTs !== undefined) {
+    const startTs = new Float64Array(size);
+    startTs.set(buffer.startTs.subarray(0, buffer.length));
+    buffer.startTs = startTs;
+  }
   buffer.ts = ts;
   buffer.values = values;
   buffer.words = words;
