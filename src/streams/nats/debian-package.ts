@@ -21,11 +21,7 @@ export interface FetchedServer {
  * `dir`. Needs no root and changes nothing of the machine's apt: sources, lists and cache are private and temporary; apt
  * checks the archive's signature against Debian's own keyring. Rejects with the reason for each suite that was tried.
  */
-export async function fetchFromDebian(
-  dir: string,
-  signal?: AbortSignal,
-  etcApt = "/etc/apt",
-): Promise<FetchedServer> {
+export async function fetchFromDebian(dir: string, signal?: AbortSignal, etcApt = "/etc/apt"): Promise<FetchedServer> {
   const mirror = await machineDebianMirror(etcApt);
   if (mirror === undefined) throw new Error(`no Debian mirror is named in ${etcApt}`);
   await access(DEBIAN_KEYRING, constants.R_OK).catch(() => {

@@ -53,7 +53,9 @@ export async function obtainNatsServer(options: ObtainOptions = {}): Promise<Nat
     say("info", "no nats-server 2.10 or newer on PATH or in the cache: fetching one");
     const fetched = await fetchIntoCache(cache, env, reasons, options.signal);
     if (fetched !== undefined && isWantedVersion(fetched.version)) return chosen(fetched, say);
-    const old = [onPath, cached, fetched].filter((s) => s !== undefined).sort((a, b) => compareVersions(b.version, a.version))[0];
+    const old = [onPath, cached, fetched]
+      .filter((s) => s !== undefined)
+      .sort((a, b) => compareVersions(b.version, a.version))[0];
     if (old !== undefined) return chosen(old, say);
   } catch (error) {
     options.signal?.throwIfAborted();
@@ -76,7 +78,8 @@ export function defaultCacheDir(env: Readonly<Record<string, string | undefined>
 
 function chosen(server: NatsBinary, say: Say): NatsBinary {
   say("info", `nats-server ${server.version} (${server.origin}): ${server.binary}`);
-  if (!isWantedVersion(server.version)) say("warn", `nats-server ${server.version} is older than 2.10: ${COST_OF_OLD_VERSION}`);
+  if (!isWantedVersion(server.version))
+    say("warn", `nats-server ${server.version} is older than 2.10: ${COST_OF_OLD_VERSION}`);
   return server;
 }
 

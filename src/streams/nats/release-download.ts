@@ -21,9 +21,12 @@ export async function fetchPinnedArchive(
   signal?: AbortSignal,
 ): Promise<FetchedServer> {
   const timeout = AbortSignal.timeout(120_000);
-  const response = await fetch(pin.url, { signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]) });
+  const response = await fetch(pin.url, {
+    signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+  });
   if (!response.ok) throw new Error(`${pin.url} answered ${response.status}`);
-  if (Number(response.headers.get("content-length") ?? 0) > MAX_ARCHIVE_BYTES) throw new Error(`${pin.url} is too large`);
+  if (Number(response.headers.get("content-length") ?? 0) > MAX_ARCHIVE_BYTES)
+    throw new Error(`${pin.url} is too large`);
   const archive = new Uint8Array(await response.arrayBuffer());
   const sha256 = createHash("sha256").update(archive).digest("hex");
   if (sha256 !== pin.sha256.toLowerCase()) {
@@ -36,7 +39,8 @@ export async function fetchPinnedArchive(
       cwd: work,
       timeoutMs: 60_000,
     });
-    const found = (await runCommand("find", [work, "-type", "f", "-name", "nats-server"], { timeoutMs: 10_000 })).stdout;
+    const found = (await runCommand("find", [work, "-type", "f", "-name", "nats-server"], { timeoutMs: 10_000 }))
+      .stdout;
     const unpacked = found.split("\n")[0] ?? "";
     const version = unpacked === "" ? undefined : await versionOfBinary(unpacked);
     if (version === undefined) throw new Error(`${pin.url} holds no nats-server that runs on this machine`);
