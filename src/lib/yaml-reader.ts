@@ -6,6 +6,7 @@ import { type Alias, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, pa
  */
 export interface YamlReader {
   readonly file: string;
+  readonly text: string;
   readonly problems: YamlProblem[];
   readonly lines: LineCounter;
   readonly root: Node | undefined;
@@ -37,7 +38,7 @@ export function readYaml(file: string, text: string): YamlReader {
   }
   const resolve = (node: Node | undefined): Node | undefined =>
     isAlias(node) ? (node as Alias).resolve(doc) : node === null ? undefined : node;
-  return { file, problems, lines, root: resolve(doc.contents ?? undefined), resolve };
+  return { file, text, problems, lines, root: resolve(doc.contents ?? undefined), resolve };
 }
 
 /** Line and column (1-based) of a node; 0, 0 without one. */
@@ -50,6 +51,30 @@ export function placeOf(reader: YamlReader, node: Node | undefined): { line: num
 
 export function report(reader: YamlReader, node: Node | undefined, message: string): void {
   reader.problems.push({ file: reader.file, ...placeOf(reader, node), message });
+}
+
+/**
+ * The place in the file of a position (1-based) inside a scalar's text, for errors of a language that is embedded in YAML.
+ * Exact for plain, quoted (without escapes) and literal block scalars; else the scalar's start.
+ */
+export function placeInScalar(
+  reader: YamlReader,
+  node: Node | undefined,
+  line: number,
+  column: number,
+): { line: number; column: number } {
+  const start = placeOf(reader, node);
+  if (!isScalar(node) || node.range === undefined || node.range === null) return start;
+  const source = reader.text.slice(node.range[0], node.range[1]);
+  if (node.type === "BLOCK_LITERAL") {
+    const body = source.split("\n").slice(1);
+    const first = body.find((l) => l.trim() !== "") ?? "";
+    const indent = first.length - first.trimStart().length;
+    return { line: start.line + line, column: indent + column };
+  }
+  if (source.includes("\n") || line !== 1) return start;
+  const quote = node.type === "QUOTE_DOUBLE" || node.type === "QUOTE_SINGLE" ? 1 : 0;
+  return { line: start.line, column: start.column + quote + column - 1 };
 }
 
 /** The entries of a mapping. Keys outside of `known` are reported (with the nearest known one), as is a value of another kind. */
@@ -140,6 +165,23 @@ export function readInteger(reader: YamlReader, node: Node | undefined, what: st
   if (text.trim() !== "" && Number.isSafeInteger(value) && value >= min) return value;
   report(reader, node, `${what} must be a whole number of at least ${min}, not ${JSON.stringify(text)}`);
   return undefined;
+}
+
+/** A value that `parse` reads from the text; what it throws is reported with the place. */
+export function readParsed<T>(
+  reader: YamlReader,
+  node: Node | undefined,
+  what: string,
+  parse: (text: string) => T,
+): T | undefined {
+  const text = readString(reader, node, what);
+  if (text === undefined) return undefined;
+  try {
+    return parse(text);
+  } catch (error) {
+    report(reader, node, `${what}: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
 }
 
 /** The entry's value through a reader, for one-liners: `field(entries, "name", (node) => readString(r, node, "name"))`. */

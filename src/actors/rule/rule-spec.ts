@@ -1,0 +1,51 @@
+/** Rule groups as they are run: checked, with defaults filled in. Durations are milliseconds. */
+export interface RuleGroupSpec {
+  readonly name: string;
+  /** Absolute path of the rule file. */
+  readonly file: string;
+  readonly intervalMs: number;
+  /** The group looks this far into the past, so that late samples are seen. */
+  readonly queryOffsetMs: number;
+  /** Series or alerts that one rule may make; 0: no limit. */
+  readonly limit: number;
+  readonly rules: readonly RuleSpec[];
+}
+
+export type RuleSpec = RecordingRuleSpec | AlertingRuleSpec;
+
+interface RuleSpecBase {
+  /** The recorded metric's name or the alert's. */
+  readonly name: string;
+  /** PromQL, as PromQL prints it. */
+  readonly query: string;
+  /** Metric names that the expression selects by name; undefined when it may select any. */
+  readonly reads: readonly string[] | undefined;
+  /** The group's labels and the rule's own, which win. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface RecordingRuleSpec extends RuleSpecBase {
+  readonly type: "recording";
+}
+
+/** `labels` and `annotations` are templates. */
+export interface AlertingRuleSpec extends RuleSpecBase {
+  readonly type: "alerting";
+  readonly holdMs: number;
+  readonly keepFiringForMs: number;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/** Identifies a group over reloads and restarts. */
+export function groupKey(group: { readonly file: string; readonly name: string }): string {
+  return `${group.file};${group.name}`;
+}
+
+/** Rules are the same over a reload when everything but their place is. */
+export function sameRule(a: RuleSpec, b: RuleSpec): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+export function sameGroup(a: RuleGroupSpec, b: RuleGroupSpec): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
