@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Histogram, Registry } from "prom-client";
 import type { ApiMetrics } from "./deps.ts";
 
 /** Tocsin's own metrics, in Prometheus's naming; served at /metrics. */

@@ -54,7 +54,8 @@ export function parseDurationParam(params: Params, name: string): number | undef
 export function parseLimit(params: Params): number {
   const text = params.get("limit");
   if (text === null || text === "") return 0;
-  if (!/^\d+$/.test(text)) throw invalidParameter("limit", `cannot parse ${JSON.stringify(text)} as a non-negative number`);
+  if (!/^\d+$/.test(text))
+    throw invalidParameter("limit", `cannot parse ${JSON.stringify(text)} as a non-negative number`);
   return Number(text);
 }
 

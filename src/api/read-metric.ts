@@ -1,4 +1,4 @@
-import type { Metric, MetricObjectWithValues, MetricType, MetricValue, Registry } from "prom-client";
+import type { Metric, Registry } from "prom-client";
 
 export interface Reading {
   readonly labels: Record<string, string>;
@@ -18,10 +18,10 @@ export function readMetric(
   help: string,
   read: () => Promise<readonly Reading[]> | readonly Reading[],
 ): void {
-  const get = async (): Promise<MetricObjectWithValues<MetricValue<string>>> => ({
+  const get = async () => ({
     name,
     help,
-    type: type as unknown as MetricType,
+    type,
     aggregator: "sum",
     values: (await read()).map((r) => ({
       labels: r.labels,

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { DEFAULT_TENANT } from "../model/sample.ts";
 import { QueryError } from "../model/query.ts";
+import { DEFAULT_TENANT } from "../model/sample.ts";
 import type { Params } from "./params.ts";
 
 const TENANT = /^[a-zA-Z0-9._-]{1,64}$/;

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import { formatScientific } from "../../lib/float-format.ts";
+import { formatFloat } from "../../lib/float-format.ts";
 import { labelsToObject } from "../../model/labels.ts";
 import type { ActiveAlert, RuleGroupStatus, RuleStatus } from "../../model/rules.ts";
 import type { ApiDeps } from "../deps.ts";
@@ -94,11 +94,17 @@ function alertJson(a: ActiveAlert) {
     state: a.state,
     activeAt: timeJson(a.activeAt),
     ...(a.keepFiringSince === undefined ? {} : { keepFiringSince: timeJson(a.keepFiringSince) }),
-    value: formatScientific(a.value),
+    value: exponentForm(a.value),
   };
 }
 
 /** RFC 3339; Go's zero time where there is none. */
 function timeJson(ms: number): string {
   return ms === 0 ? "0001-01-01T00:00:00Z" : new Date(ms).toISOString();
+}
+
+/** Go's 'e' format with the shortest digits, as Prometheus prints an alert's value: `1e+00`. */
+function exponentForm(value: number): string {
+  if (!Number.isFinite(value)) return formatFloat(value);
+  return value.toExponential().replace(/e([+-])(\d)$/, "e$10$2");
 }

@@ -53,7 +53,11 @@ export function queryRoutes(app: FastifyInstance, deps: ApiDeps): void {
       markPartial(reply, result.partial);
       if (limit > 0 && result.matrix.labels.length > limit) {
         const matrix = { ...result.matrix, labels: result.matrix.labels.slice(0, limit) };
-        return sendPieces(request, reply, encodeRange({ ...result, matrix, warnings: [...result.warnings, TRUNCATED] }));
+        return sendPieces(
+          request,
+          reply,
+          encodeRange({ ...result, matrix, warnings: [...result.warnings, TRUNCATED] }),
+        );
       }
       return sendPieces(request, reply, encodeRange(result));
     }),

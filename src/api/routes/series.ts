@@ -19,7 +19,13 @@ export function seriesRoutes(app: FastifyInstance, deps: ApiDeps): void {
         if (params.getAll("match[]").length === 0) throw new QueryError("bad_data", "no match[] parameter provided");
         const sets = parseMatchSets(params);
         const limit = parseLimit(params);
-        const ask = { kind: "series", tenant: tenantOf(request), sets, ...window, limit: limit > 0 ? limit + 1 : 0 } as const;
+        const ask = {
+          kind: "series",
+          tenant: tenantOf(request),
+          sets,
+          ...window,
+          limit: limit > 0 ? limit + 1 : 0,
+        } as const;
         const { answers, warnings } = await askAll(deps.shards, ask, clientSignal(request, reply));
         const bySet = new Map<string, Labels>();
         for (const answer of answers) for (const labels of answer) bySet.set(labelsKey(labels), labels);
@@ -45,7 +51,13 @@ export function seriesRoutes(app: FastifyInstance, deps: ApiDeps): void {
       const { params, window } = common(request, deps);
       const name = unescapeName(request.params.name);
       if (name === "") throw new QueryError("bad_data", `invalid label name: ${JSON.stringify(name)}`);
-      const ask = { kind: "labelValues", tenant: tenantOf(request), name, sets: parseMatchSets(params), ...window } as const;
+      const ask = {
+        kind: "labelValues",
+        tenant: tenantOf(request),
+        name,
+        sets: parseMatchSets(params),
+        ...window,
+      } as const;
       return strings(request, reply, deps.shards, ask, parseLimit(params));
     }),
   );
@@ -81,7 +93,10 @@ async function askAll<K extends "series" | "labelNames" | "labelValues">(
   const answers: ShardResponses[K][] = [];
   const warnings: string[] = [];
   settled.forEach((outcome, i) => {
-    if (outcome.status === "fulfilled") return void answers.push(outcome.value);
+    if (outcome.status === "fulfilled") {
+      answers.push(outcome.value);
+      return;
+    }
     if (outcome.reason instanceof QueryError) throw outcome.reason;
     const why = outcome.reason instanceof Error ? outcome.reason.message : String(outcome.reason);
     warnings.push(`partial answer: shard ${shards[i]!.partition} did not answer: ${why}`);

@@ -12,7 +12,7 @@ const TYPES: Record<string, string> = {
   svg: "image/svg+xml",
 };
 const POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 interface Asset {
   readonly type: string;
@@ -26,7 +26,10 @@ interface Asset {
 export function uiRoutes(app: FastifyInstance): void {
   const assets = loadAssets();
   const index = assets.get("index.html");
-  const page = (asset: Asset) => ({ asset, headers: { "content-security-policy": POLICY, "cache-control": "no-cache" } });
+  const page = (asset: Asset) => ({
+    asset,
+    headers: { "content-security-policy": POLICY, "cache-control": "no-cache" },
+  });
   for (const url of ["/", "/graph", "/alerts", "/targets"]) {
     app.get(url, (_request, reply) => {
       if (index === undefined) return reply.code(404).send("");
@@ -41,13 +44,18 @@ export function uiRoutes(app: FastifyInstance): void {
   });
 }
 
+/** The module without its types; the one package that the page uses is imported from where it is served. */
+function browserModule(source: string): string {
+  return stripTypeScriptTypes(source).replaceAll('from "uplot"', 'from "/ui/vendor/uplot.js"');
+}
+
 function loadAssets(): Map<string, Asset> {
   const assets = new Map<string, Asset>();
   for (const name of readdirSync(UI_DIR, { recursive: true, encoding: "utf8" })) {
     const type = TYPES[name.slice(name.lastIndexOf(".") + 1)];
     if (type === undefined) continue;
     const text = readFileSync(join(UI_DIR, name), "utf8");
-    assets.set(name, { type, body: name.endsWith(".ts") ? stripTypeScriptTypes(text) : text });
+    assets.set(name, { type, body: name.endsWith(".ts") ? browserModule(text) : text });
   }
   const uplot = join(dirname(createRequire(import.meta.url).resolve("uplot/package.json")), "dist");
   assets.set("vendor/uplot.js", { type: TYPES.js!, body: readFileSync(join(uplot, "uPlot.esm.js"), "utf8") });

@@ -13,7 +13,8 @@ export function writeRoutes(app: FastifyInstance, deps: ApiDeps): void {
   app.post("/api/v1/write", (request, reply) =>
     take(deps, reply, "remote_write", async () => {
       const type = request.headers["content-type"] ?? "application/x-protobuf";
-      if (!type.startsWith("application/x-protobuf")) return unsupported(reply, `Content-Type ${type}`, "application/x-protobuf");
+      if (!type.startsWith("application/x-protobuf"))
+        return unsupported(reply, `Content-Type ${type}`, "application/x-protobuf");
       if (type.includes("io.prometheus.write.v2")) {
         return unsupported(reply, "remote write 2.0", "application/x-protobuf;proto=prometheus.WriteRequest");
       }
@@ -63,8 +64,13 @@ async function take(
     deps.observe.accepted(protocol, result.accepted);
     if (result.rejected.length === 0) return reply.code(204).send();
     for (const r of result.rejected) deps.observe.rejected(protocol, r.reason, r.count);
-    const lines = result.rejected.map((r) => `${r.count} sample${r.count === 1 ? "" : "s"} refused (${r.reason}): ${r.message}`);
-    return reply.code(400).type("text/plain").send(`${lines.join("\n")}\n`);
+    const lines = result.rejected.map(
+      (r) => `${r.count} sample${r.count === 1 ? "" : "s"} refused (${r.reason}): ${r.message}`,
+    );
+    return reply
+      .code(400)
+      .type("text/plain")
+      .send(`${lines.join("\n")}\n`);
   } catch (e) {
     if (e instanceof MalformedBody) {
       deps.observe.rejected(protocol, e.reason, 1);
@@ -72,7 +78,11 @@ async function take(
     }
     if (e instanceof TryLater) {
       deps.observe.rejected(protocol, e.reason, 1);
-      return reply.code(e.status).header("retry-after", String(e.retryAfterSeconds)).type("text/plain").send(`${e.message}\n`);
+      return reply
+        .code(e.status)
+        .header("retry-after", String(e.retryAfterSeconds))
+        .type("text/plain")
+        .send(`${e.message}\n`);
     }
     if (e instanceof QueryError) return reply.code(400).type("text/plain").send(`${e.message}\n`);
     throw e;

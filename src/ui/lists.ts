@@ -1,0 +1,68 @@
+import { call, type Rule, type RuleGroup, type Target } from "./api.ts";
+import { byId, el, state, table } from "./dom.ts";
+import { metricText, seconds } from "./format.ts";
+
+const WORST_FIRST = ["firing", "pending", "unknown", "inactive"];
+
+export async function refreshRules(): Promise<void> {
+  const { data } = await call<{ groups: RuleGroup[] }>("rules");
+  const rules = data.groups.flatMap((g) => g.rules.map((rule) => ({ rule, group: g })));
+  const alerting = rules.filter(({ rule }) => rule.type === "alerting");
+  alerting.sort((a, b) => WORST_FIRST.indexOf(shownState(a.rule)) - WORST_FIRST.indexOf(shownState(b.rule)));
+  const firing = alerting.filter(({ rule }) => rule.state === "firing").length;
+  byId("rules-note").textContent =
+    `${alerting.length} alert rules, ${firing} firing; ${rules.length - alerting.length} recording rules`;
+  const rows = alerting.map(({ rule, group }) => [
+    state(shownState(rule)),
+    el("div", {}, el("strong", {}, rule.name), el("div", { class: "note" }, group.name)),
+    el(
+      "a",
+      { href: `/graph?${new URLSearchParams({ "g0.expr": rule.query, "g0.tab": "1" })}#query` },
+      el("code", {}, rule.query),
+    ),
+    seconds(rule.duration ?? 0),
+    instances(rule),
+  ]);
+  byId("rules-list").replaceChildren(
+    rows.length > 0
+      ? table(["State", "Rule", "Expression", "For", "Alerts"], rows)
+      : el("p", { class: "empty" }, "no rules"),
+  );
+}
+
+function shownState(rule: Rule): string {
+  return rule.health === "unknown" ? "unknown" : (rule.state ?? "inactive");
+}
+
+function instances(rule: Rule): HTMLElement {
+  if (rule.health === "err") return el("span", { class: "error" }, rule.lastError ?? "evaluation failed");
+  const list = (rule.alerts ?? []).slice(0, 10).map((a) => {
+    const { alertname: _, ...rest } = a.labels;
+    return el(
+      "div",
+      {},
+      el("code", {}, metricText(rest)),
+      ` ${a.state} since ${new Date(a.activeAt).toLocaleTimeString()}`,
+    );
+  });
+  const more = (rule.alerts?.length ?? 0) - list.length;
+  return el("div", {}, ...list, more > 0 ? `and ${more} more` : "");
+}
+
+export async function refreshTargets(): Promise<void> {
+  const { data } = await call<{ activeTargets: Target[] }>("targets");
+  const down = data.activeTargets.filter((t) => t.health === "down").length;
+  byId("targets-note").textContent = `${data.activeTargets.length} targets, ${down} down`;
+  const rows = data.activeTargets.map((t) => [
+    state(t.health),
+    t.scrapePool,
+    el("div", {}, el("code", {}, t.scrapeUrl), t.lastError === "" ? "" : el("div", { class: "error" }, t.lastError)),
+    el("code", {}, metricText(t.labels)),
+    seconds(t.lastScrapeDuration),
+  ]);
+  byId("targets-list").replaceChildren(
+    rows.length > 0
+      ? table(["State", "Job", "Target", "Labels", "Last scrape took"], rows, [4])
+      : el("p", { class: "empty" }, "no scrape targets: add scrape_configs to the configuration"),
+  );
+}
