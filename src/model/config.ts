@@ -10,7 +10,14 @@ export interface Config {
   readonly ruleFiles: readonly string[];
   /** Absolute; undefined when alerts go nowhere but the UI and API. */
   readonly alertmanagerConfigFile?: string;
-  readonly agent: { readonly enabled: boolean; readonly intervalMs: number };
+  readonly agent: {
+    readonly enabled: boolean;
+    readonly intervalMs: number;
+    /** Value of the `instance` label; undefined: host name and the port of the server. */
+    readonly instance?: string;
+    /** Labels added to every series of the host collector. */
+    readonly labels?: Readonly<Record<string, string>>;
+  };
   readonly storage: {
     /** Number of partitions of a new data dir; an existing one keeps its own. */
     readonly partitions: number;
@@ -61,6 +68,20 @@ export interface ScrapeConfig {
   /** 0: no limit. */
   readonly sampleLimit: number;
   readonly bodySizeLimit: number;
+  readonly targetLimit: number;
+  readonly labelLimit: number;
+  readonly labelNameLengthLimit: number;
+  readonly labelValueLengthLimit: number;
+  readonly followRedirects: boolean;
+  readonly enableCompression: boolean;
+  readonly trackTimestampsStaleness: boolean;
+  /** Report scrape_timeout_seconds, scrape_sample_limit and scrape_body_size_bytes too. */
+  readonly extraScrapeMetrics: boolean;
+  /** Read a response without a usable Content-Type as text exposition. */
+  readonly fallbackToText: boolean;
+  /** Request headers added to every scrape. */
+  readonly httpHeaders: Readonly<Record<string, string>>;
+  readonly tls: TlsConfig;
   readonly basicAuth?: { readonly username: string; readonly password: string };
   /** Scheme and credentials of the Authorization header. */
   readonly authorization?: { readonly type: string; readonly credentials: string };
@@ -68,6 +89,17 @@ export interface ScrapeConfig {
   readonly fileSdConfigs: readonly { readonly files: readonly string[]; readonly refreshIntervalMs: number }[];
   readonly relabelConfigs: readonly RelabelConfig[];
   readonly metricRelabelConfigs: readonly RelabelConfig[];
+}
+
+/** How a scrape checks and presents certificates; all PEM text, read at load. */
+export interface TlsConfig {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly serverName?: string;
+  readonly insecureSkipVerify: boolean;
+  readonly minVersion?: "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3";
+  readonly maxVersion?: "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3";
 }
 
 export interface StaticConfig {

@@ -1,0 +1,92 @@
+import { availableParallelism } from "node:os";
+import {
+  boolean,
+  duration,
+  hostPort,
+  integer,
+  labelNameProblem,
+  nonEmpty,
+  scalar,
+  size,
+  string,
+} from "./schema/scalars.ts";
+import { defaulted, ignored, map, object, optional } from "./schema/schema.ts";
+
+const DAY = 86_400_000;
+
+/** Tocsin's own keys: what Prometheus's schema has no place for. */
+export const agentSchema = object("agent section", {
+  enabled: defaulted(
+    boolean,
+    true,
+    "Collect this host's CPU, memory, disk, network and file system metrics, under node_exporter's names.",
+  ),
+  interval: defaulted(duration(1000, 3_600_000), 5000, "Time between two collections.", "5s"),
+  instance: optional(nonEmpty, "Value of the `instance` label.", "host name and port of this server"),
+  labels: defaulted(map(string, labelNameProblem), {}, "Labels added to every series of the host collector."),
+});
+
+export const retentionSchema = object("retention section", {
+  raw: defaulted(duration(), 15 * DAY, "How long samples are kept as they came; 0 keeps for ever.", "15d"),
+  "1m": defaulted(duration(), 395 * DAY, "How long the 1-minute tier is kept; 0 keeps for ever.", "395d"),
+  "1h": defaulted(duration(), 5 * 365 * DAY, "How long the 1-hour tier is kept; 0 keeps for ever.", "5y"),
+});
+
+/** Partitions of a new data dir: one a core, 2 at least (so that a merge is always exercised), 16 at most. */
+export function defaultPartitions(): number {
+  return Math.min(16, Math.max(2, availableParallelism()));
+}
+
+export const storageSchema = object("storage section", {
+  partitions: defaulted(
+    integer(1, 1024),
+    defaultPartitions(),
+    "Number of partitions (and shards) of a new data directory; an existing one keeps its own.",
+    "number of cores, 2 to 16",
+  ),
+  out_of_order_window: defaulted(
+    duration(),
+    3_600_000,
+    "How far a sample may lie behind the newest one of its series; older ones are refused.",
+    "1h",
+  ),
+  retention: optional(retentionSchema, "How long data is kept, by tier."),
+  tsdb: ignored("use storage.out_of_order_window and storage.retention"),
+  exemplars: ignored("exemplars are not stored"),
+});
+
+const natsUrl = scalar("URL", (text) => {
+  if (!/^(nats|tls|ws|wss):\/\/[^\s/]+/.test(text)) {
+    throw new Error(`${JSON.stringify(text)} is no NATS URL, write it like nats://host:4222`);
+  }
+  return text;
+});
+
+export const streamsSchema = object("streams section", {
+  url: optional(natsUrl, "An existing NATS server with JetStream.", "a nats-server is started and supervised"),
+  listen: defaulted(hostPort, "127.0.0.1:4222", "Address of the started nats-server, for agents that publish to it."),
+  max_age: defaulted(duration(), 7 * DAY, "Oldest message that a partition's stream keeps; 0: any age.", "7d"),
+  max_size: defaulted(
+    size(64 * 2 ** 20),
+    8 * 2 ** 30,
+    "Size of all partitions' streams together. When one is full, senders are told to try again.",
+    "8GB",
+  ),
+});
+
+export const limitsSchema = object("limits section", {
+  max_body_size: defaulted(size(1024), 32 * 2 ** 20, "Largest request body as it is sent (compressed).", "32MB"),
+  max_decoded_size: defaulted(size(1024), 256 * 2 ** 20, "Largest request body after decompression.", "256MB"),
+  max_label_names_per_series: defaulted(integer(1, 10_000), 64, "Labels that a series may have, its name included."),
+  max_label_name_length: defaulted(integer(1, 65_535), 1024, "Longest label name, in bytes."),
+  max_label_value_length: defaulted(integer(1, 65_535), 4096, "Longest label value, in bytes."),
+  max_query_points: defaulted(integer(1), 11_000, "Points that a range query may have in each series."),
+  max_query_samples: defaulted(integer(1), 50_000_000, "Samples that a query may read."),
+  query_timeout: defaulted(duration(1), 120_000, "Longest run time of a query.", "2m"),
+  query_lookback: defaulted(
+    duration(1),
+    300_000,
+    "How far back an instant selector looks for the newest sample.",
+    "5m",
+  ),
+});
