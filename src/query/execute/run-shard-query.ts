@@ -1,24 +1,252 @@
+import { compareLabels, type Labels, labelsKey, labelValue, METRIC_NAME } from "../../model/labels.ts";
+import { QueryError } from "../../model/query.ts";
+import { makeSampleBuffer, type SampleBuffer } from "../../model/sample.ts";
 import type { SeriesSource } from "../../model/series-source.ts";
-import type { ShardAnswer, ShardPlan } from "../plan/shard-plan.ts";
+import type { ShardAnswer, ShardNote, ShardPlan } from "../plan/shard-plan.ts";
+import { groupLabels } from "./grouping.ts";
+import { packLabels } from "./packed-labels.ts";
+import { addGroup, addRow, makePartial, type Partial } from "./partial-aggregate.ts";
+import { makeRowEvaluator, type RowEvaluator } from "./row-evaluator.ts";
+
+/** Series between two looks at the clock and at `stopped`. */
+const CHECK_EVERY = 64;
 
 /**
  * Runs the shard's part of a query: selection, range functions, elementwise operations, partial aggregation.
- * Synchronous; `stopped` is asked every few hundred series (a cancelled request, a shard that shuts down).
+ * Synchronous; `stopped` is asked every few series (a cancelled request, a shard that shuts down).
  * Query errors (limits, timeout) come back as an answer of kind "failure", so that they survive any transport; anything
  * thrown is a fault of the shard. `transfer` lists the buffers of the answer that may be moved instead of copied.
  */
 export function runShardQuery(
   source: SeriesSource,
   plan: unknown,
-  stopped?: () => boolean,
+  stopped: () => boolean = never,
 ): { result: unknown; transfer: ArrayBuffer[] } {
-  void source;
-  void stopped;
-  const { version } = plan as ShardPlan;
-  const answer: ShardAnswer = {
-    kind: "failure",
-    type: "internal",
-    message: `query plan version ${version} not supported`,
+  const answer = run(source, plan as ShardPlan, stopped);
+  return { result: answer, transfer: buffersOf(answer) };
+}
+
+function never(): boolean {
+  return false;
+}
+
+function run(source: SeriesSource, plan: ShardPlan, stopped: () => boolean): ShardAnswer {
+  if (plan.version !== 1) {
+    return {
+      kind: "failure",
+      type: "internal",
+      message: `query plan version ${plan.version} is not known to this shard`,
+    };
+  }
+  try {
+    const rows = makeRowEvaluator(plan);
+    const { minT, maxT } = rows.bounds;
+    const ids = source.select(plan.tenant, plan.select.matchers, minT, maxT);
+    if (ids.length > plan.limits.maxSeries) {
+      const text = `the selector matches ${ids.length} series in one shard, over the limit of ${plan.limits.maxSeries} (limits.max_query_series)`;
+      throw new QueryError("execution", text);
+    }
+    ids.sort();
+    const watch: Watch = { stopped, deadline: performance.now() + plan.limits.timeoutMs, samples: 0, plan };
+    if (plan.raw === true) return rawSamples(source, ids, rows, watch);
+    return plan.aggregate === undefined
+      ? evaluateRows(source, ids, rows, watch)
+      : evaluateGroups(source, ids, rows, watch);
+  } catch (error) {
+    if (error instanceof QueryError) return { kind: "failure", type: error.type, message: error.message };
+    throw error;
+  }
+}
+
+interface Watch {
+  readonly stopped: () => boolean;
+  readonly deadline: number;
+  readonly plan: ShardPlan;
+  samples: number;
+}
+
+const buffer: SampleBuffer = makeSampleBuffer(4096);
+
+/** Reads one series and keeps to the limits. */
+function readSeries(source: SeriesSource, id: number, index: number, rows: RowEvaluator, watch: Watch): SampleBuffer {
+  if (index % CHECK_EVERY === 0) {
+    if (watch.stopped()) throw new QueryError("canceled", "query was canceled in query execution");
+    if (performance.now() > watch.deadline) throw new QueryError("timeout", "query timed out in query execution");
+  }
+  buffer.length = 0;
+  source.read(id, rows.bounds.minT, rows.bounds.maxT, buffer);
+  watch.samples += buffer.length;
+  if (watch.samples > watch.plan.limits.maxSamples) throw tooManySamples(watch.plan.limits.maxSamples);
+  return buffer;
+}
+
+export function tooManySamples(limit: number): QueryError {
+  const text = `query processing would load too many samples into memory in query execution (over the limit of ${limit}, limits.max_query_samples)`;
+  return new QueryError("execution", text);
+}
+
+function evaluateRows(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator, watch: Watch): ShardAnswer {
+  const { steps } = rows;
+  const labels: Labels[] = [];
+  let values = new Float64Array(Math.max(1, ids.length) * steps);
+  let present = new Uint8Array(Math.max(1, ids.length) * steps);
+  const notes = new Map<string, ShardNote>();
+  for (let i = 0; i < ids.length; i++) {
+    const id = ids[i] as number;
+    const series = readSeries(source, id, i, rows, watch);
+    if (series.length === 0) continue;
+    const base = labels.length * steps;
+    if (!rows.evaluate(series, values, present, base)) continue;
+    const set = source.labels(id);
+    addNotes(notes, rows, series, set);
+    labels.push(set);
+  }
+  // Rows go out in the order of their labels: the front end merges the shards' answers without sorting again.
+  const order = Uint32Array.from(labels.keys());
+  if (labels.length > 1) order.sort((a, b) => compareLabels(labels[a] as Labels, labels[b] as Labels));
+  const outValues = new Float64Array(labels.length * steps);
+  const outPresent = new Uint8Array(labels.length * steps);
+  for (let i = 0; i < order.length; i++) {
+    const r = order[i] as number;
+    outValues.set(values.subarray(r * steps, (r + 1) * steps), i * steps);
+    outPresent.set(present.subarray(r * steps, (r + 1) * steps), i * steps);
+  }
+  values = outValues;
+  present = outPresent;
+  return {
+    kind: "rows",
+    labels: packLabels(Array.from(order, (r) => labels[r] as Labels)),
+    dropName: new Uint8Array(labels.length).fill(rows.dropsName ? 1 : 0),
+    values,
+    present,
+    samples: watch.samples,
+    notes: [...notes.values()],
   };
-  return { result: answer, transfer: [] };
+}
+
+function evaluateGroups(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator, watch: Watch): ShardAnswer {
+  const { steps } = rows;
+  const { op, grouping, without } = watch.plan.aggregate as NonNullable<ShardPlan["aggregate"]>;
+  const partial = makePartial(op, steps);
+  const groupOf = makeGrouper(source, grouping, without, partial);
+  const drop = rows.dropsName ? 1 : 0;
+  const values = new Float64Array(steps);
+  const present = new Uint8Array(steps);
+  const notes = new Map<string, ShardNote>();
+  for (let i = 0; i < ids.length; i++) {
+    const id = ids[i] as number;
+    const series = readSeries(source, id, i, rows, watch);
+    if (series.length === 0) continue;
+    present.fill(0);
+    if (!rows.evaluate(series, values, present, 0)) continue;
+    if (rows.mayNote) addNotes(notes, rows, series, source.labels(id));
+    addRow(partial, groupOf(id), drop, values, present, 0);
+  }
+  const order = partial.labels.map((_, g) => g);
+  order.sort((a, b) => compareLabels(partial.labels[a] as Labels, partial.labels[b] as Labels));
+  const reorder = (column: Float64Array): Float64Array => {
+    const out = new Float64Array(order.length * steps);
+    order.forEach((g, i) => {
+      out.set(column.subarray(g * steps, (g + 1) * steps), i * steps);
+    });
+    return out;
+  };
+  return {
+    kind: "partials",
+    labels: packLabels(order.map((g) => partial.labels[g] as Labels)),
+    dropName: Uint8Array.from(order, (g) => partial.dropName[g] as number),
+    count: reorder(partial.count),
+    columns: partial.columns.map(reorder),
+    samples: watch.samples,
+    notes: [...notes.values()],
+  };
+}
+
+/**
+ * Finds (or makes) the group of a series. `by` compares symbol numbers, so no string is built but for a new group;
+ * `without` needs the labels.
+ */
+function makeGrouper(
+  source: SeriesSource,
+  grouping: readonly string[],
+  without: boolean,
+  partial: Partial,
+): (id: number) => number {
+  const names = new Set(grouping);
+  const byKey = new Map<string | number, number>();
+  const find = (key: string | number, id: number): number => {
+    let group = byKey.get(key);
+    if (group === undefined) {
+      group = addGroup(partial, groupLabels(source.labels(id), names, without));
+      byKey.set(key, group);
+    }
+    return group;
+  };
+  if (without) return (id) => find(labelsKey(groupLabels(source.labels(id), names, true)), id);
+  const symbols = [...names].map((n) => source.symbol(n)).filter((s) => s >= 0);
+  if (symbols.length === 0) return (id) => find(0, id);
+  const only = symbols[0] as number;
+  if (symbols.length === 1) return (id) => find(source.valueSymbol(id, only), id);
+  return (id) => {
+    let key = "";
+    for (const s of symbols) key += `${source.valueSymbol(id, s)},`;
+    return find(key, id);
+  };
+}
+
+function rawSamples(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator, watch: Watch): ShardAnswer {
+  const found: { labels: Labels; ts: Float64Array; values: Float64Array }[] = [];
+  for (let i = 0; i < ids.length; i++) {
+    const id = ids[i] as number;
+    const series = readSeries(source, id, i, rows, watch);
+    rows.prepare(series);
+    if (series.length === 0) continue;
+    const { ts, values, length } = series;
+    found.push({ labels: source.labels(id), ts: ts.slice(0, length), values: values.slice(0, length) });
+  }
+  found.sort((a, b) => compareLabels(a.labels, b.labels));
+  const ends = new Uint32Array(found.length);
+  let total = 0;
+  found.forEach((f, i) => {
+    total += f.ts.length;
+    ends[i] = total;
+  });
+  const ts = new Float64Array(total);
+  const values = new Float64Array(total);
+  found.forEach((f, i) => {
+    const at = i === 0 ? 0 : (ends[i - 1] as number);
+    ts.set(f.ts, at);
+    values.set(f.values, at);
+  });
+  return {
+    kind: "raw",
+    labels: packLabels(found.map((f) => f.labels)),
+    ends,
+    ts,
+    values,
+    samples: watch.samples,
+    notes: [],
+  };
+}
+
+function addNotes(notes: Map<string, ShardNote>, rows: RowEvaluator, series: SampleBuffer, labels: Labels): void {
+  if (!rows.mayNote) return;
+  const metric = labelValue(labels, METRIC_NAME);
+  const kind = rows.note(series, metric);
+  if (kind !== undefined && !notes.has(`${kind} ${metric}`)) notes.set(`${kind} ${metric}`, { kind, metric });
+}
+
+function buffersOf(answer: ShardAnswer): ArrayBuffer[] {
+  const own = (...arrays: (Float64Array | Uint8Array | Uint32Array)[]): ArrayBuffer[] =>
+    arrays.map((a) => a.buffer as ArrayBuffer);
+  switch (answer.kind) {
+    case "rows":
+      return own(answer.values, answer.present, answer.dropName, answer.labels.ids, answer.labels.ends);
+    case "partials":
+      return own(answer.count, ...answer.columns, answer.dropName, answer.labels.ids, answer.labels.ends);
+    case "raw":
+      return own(answer.ts, answer.values, answer.ends, answer.labels.ids, answer.labels.ends);
+    default:
+      return [];
+  }
 }

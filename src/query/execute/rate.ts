@@ -1,0 +1,200 @@
+import type { SampleBuffer } from "../../model/sample.ts";
+import { PRESENT_FLOAT } from "./vector.ts";
+import type { Windows } from "./windows.ts";
+
+/**
+ * rate, increase, delta, irate, idelta, changes and resets over the windows of one series, all steps in one pass.
+ * Results go to `out` and `present` from `base`; a step without enough samples stays absent.
+ * Counter resets are listed once a series; each window adds those inside it, so sums are the same as a scan would give.
+ */
+
+let resetIndex = new Int32Array(256);
+
+/** Lists the indexes k in [1, n) where the counter restarted between k-1 and k. Returns their number. */
+function findResets(series: SampleBuffer): number {
+  const { values, ts, startTs } = series;
+  const n = series.length;
+  let count = 0;
+  let previous = n > 0 ? (values[0] as number) : 0;
+  for (let k = 1; k < n; k++) {
+    const v = values[k] as number;
+    if (v < previous || (startTs !== undefined && restartedByStartTime(startTs, ts, k))) {
+      if (count === resetIndex.length) {
+        const grown = new Int32Array(count * 2);
+        grown.set(resetIndex);
+        resetIndex = grown;
+      }
+      resetIndex[count++] = k;
+    }
+    previous = v;
+  }
+  return count;
+}
+
+/**
+ * Whether the start timestamp of sample k says that the counter began anew after sample k-1. A start time equal to the
+ * previous sample's time is a reset only when that sample has a valid start time itself (a delta series); otherwise the
+ * start is merely unknown.
+ */
+export function restartedByStartTime(startTs: Float64Array, ts: Float64Array, k: number): boolean {
+  const start = startTs[k] as number;
+  const previousT = ts[k - 1] as number;
+  if (start === 0 || start > (ts[k] as number) || start < previousT) return false;
+  if (start > previousT) return true;
+  const previousStart = startTs[k - 1] as number;
+  return previousStart !== 0 && previousStart < previousT;
+}
+
+/** Samples whose start time lies before the previous sample's time without being that sample's start time. */
+export function hasOverlappingStart(series: SampleBuffer, lo: number, hi: number): boolean {
+  const { startTs, ts } = series;
+  if (startTs === undefined) return false;
+  for (let k = lo + 1; k < hi; k++) {
+    const start = startTs[k] as number;
+    if (start !== 0 && start < (ts[k - 1] as number) && start !== startTs[k - 1]) return true;
+  }
+  return false;
+}
+
+/**
+ * rate (counter, per second), increase (counter) and delta (neither): the difference of the last and the first sample,
+ * extrapolated to the window's bounds where the samples come close to them.
+ */
+export function extrapolatedRate(
+  series: SampleBuffer,
+  w: Windows,
+  range: number,
+  isCounter: boolean,
+  perSecond: boolean,
+  out: Float64Array,
+  present: Uint8Array,
+  base: number,
+): void {
+  const { ts, values, startTs } = series;
+  const { lo, hi, start, end, steps } = w;
+  const resets = isCounter ? findResets(series) : 0;
+  const seconds = range / 1000;
+  let firstReset = 0;
+  for (let s = 0; s < steps; s++) {
+    const i = lo[s] as number;
+    const j = (hi[s] as number) - 1;
+    if (j < i) continue;
+    const firstT = ts[i] as number;
+    const first = values[i] as number;
+    let zeroAt = -1;
+    if (isCounter && startTs !== undefined) {
+      const st = startTs[i] as number;
+      if (st !== 0 && st < firstT && st > (start[s] as number)) zeroAt = st;
+    }
+    if (j === i && zeroAt < 0) continue;
+    const lastT = ts[j] as number;
+    let result = (values[j] as number) - first;
+    while (firstReset < resets && (resetIndex[firstReset] as number) <= i) firstReset++;
+    for (let r = firstReset; r < resets && (resetIndex[r] as number) <= j; r++) {
+      result += values[(resetIndex[r] as number) - 1] as number;
+    }
+    let fromT = firstT;
+    if (zeroAt >= 0) {
+      // The counter is known to have been 0 at its start time, which lies in the window: no guess is needed on the left.
+      result += first;
+      fromT = zeroAt;
+    }
+    const sampled = (lastT - fromT) / 1000;
+    const average = j > i ? (lastT - firstT) / 1000 / (j - i) : 0;
+    const threshold = average * 1.1;
+    let toStart = zeroAt >= 0 ? 0 : (firstT - (start[s] as number)) / 1000;
+    let toEnd = ((end[s] as number) - lastT) / 1000;
+    if (zeroAt < 0) {
+      if (toStart >= threshold) toStart = average / 2;
+      if (isCounter && result > 0 && first >= 0) {
+        // A counter cannot be negative: do not extrapolate beyond the point where it would have been 0.
+        const toZero = sampled * (first / result);
+        if (toZero < toStart) toStart = toZero;
+      }
+    }
+    if (toEnd >= threshold) toEnd = average / 2;
+    let factor = (sampled + toStart + toEnd) / sampled;
+    if (perSecond) factor /= seconds;
+    out[base + s] = result * factor;
+    present[base + s] = PRESENT_FLOAT;
+  }
+}
+
+/** irate (counter, per second) and idelta: from the last two samples of the window. */
+export function instantRate(
+  series: SampleBuffer,
+  w: Windows,
+  isCounter: boolean,
+  out: Float64Array,
+  present: Uint8Array,
+  base: number,
+): void {
+  const { ts, values, startTs } = series;
+  const { lo, hi, steps } = w;
+  for (let s = 0; s < steps; s++) {
+    const j = (hi[s] as number) - 1;
+    if (j - (lo[s] as number) < 1) continue;
+    const last = values[j] as number;
+    const previous = values[j - 1] as number;
+    const interval = (ts[j] as number) - (ts[j - 1] as number);
+    let result = last - previous;
+    if (isCounter) {
+      if (last < previous || (startTs !== undefined && restartedByStartTime(startTs, ts, j))) result = last;
+      result /= interval / 1000;
+    }
+    out[base + s] = result;
+    present[base + s] = PRESENT_FLOAT;
+  }
+}
+
+/**
+ * changes and resets. With `anchored` the comparison starts at the last sample at or before the window's start, and a
+ * window without a sample of its own has no result.
+ */
+export function countTransitions(
+  series: SampleBuffer,
+  w: Windows,
+  what: "changes" | "resets",
+  anchored: boolean,
+  out: Float64Array,
+  present: Uint8Array,
+  base: number,
+): void {
+  const { ts, values, startTs } = series;
+  const { lo, hi, start, steps } = w;
+  const n = series.length;
+  const before = transitionCounts(n);
+  let count = 0;
+  for (let k = 1; k < n; k++) {
+    const v = values[k] as number;
+    const p = values[k - 1] as number;
+    if (what === "changes" ? v !== p && !(v !== v && p !== p) : v < p) count++;
+    else if (what === "resets" && startTs !== undefined && restartedByStartTime(startTs, ts, k)) count++;
+    before[k] = count;
+  }
+  for (let s = 0; s < steps; s++) {
+    let i = lo[s] as number;
+    const j = (hi[s] as number) - 1;
+    if (j < i) continue;
+    if (anchored) {
+      const from = start[s] as number;
+      if ((ts[j] as number) <= from) continue;
+      while (i < j && (ts[i + 1] as number) <= from) i++;
+    }
+    let result = (before[j] as number) - (before[i] as number);
+    if (what === "resets" && startTs !== undefined && !anchored) {
+      // The first sample began inside the window: that start is a reset as well.
+      const st = startTs[i] as number;
+      if (st !== 0 && st < (ts[i] as number) && st > (start[s] as number)) result++;
+    }
+    out[base + s] = result;
+    present[base + s] = PRESENT_FLOAT;
+  }
+}
+
+let transitions = new Int32Array(256);
+function transitionCounts(n: number): Int32Array {
+  if (transitions.length < n) transitions = new Int32Array(n * 2);
+  transitions[0] = 0;
+  return transitions;
+}

@@ -1,0 +1,85 @@
+import type { SampleBuffer } from "../../model/sample.ts";
+import { applyScalar, isComparison } from "../functions/binary-op.ts";
+import { applyElementwise } from "../functions/elementwise.ts";
+import type { RowMap, ShardNote, ShardPlan } from "../plan/shard-plan.ts";
+import { selectNewest, selectSmoothed } from "./instant.ts";
+import { evaluateRange, prepareRange, rangeKeepsName } from "./range-function.ts";
+import { hasOverlappingStart } from "./rate.ts";
+import { dropStale, locateWindows, makeWindows, windowBounds } from "./windows.ts";
+
+/** A plan's way from a series' samples to its row. One evaluator serves all series of a plan, one after the other. */
+export interface RowEvaluator {
+  readonly steps: number;
+  /** Times of the samples to read, inclusive. */
+  readonly bounds: { readonly minT: number; readonly maxT: number };
+  readonly dropsName: boolean;
+  readonly mayNote: boolean;
+  /** Fills the row's cells (which must be absent before); false when it has no sample at any step. May change the buffer. */
+  evaluate(series: SampleBuffer, values: Float64Array, present: Uint8Array, base: number): boolean;
+  /** Makes the samples those of a range selector: staleness markers taken out. */
+  prepare(series: SampleBuffer): void;
+  note(series: SampleBuffer, metric: string): ShardNote["kind"] | undefined;
+}
+
+const COUNTER_SUFFIX = /_(total|sum|count|bucket)$/;
+
+export function makeRowEvaluator(plan: ShardPlan): RowEvaluator {
+  const { grid, select, range } = plan;
+  const { steps } = grid;
+  const smoothed = range === undefined ? select.smoothed === true : range.smoothed === true;
+  const before = range !== undefined && (range.anchored === true || smoothed) ? select.lookback : 0;
+  const after = smoothed ? select.lookback : 0;
+  const w = makeWindows(grid, range?.range ?? select.lookback, select.offset, select.at, before, after);
+  const prepared = range === undefined ? undefined : prepareRange(range, steps);
+  const maps = plan.maps.map((m) => prepareMap(m, steps));
+  const seesStale = prepared === undefined && !smoothed && plan.raw !== true;
+  const counter = range?.func === "rate" || range?.func === "increase";
+  return {
+    steps,
+    bounds: windowBounds(w),
+    dropsName:
+      (range !== undefined && !rangeKeepsName(range.func)) ||
+      select.output !== "value" ||
+      maps.some((m) => m.dropsName),
+    mayNote: counter,
+    evaluate(series, values, present, base) {
+      if (!seesStale) dropStale(series);
+      locateWindows(w, series.ts, series.length);
+      if (prepared !== undefined) evaluateRange(prepared, series, w, values, present, base);
+      else if (smoothed) selectSmoothed(series, w, values, present, base);
+      else selectNewest(series, w, select.output, values, present, base);
+      for (const m of maps) m.apply(values, present, base);
+      for (let i = base; i < base + steps; i++) if (present[i] !== 0) return true;
+      return false;
+    },
+    prepare: dropStale,
+    note(series, metric) {
+      if (hasOverlappingStart(series, 0, series.length)) return "startTimeOverlap";
+      return metric !== "" && !COUNTER_SUFFIX.test(metric) ? "possibleNonCounter" : undefined;
+    },
+  };
+}
+
+interface PreparedMap {
+  readonly dropsName: boolean;
+  apply(values: Float64Array, present: Uint8Array, base: number): void;
+}
+
+function prepareMap(map: RowMap, steps: number): PreparedMap {
+  const perStep = (p: number | Float64Array): Float64Array =>
+    typeof p === "number" ? new Float64Array(steps).fill(p) : p;
+  if (map.kind === "function") {
+    const params = map.params.map(perStep);
+    const { func } = map;
+    return {
+      dropsName: true,
+      apply: (values, present, base) => applyElementwise(func, params, values, present, base, steps),
+    };
+  }
+  const { op, scalarOnLeft, returnBool } = map;
+  const scalar = perStep(map.scalar);
+  return {
+    dropsName: !isComparison(op) || returnBool,
+    apply: (values, present, base) => applyScalar(op, scalar, scalarOnLeft, returnBool, values, present, base, steps),
+  };
+}

@@ -1,0 +1,84 @@
+import type { SampleBuffer } from "../../model/sample.ts";
+import { STALE_NAN_HI, STALE_NAN_LO } from "../../model/sample.ts";
+import type { Grid } from "../plan/grid.ts";
+
+/**
+ * One series with the window of samples that belongs to every step: step s has the samples [lo[s], hi[s]).
+ * The arrays are scratch that is reused from series to series; `start` and `end` do not change between series.
+ *
+ * Invariants: lo, hi, start and end never decrease from step to step; lo[s] <= hi[s].
+ */
+export interface Windows {
+  readonly steps: number;
+  /** Bounds of the window in ms, start excluded, end included. */
+  readonly start: Float64Array;
+  readonly end: Float64Array;
+  /** How far before `start` and after `end` samples are looked at (anchored and smoothed), ms. */
+  readonly before: number;
+  readonly after: number;
+  readonly lo: Int32Array;
+  readonly hi: Int32Array;
+  /** Evaluation time of the steps, ms (`start` and `end` are moved by offset and @). */
+  readonly time: Float64Array;
+}
+
+export function makeWindows(
+  grid: Grid,
+  range: number,
+  offset: number,
+  at: number | undefined,
+  before = 0,
+  after = 0,
+): Windows {
+  const { steps } = grid;
+  const start = new Float64Array(steps);
+  const end = new Float64Array(steps);
+  const time = new Float64Array(steps);
+  for (let s = 0; s < steps; s++) {
+    const t = grid.start + s * grid.step;
+    time[s] = t;
+    end[s] = (at ?? t) - offset;
+    start[s] = (end[s] as number) - range;
+  }
+  return { steps, start, end, before, after, time, lo: new Int32Array(steps), hi: new Int32Array(steps) };
+}
+
+/** The first and last time of samples that the windows can hold, both inclusive. */
+export function windowBounds(w: Windows): { minT: number; maxT: number } {
+  if (w.steps === 0) return { minT: 0, maxT: -1 };
+  return { minT: (w.start[0] as number) - w.before + 1, maxT: (w.end[w.steps - 1] as number) + w.after };
+}
+
+/** Finds lo and hi for the samples `ts[0..n)`. */
+export function locateWindows(w: Windows, ts: Float64Array, n: number): void {
+  const { start, end, lo, hi, steps, before, after } = w;
+  let i = 0;
+  let j = 0;
+  for (let s = 0; s < steps; s++) {
+    const from = (start[s] as number) - before;
+    const to = (end[s] as number) + after;
+    while (i < n && (ts[i] as number) <= from) i++;
+    if (j < i) j = i;
+    while (j < n && (ts[j] as number) <= to) j++;
+    lo[s] = i;
+    hi[s] = j;
+  }
+}
+
+/** Removes the staleness markers from a buffer, in place: range selectors do not see them. */
+export function dropStale(buffer: SampleBuffer): void {
+  const { ts, values, words, startTs } = buffer;
+  const n = buffer.length;
+  let i = 0;
+  while (i < n && !(words[2 * i] === STALE_NAN_LO && words[2 * i + 1] === STALE_NAN_HI)) i++;
+  if (i === n) return;
+  let out = i;
+  for (; i < n; i++) {
+    if (words[2 * i] === STALE_NAN_LO && words[2 * i + 1] === STALE_NAN_HI) continue;
+    ts[out] = ts[i] as number;
+    values[out] = values[i] as number;
+    if (startTs !== undefined) startTs[out] = startTs[i] as number;
+    out++;
+  }
+  buffer.length = out;
+}
