@@ -1,0 +1,360 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { AckPolicy, DeliverPolicy } from "@nats-io/jetstream";
+import { createInbox, type Msg, nanos, nuid, type Subscription } from "@nats-io/transport-node";
+import type { Bus } from "./bus.ts";
+import { parseAckSubject, statusCode } from "./js-status.ts";
+import { messageOf, NatsError } from "./nats-error.ts";
+import { type Say, saySilently } from "./say.ts";
+import { MAX_PAYLOAD_BYTES } from "./server-conf.ts";
+import { type StreamIdentity, streamIdentity } from "./stream-identity.ts";
+
+/**
+ * Reading one partition's stream. Invariants:
+ * - messages come in stream order, each sequence at most once, from startSequence on; what the stream has is never left out
+ *   (a gap, a lost connection or a silent server makes a new consumer at the next wanted sequence);
+ * - bytes that were asked for or wait here never exceed maxBytes;
+ * - the reader's own record of what it has on disk is the only truth: the consumer on the server is temporary. Acknowledging
+ *   tells operators how far the reader is; purging frees the stream.
+ */
+export interface PartitionFeed {
+  readonly stream: StreamIdentity;
+  /**
+   * The next messages, all that wait (up to maxBatchBytes); waits for one. Undefined after close(). Rejects with NatsError
+   * "stream_replaced" when the stream is not the one that was begun with, or has lost messages that were read.
+   */
+  next(): Promise<Batch | undefined>;
+  [Symbol.asyncIterator](): AsyncIterator<Batch, undefined>;
+  /** Everything up to and including this sequence is on the reader's disk. Not answered, may be lost. */
+  ack(sequence: number): void;
+  /** Deletes the stream's messages below the sequence; best effort, never rejects. Calls made meanwhile are merged. */
+  purgeBelow(sequence: number): Promise<void>;
+  /** Messages of the stream that next() has not returned yet, as far as the server has said. */
+  pending(): number;
+  close(): Promise<void>;
+}
+
+export interface Batch {
+  /** Stream sequences, ascending; as many as payloads. */
+  readonly sequences: readonly number[];
+  readonly payloads: readonly Uint8Array[];
+  /** Sum of the payloads' lengths. */
+  readonly bytes: number;
+  /** Sequences before or between these that the stream no longer has: expired, or deleted by hand. */
+  readonly skipped: number;
+}
+
+export interface ConsumeOptions {
+  /** See resumePoint. */
+  readonly startSequence: number;
+  /** `created` of the stream that startSequence belongs to. */
+  readonly created: string;
+  /** Bound of bytes in flight from the server and waiting here; default and least 32 MiB. */
+  readonly maxBytes?: number;
+  readonly maxBatchBytes?: number;
+  readonly say?: Say;
+}
+
+const DEFAULT_MAX_BYTES = 32 << 20;
+const DEFAULT_BATCH_BYTES = 8 << 20;
+/** One request must be able to take the largest message with its subject, reply and headers. */
+const REQUEST_BYTES = MAX_PAYLOAD_BYTES + (64 << 10);
+const REQUEST_MESSAGES = 1_000;
+const REQUESTS = 3;
+const EXPIRES_MS = 30_000;
+const HEARTBEAT_MS = 3_000;
+const SILENCE_MS = 3 * HEARTBEAT_MS;
+/** A consumer whose reader is gone is removed by the server after this. */
+const INACTIVE_MS = 300_000;
+const ACK_WAIT_MS = 3_600_000;
+
+/** A pull request that the server is answering. */
+interface Request {
+  readonly subscription: Subscription;
+  readonly inbox: string;
+  open: boolean;
+  messagesLeft: number;
+  bytesLeft: number;
+}
+
+/** Begins to read a partition. Rejects like streamIdentity, and with "stream_replaced" when the stream is another one. */
+export async function consumePartition(bus: Bus, partition: number, options: ConsumeOptions): Promise<PartitionFeed> {
+  const feed = makeFeed(bus, partition, options, await streamIdentity(bus, partition));
+  await feed.begin();
+  return feed;
+}
+
+function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: StreamIdentity) {
+  const say = options.say ?? saySilently;
+  const maxBytes = Math.max(options.maxBytes ?? DEFAULT_MAX_BYTES, DEFAULT_MAX_BYTES);
+  const maxBatchBytes = options.maxBatchBytes ?? DEFAULT_BATCH_BYTES;
+
+  let closed = false;
+  let failure: NatsError | undefined;
+  let wake: (() => void) | undefined;
+
+  let nextSequence = options.startSequence;
+  let sequences: number[] = [];
+  let payloads: Uint8Array[] = [];
+  let replies: string[] = [];
+  let queuedBytes = 0;
+  let skipped = 0;
+  let serverPending = 0;
+
+  let consumer = "";
+  let expectedDelivery = 1;
+  let requests: Request[] = [];
+  let heardAt = performance.now();
+  let restarting = false;
+  /** Reply subjects by which batches are acknowledged, ascending by last sequence. */
+  let ackReplies: { sequence: number; reply: string }[] = [];
+
+  const wakeReader = () => {
+    wake?.();
+    wake = undefined;
+  };
+  const fail = (error: NatsError) => {
+    failure ??= error;
+    wakeReader();
+  };
+
+  // ---- the consumer on the server ----
+
+  const openConsumer = async () => {
+    const now = await streamIdentity(bus, partition);
+    if (now.created !== options.created) {
+      throw new NatsError("stream_replaced", `stream ${now.name} was deleted and made anew`);
+    }
+    if (now.lastSequence + 1 < nextSequence) {
+      throw new NatsError(
+        "stream_replaced",
+        `stream ${now.name} ends at ${now.lastSequence}, but ${nextSequence - 1} was read: the server lost messages`,
+      );
+    }
+    const old = consumer;
+    const name = `shard-${partition}-${nuid.next()}`;
+    const info = await bus.jsm.consumers.add(now.name, {
+      name,
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: nextSequence,
+      ack_policy: AckPolicy.All,
+      ack_wait: nanos(ACK_WAIT_MS),
+      max_ack_pending: -1,
+      inactive_threshold: nanos(INACTIVE_MS),
+      mem_storage: true,
+      num_replicas: 1,
+    });
+    if (old !== "") bus.jsm.consumers.delete(now.name, old).catch(() => {});
+    consumer = name;
+    expectedDelivery = 1;
+    serverPending = info.num_pending;
+    requests = Array.from({ length: REQUESTS }, () => {
+      const inbox = createInbox();
+      const request: Request = {
+        inbox,
+        open: false,
+        messagesLeft: 0,
+        bytesLeft: 0,
+        subscription: bus.nc.subscribe(inbox, { callback: (_, msg) => onMessage(request, msg) }),
+      };
+      return request;
+    });
+    heardAt = performance.now();
+    ask();
+  };
+
+  const dropRequests = () => {
+    for (const r of requests) if (!bus.nc.isClosed()) r.subscription.unsubscribe();
+    requests = [];
+  };
+
+  /** Makes a new consumer at the next wanted sequence, as often as it takes. */
+  const restart = (why: string) => {
+    if (restarting || closed || failure !== undefined) return;
+    restarting = true;
+    dropRequests();
+    say("debug", `stream ${stream.name}: reading again from ${nextSequence} (${why})`);
+    reopen().catch((error: unknown) => fail(new NatsError("closed", messageOf(error))));
+  };
+
+  const reopen = async () => {
+    for (let retryMs = 50; !closed; retryMs = Math.min(2 * retryMs, 1_000)) {
+      try {
+        if (bus.connected()) {
+          await openConsumer();
+          break;
+        }
+      } catch (error) {
+        if (error instanceof NatsError || bus.nc.isClosed()) {
+          fail(error instanceof NatsError ? error : new NatsError("closed", messageOf(error)));
+          break;
+        }
+        dropRequests();
+        say("debug", `stream ${stream.name}: ${messageOf(error)}`);
+      }
+      await sleep(retryMs);
+    }
+    restarting = false;
+    if (closed) dropRequests();
+  };
+
+  /** Sends as many requests as the bound allows. */
+  const ask = () => {
+    if (closed || !bus.connected()) return;
+    let claimed = queuedBytes;
+    for (const r of requests) if (r.open) claimed += Math.max(r.bytesLeft, 0);
+    for (const r of requests) {
+      if (r.open || claimed + REQUEST_BYTES > maxBytes) continue;
+      r.open = true;
+      r.messagesLeft = REQUEST_MESSAGES;
+      r.bytesLeft = REQUEST_BYTES;
+      claimed += REQUEST_BYTES;
+      const body = JSON.stringify({
+        batch: REQUEST_MESSAGES,
+        max_bytes: REQUEST_BYTES,
+        expires: nanos(EXPIRES_MS),
+        idle_heartbeat: nanos(HEARTBEAT_MS),
+      });
+      bus.nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream.name}.${consumer}`, body, { reply: r.inbox });
+    }
+  };
+
+  const onMessage = (request: Request, msg: Msg) => {
+    if (!requests.includes(request)) return;
+    heardAt = performance.now();
+    const code = statusCode(msg);
+    if (code !== 0) return onStatus(request, code, msg.headers?.description ?? "");
+    const info = parseAckSubject(msg.reply ?? "");
+    if (info === undefined) return;
+    request.messagesLeft--;
+    request.bytesLeft -= msg.data.length;
+    if (request.messagesLeft <= 0) request.open = false;
+    if (info.consumerSequence !== expectedDelivery) {
+      restart(`delivery ${info.consumerSequence} instead of ${expectedDelivery}`);
+      return;
+    }
+    expectedDelivery++;
+    // Delivered again after a long time without acknowledgement: it is here already.
+    if (info.streamSequence < nextSequence) return;
+    skipped += info.streamSequence - nextSequence;
+    nextSequence = info.streamSequence + 1;
+    serverPending = info.pending;
+    sequences.push(info.streamSequence);
+    payloads.push(msg.data);
+    queuedBytes += msg.data.length;
+    replies.push(msg.reply as string);
+    if (!request.open) ask();
+    wakeReader();
+  };
+
+  const onStatus = (request: Request, code: number, description: string) => {
+    if (code === 100) return;
+    request.open = false;
+    // 408: expired or nothing there; 409: the request's bounds are used up.
+    if (code === 408 || (code === 409 && /batch completed|exceeds maxbytes/i.test(description))) ask();
+    else restart(`${code} ${description}`);
+  };
+
+  const watchdog = setInterval(() => {
+    if (!bus.connected() || restarting || failure !== undefined) return;
+    const waiting = requests.some((r) => r.open);
+    if (waiting && performance.now() - heardAt > SILENCE_MS) restart("no heartbeat");
+    else ask();
+  }, 1_000);
+  watchdog.unref();
+  const stopListening = bus.onReconnect(() => restart("reconnected"));
+
+  // ---- the reader ----
+
+  const take = (): Batch => {
+    let n = 0;
+    let bytes = 0;
+    while (n < payloads.length && (n === 0 || bytes + (payloads[n] as Uint8Array).length <= maxBatchBytes)) {
+      bytes += (payloads[n++] as Uint8Array).length;
+    }
+    const batch = { sequences: sequences.slice(0, n), payloads: payloads.slice(0, n), bytes, skipped };
+    sequences = sequences.slice(n);
+    payloads = payloads.slice(n);
+    ackReplies.push({ sequence: batch.sequences[n - 1] as number, reply: replies[n - 1] as string });
+    replies = replies.slice(n);
+    queuedBytes -= bytes;
+    skipped = 0;
+    return batch;
+  };
+
+  const next = async (): Promise<Batch | undefined> => {
+    for (;;) {
+      if (payloads.length > 0 && !closed) {
+        const batch = take();
+        ask();
+        return batch;
+      }
+      if (failure !== undefined) throw failure;
+      if (closed) return undefined;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  };
+
+  const ack = (sequence: number) => {
+    const n = ackReplies.findLastIndex((a) => a.sequence <= sequence);
+    if (n < 0) return;
+    const reply = ackReplies[n]?.reply as string;
+    ackReplies = ackReplies.slice(n + 1);
+    if (bus.connected() && !closed) bus.nc.publish(reply, "+ACK");
+  };
+
+  let purgeWanted = 0;
+  let purging: Promise<void> | undefined;
+  const purge = async () => {
+    while (purgeWanted > 0) {
+      const seq = purgeWanted;
+      purgeWanted = 0;
+      await bus.jsm.streams.purge(stream.name, { seq }).catch((error: unknown) => {
+        say("debug", `stream ${stream.name}: cannot purge below ${seq}: ${messageOf(error)}`);
+      });
+    }
+    purging = undefined;
+  };
+
+  const close = async () => {
+    if (closed) return;
+    closed = true;
+    clearInterval(watchdog);
+    stopListening();
+    dropRequests();
+    wakeReader();
+    if (consumer !== "" && bus.connected()) await bus.jsm.consumers.delete(stream.name, consumer).catch(() => {});
+  };
+
+  return {
+    stream,
+    begin: async () => {
+      try {
+        await openConsumer();
+      } catch (error) {
+        await close();
+        throw error;
+      }
+    },
+    next,
+    [Symbol.asyncIterator]: (): AsyncIterator<Batch, undefined> => ({
+      next: async () => {
+        const value = await next();
+        return value === undefined ? { done: true, value } : { done: false, value };
+      },
+      return: async () => {
+        await close();
+        return { done: true, value: undefined };
+      },
+    }),
+    ack,
+    purgeBelow: (sequence: number) => {
+      purgeWanted = Math.max(purgeWanted, sequence);
+      purging ??= purge();
+      return purging;
+    },
+    pending: () => serverPending + payloads.length,
+    close,
+  };
+}
