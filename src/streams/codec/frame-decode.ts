@@ -1,0 +1,262 @@
+import { isUtf8 } from "node:buffer";
+import { asBuffer } from "../../lib/utf8.ts";
+import type { Labels } from "../../model/labels.ts";
+import type { SampleColumns } from "../../model/sample.ts";
+import {
+  DEFINITION_HEADER_BYTES,
+  FRAME_HEADER_BYTES,
+  FRAME_MAGIC,
+  FRAME_VERSION,
+  FrameError,
+  MAX_SECTIONS,
+  MAX_TIME_MS,
+  SECTION_BOUND_ROWS,
+  SECTION_CRITICAL,
+  SECTION_DEFINITIONS,
+  SECTION_ENTRY_BYTES,
+  SECTION_HASH_HI,
+  SECTION_HASH_LO,
+  SECTION_TIME,
+  SECTION_TIME_DELTA,
+  SECTION_VALUES,
+} from "./frame-layout.ts";
+
+export interface FrameDefinition {
+  /** Unsigned 32-bit halves of the series hash. */
+  readonly hashLo: number;
+  readonly hashHi: number;
+  readonly tenant: string;
+  readonly labels: Labels;
+}
+
+/**
+ * A frame's content. `columns` are views of the scratch that was given to `decodeFrame`: valid until its next use.
+ * `columns.values` starts at byte 0 of its buffer, so a Uint32Array over that buffer sees the bits of NaNs.
+ */
+export interface DecodedFrame {
+  readonly definitions: readonly FrameDefinition[];
+  readonly columns: SampleColumns;
+  /**
+   * Rows whose hash alone does not name the series, because two label sets share it: row `rows[i]` belongs to
+   * `definitions[definition[i]]`. Rows strictly ascending. Nearly always empty.
+   */
+  readonly bound: { readonly rows: Uint32Array; readonly definition: Uint32Array };
+}
+
+/** Memory for the columns of decoded frames, reused; grows to the largest frame seen. */
+export interface FrameScratch {
+  hashLo: Uint32Array;
+  hashHi: Uint32Array;
+  ts: Float64Array;
+  values: Float64Array;
+}
+
+export function makeFrameScratch(capacity = 8192): FrameScratch {
+  return {
+    hashLo: new Uint32Array(capacity),
+    hashHi: new Uint32Array(capacity),
+    ts: new Float64Array(capacity),
+    values: new Float64Array(capacity),
+  };
+}
+
+const NO_ROWS = new Uint32Array(0);
+
+/** Section positions, found in the table: offset 0 means absent. */
+interface Section {
+  offset: number;
+  bytes: number;
+}
+
+/**
+ * Decodes and checks a whole frame. Nothing in it is trusted: every offset, count, string and time is checked before use,
+ * and memory is only taken for what the frame really has. Throws `FrameError`.
+ */
+export function decodeFrame(frame: Uint8Array, scratch: FrameScratch = makeFrameScratch(0)): DecodedFrame {
+  const size = frame.length;
+  if (size < FRAME_HEADER_BYTES) throw new FrameError("truncated", `${size} bytes, a header has ${FRAME_HEADER_BYTES}`);
+  const view = new DataView(frame.buffer, frame.byteOffset, size);
+  if (view.getUint32(0, true) !== FRAME_MAGIC) throw new FrameError("magic", 'it does not start with "TSF1"');
+  const version = view.getUint16(4, true);
+  if (version !== FRAME_VERSION) {
+    throw new FrameError("version", `version ${version}, this program reads version ${FRAME_VERSION}`);
+  }
+  const declared = view.getUint32(8, true);
+  if (declared !== size) throw new FrameError("truncated", `${size} bytes, the header says ${declared}`);
+  const definitionCount = view.getUint32(12, true);
+  const samples = view.getUint32(16, true);
+  const base = view.getFloat64(24, true);
+  if (!Number.isInteger(base) || Math.abs(base) > MAX_TIME_MS) throw new FrameError("time", `base time ${base}`);
+
+  const sections = readSections(view);
+  const at = (type: number) => sections.get(type) ?? { offset: 0, bytes: 0 };
+
+  column(at(SECTION_HASH_LO), samples, 4, "low hashes");
+  column(at(SECTION_HASH_HI), samples, 4, "high hashes");
+  column(at(SECTION_VALUES), samples, 8, "values");
+  const definitions = readDefinitions(frame, view, at(SECTION_DEFINITIONS), definitionCount);
+
+  reserveScratch(scratch, samples);
+  copyColumn(frame, at(SECTION_HASH_LO), scratch.hashLo);
+  copyColumn(frame, at(SECTION_HASH_HI), scratch.hashHi);
+  copyColumn(frame, at(SECTION_VALUES), scratch.values);
+  readTimes(frame, view, sections, samples, base, scratch.ts);
+  return {
+    definitions,
+    columns: {
+      length: samples,
+      hashLo: scratch.hashLo.subarray(0, samples),
+      hashHi: scratch.hashHi.subarray(0, samples),
+      ts: scratch.ts.subarray(0, samples),
+      values: scratch.values.subarray(0, samples),
+    },
+    bound: readBoundRows(view, at(SECTION_BOUND_ROWS), samples, definitionCount),
+  };
+}
+
+function readSections(view: DataView): Map<number, Section> {
+  const headerBytes = view.getUint16(6, true);
+  const count = view.getUint32(20, true);
+  if (count > MAX_SECTIONS || headerBytes !== FRAME_HEADER_BYTES + SECTION_ENTRY_BYTES * count) {
+    throw new FrameError("section", `${count} sections in a header of ${headerBytes} bytes`);
+  }
+  if (headerBytes > view.byteLength) throw new FrameError("truncated", `header of ${headerBytes} bytes`);
+  const sections = new Map<number, Section>();
+  for (let s = 0; s < count; s++) {
+    const entry = FRAME_HEADER_BYTES + SECTION_ENTRY_BYTES * s;
+    const type = view.getUint16(entry, true);
+    const flags = view.getUint16(entry + 2, true);
+    const offset = view.getUint32(entry + 4, true);
+    const bytes = view.getUint32(entry + 8, true);
+    if (offset % 8 !== 0 || offset < headerBytes || offset + bytes > view.byteLength) {
+      throw new FrameError("section", `section ${type} at ${offset}, ${bytes} bytes, of ${view.byteLength}`);
+    }
+    if (sections.has(type)) throw new FrameError("section", `section ${type} stands twice`);
+    if (type < SECTION_DEFINITIONS || type > SECTION_BOUND_ROWS) {
+      if ((flags & SECTION_CRITICAL) === 0) continue;
+      throw new FrameError("section", `section ${type} is needed and unknown to this program`);
+    }
+    sections.set(type, { offset, bytes });
+  }
+  return sections;
+}
+
+function column(section: Section, samples: number, width: number, name: string): void {
+  if (section.bytes !== width * samples) {
+    throw new FrameError("section", `column of ${name} has ${section.bytes} bytes for ${samples} samples`);
+  }
+}
+
+function copyColumn(frame: Uint8Array, section: Section, to: Uint32Array | Float64Array): void {
+  new Uint8Array(to.buffer, 0, section.bytes).set(frame.subarray(section.offset, section.offset + section.bytes));
+}
+
+function readTimes(
+  frame: Uint8Array,
+  view: DataView,
+  sections: ReadonlyMap<number, Section>,
+  n: number,
+  base: number,
+  ts: Float64Array,
+): void {
+  const deltas = sections.get(SECTION_TIME_DELTA);
+  const times = sections.get(SECTION_TIME);
+  if (deltas !== undefined && times !== undefined) throw new FrameError("section", "two columns of times");
+  if (times !== undefined) {
+    column(times, n, 8, "times");
+    copyColumn(frame, times, ts);
+    for (let i = 0; i < n; i++) {
+      const t = ts[i] as number;
+      if (!(Math.abs(t) <= MAX_TIME_MS) || t !== Math.floor(t)) throw new FrameError("time", `time ${t} in row ${i}`);
+    }
+  } else if (deltas !== undefined) {
+    column(deltas, n, 4, "time deltas");
+    for (let i = 0, at = deltas.offset; i < n; i++, at += 4) ts[i] = base + view.getInt32(at, true);
+  } else ts.fill(base, 0, n);
+}
+
+function readBoundRows(view: DataView, section: Section, samples: number, definitions: number): DecodedFrame["bound"] {
+  if (section.bytes === 0) return { rows: NO_ROWS, definition: NO_ROWS };
+  const n = section.bytes / 8;
+  if (!Number.isInteger(n) || n > samples) throw new FrameError("section", `bound rows of ${section.bytes} bytes`);
+  const rows = new Uint32Array(n);
+  const definition = new Uint32Array(n);
+  for (let i = 0; i < n; i++) {
+    const row = view.getUint32(section.offset + 8 * i, true);
+    const number = view.getUint32(section.offset + 8 * i + 4, true);
+    if (row >= samples || number >= definitions || (i > 0 && row <= (rows[i - 1] as number))) {
+      throw new FrameError("row", `row ${row} bound to definition ${number}`);
+    }
+    rows[i] = row;
+    definition[i] = number;
+  }
+  return { rows, definition };
+}
+
+function readDefinitions(frame: Uint8Array, view: DataView, section: Section, count: number): FrameDefinition[] {
+  // Before memory is taken for them: each has at least its header.
+  if (count * DEFINITION_HEADER_BYTES > section.bytes) {
+    throw new FrameError("definition", `${count} definitions in ${section.bytes} bytes`);
+  }
+  const definitions: FrameDefinition[] = [];
+  const end = section.offset + section.bytes;
+  let at = section.offset;
+  for (let d = 0; d < count; d++) {
+    const size = end - at >= DEFINITION_HEADER_BYTES ? view.getUint32(at + 8, true) : 0;
+    const labels = size > 0 ? view.getUint16(at + 12, true) : 0;
+    if (size < DEFINITION_HEADER_BYTES + 4 * labels || at + size > end) {
+      throw new FrameError("definition", `definition ${d} of ${size} bytes with ${labels} labels`);
+    }
+    definitions.push(readDefinition(frame, view, at, size, labels, d));
+    at += size;
+  }
+  if (at !== end) throw new FrameError("definition", `${end - at} bytes after the last definition`);
+  return definitions;
+}
+
+function readDefinition(
+  frame: Uint8Array,
+  view: DataView,
+  at: number,
+  size: number,
+  count: number,
+  number: number,
+): FrameDefinition {
+  const lengths = at + DEFINITION_HEADER_BYTES;
+  const textStart = lengths + 4 * count;
+  const end = at + size;
+  // The text as a whole is UTF-8 and no string starts inside a character: so each string is UTF-8.
+  if (!isUtf8(frame.subarray(textStart, end))) throw new FrameError("utf8", `text of definition ${number}`);
+  const text = asBuffer(frame);
+  let i = textStart;
+  const next = (length: number): string => {
+    const to = i + length;
+    if (to > end) throw new FrameError("definition", `strings of definition ${number} are longer than it`);
+    if (to < end && ((frame[to] as number) & 0xc0) === 0x80)
+      throw new FrameError("utf8", `text of definition ${number}`);
+    const s = text.toString("utf8", i, to);
+    i = to;
+    return s;
+  };
+  const tenant = next(view.getUint16(at + 14, true));
+  const labels: string[] = [];
+  for (let k = 0; k < count; k++) {
+    const name = next(view.getUint16(lengths + 4 * k, true));
+    const value = next(view.getUint16(lengths + 4 * k + 2, true));
+    if (value === "" || (k === 0 ? name === "" : name <= (labels[2 * k - 2] as string))) {
+      throw new FrameError(
+        "definition",
+        `labels of definition ${number} are empty or out of order at ${JSON.stringify(name)}`,
+      );
+    }
+    labels.push(name, value);
+  }
+  if (i !== end || tenant === "")
+    throw new FrameError("definition", `definition ${number} has ${end - i} bytes too many`);
+  return { hashLo: view.getUint32(at, true), hashHi: view.getUint32(at + 4, true), tenant, labels };
+}
+
+function reserveScratch(scratch: FrameScratch, samples: number): void {
+  if (samples <= scratch.ts.length) return;
+  Object.assign(scratch, makeFrameScratch(Math.max(samples, 2 * scratch.ts.length)));
+}
