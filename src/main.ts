@@ -1,0 +1,32 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Command } from "commander";
+import { checkConfig, checkRules } from "./cli/check.ts";
+import { serve } from "./cli/serve.ts";
+
+const root = join(import.meta.dirname, "..");
+const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+
+const program = new Command("tocsin")
+  .description("Metrics monitoring and paging on an event bus")
+  .version(version)
+  .showHelpAfterError("(see tocsin --help)");
+
+program
+  .command("serve", { isDefault: true })
+  .description("run the whole system in the foreground: bus, shards, collectors, rules, alert manager, API and page")
+  .option("--config <file>", "configuration file", join(root, "config/tocsin.yml"))
+  .option("--data-dir <dir>", "where everything is kept", "data")
+  .option("--listen <host:port>", "address of the page and the API", "127.0.0.1:9090")
+  .option("--nats <url>", "an existing NATS server with JetStream, instead of the embedded one (streams.url)")
+  .option("--log-level <level>", "debug, info, warn or error", "info")
+  .action((options) => serve({ ...options, version }));
+
+const check = program.command("check").description("check a file without running anything");
+check
+  .command("config")
+  .argument("<file>", "configuration file; its rule and alert manager files are checked too")
+  .action(checkConfig);
+check.command("rules").argument("<file...>", "rule files").action(checkRules);
+
+await program.parseAsync();

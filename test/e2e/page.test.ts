@@ -1,0 +1,57 @@
+import { type Browser, chromium } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findProgram, killLeftOvers, startTocsin, type Tocsin } from "./tocsin.ts";
+
+const executablePath = findProgram("chromium");
+const ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-sync"];
+
+describe.skipIf(executablePath === undefined)("the page in a real browser (needs chromium on PATH)", () => {
+  let tocsin: Tocsin;
+  let browser: Browser;
+  beforeAll(async () => {
+    tocsin = await startTocsin({
+      config: "agent: { enabled: true, interval: 1s }\nrule_files: [rules.yml]\n",
+      files: {
+        "rules.yml":
+          "groups:\n- name: host\n  interval: 1s\n  rules:\n  - alert: AlwaysOn\n    expr: vector(1)\n  - alert: NeverOn\n    expr: vector(1) > 2\n",
+      },
+    });
+    browser = await chromium.launch({ executablePath: executablePath!, args: ARGS });
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await tocsin?.stop();
+    killLeftOvers();
+  });
+
+  it("shows live graphs of this host, the rules and their states, and answers a query as graph and table", async () => {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 1600 } });
+    const errors: string[] = [];
+    page.on("pageerror", (e) => errors.push(String(e)));
+    page.on("console", (m) => {
+      if (m.type() === "error") errors.push(m.text());
+    });
+    await page.goto(tocsin.url);
+    for (const title of ["CPU", "Memory", "Disk", "Network"]) {
+      const card = page.locator(".card", { has: page.locator("h3", { hasText: title }) });
+      await card.locator("canvas").waitFor({ timeout: 20_000 });
+      expect(await card.locator("output").textContent()).toMatch(/\d/);
+    }
+    await page.locator("#rules-list tr", { hasText: "AlwaysOn" }).locator(".state.firing").first().waitFor();
+    await page.locator("#rules-list tr", { hasText: "NeverOn" }).locator(".state.inactive").first().waitFor();
+
+    await page.fill("#expr", "sum(node_memory_MemTotal_bytes)");
+    await page.click("button[type=submit]");
+    await page.locator("#query-graph canvas").waitFor();
+    await page.check("input[value=table]");
+    await page.locator("#query-table td.number").waitFor();
+    expect(Number(await page.locator("#query-table td.number").textContent())).toBeGreaterThan(1e6);
+
+    await page.fill("#expr", "sum(rate(x[5m])");
+    await page.click("button[type=submit]");
+    await page.locator("#query-error:not([hidden])").waitFor();
+    expect(await page.locator("#query-error").textContent()).toContain("parse error");
+    // The failed query's 400 is the one thing that the console may tell.
+    expect(errors.filter((e) => !e.includes("400"))).toEqual([]);
+  });
+});
