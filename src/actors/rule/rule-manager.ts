@@ -1,0 +1,198 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import * as Clock from "effect/Clock";
+import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+import type { AlertSink, EventPublisher } from "../../model/alerts.ts";
+import type { Ingest } from "../../model/ingest.ts";
+import { labelsToObject } from "../../model/labels.ts";
+import type { Engine } from "../../model/query.ts";
+import { type ActiveAlert, RULE_DURATION_BUCKETS, type RuleGroupStatus, type RuleStats } from "../../model/rules.ts";
+import { DEFAULT_TENANT } from "../../model/sample.ts";
+import { makeEventOutlet } from "../notify/event-outlet.ts";
+import { spawn } from "../runtime/actor.ts";
+import type { OnDeath } from "../runtime/death.ts";
+import { makeDynamicSupervisor } from "../runtime/dynamic-supervisor.ts";
+import { makeMailbox } from "../runtime/mailbox.ts";
+import { KEEP_TRYING } from "../runtime/supervisor.ts";
+import { type RuleGroupDeps, retireSeries, ruleGroupActor, type TransitionEvent } from "./rule-group.actor.ts";
+import { type GroupRuntime, ruleIdentity } from "./rule-group.state.ts";
+import { type MadeSeries, makeRuleOutput, type RuleOutput } from "./rule-output.ts";
+import { groupKey, type RuleGroupSpec, sameGroup } from "./rule-spec.ts";
+import { activeAlerts, groupStatus } from "./rule-status.ts";
+
+export interface RuleManagerOptions {
+  readonly engine: Engine;
+  readonly ingest: Pick<Ingest, "series" | "append">;
+  /** Where firing and resolved alerts go: the alert manager's `receive`. */
+  readonly sink: AlertSink;
+  /** Publishes transitions to `tocsin.alerts.<tenant>`. */
+  readonly publish: EventPublisher;
+  /** `<data>/alerting`; the state is kept in its folder `rules`. */
+  readonly dataDir: string;
+  readonly externalLabels: Readonly<Record<string, string>>;
+  /** Without a slash at the end; for links in alerts. */
+  readonly externalUrl: string;
+  readonly onDeath: OnDeath;
+  readonly tenant?: string;
+  readonly resendDelayMs?: number;
+  readonly catchUpTicks?: number;
+  readonly ready?: () => boolean;
+  readonly inputsComplete?: RuleGroupDeps["inputsComplete"];
+}
+
+export interface RuleManager {
+  /** Runs the groups; a child of the supervision tree. Does not return. */
+  readonly run: Effect.Effect<never, unknown, Scope.Scope>;
+  /**
+   * Sets the groups. Groups that did not change go on undisturbed; a changed one keeps the alerts of its rules of the same
+   * name and labels. Takes effect as soon as the manager runs.
+   */
+  reload(groups: readonly RuleGroupSpec[]): void;
+  rules(): readonly RuleGroupStatus[];
+  alerts(): readonly ActiveAlert[];
+  stats(): RuleStats;
+}
+
+/** Prometheus's rules.alert.resend-delay. */
+const RESEND_DELAY_MS = 60_000;
+const CATCH_UP_TICKS = 5;
+
+/** The actor that owns all rule groups. */
+export function makeRuleManager(options: RuleManagerOptions, groups: readonly RuleGroupSpec[] = []): RuleManager {
+  const tenant = options.tenant ?? DEFAULT_TENANT;
+  const stateDir = join(options.dataDir, "rules");
+  const wake = makeMailbox<void>("rule-manager", { capacity: 1, overflow: "dropNewest" });
+  const events = makeEventOutlet("rule-transitions", options.publish);
+  const runtimes = new Map<string, GroupRuntime>();
+  const outputs = new Map<string, RuleOutput>();
+  const durations = { buckets: RULE_DURATION_BUCKETS.map(() => 0), count: 0, seconds: 0 };
+  let wanted = groups;
+
+  const depsOf = (output: RuleOutput): RuleGroupDeps => ({
+    engine: options.engine,
+    output,
+    tenant,
+    templates: { externalLabels: options.externalLabels, externalUrl: options.externalUrl },
+    sink: options.sink,
+    transition: (event) => events.offer(`tocsin.alerts.${tenant}`, transitionRecord(tenant, event)),
+    stateDir,
+    resendDelayMs: options.resendDelayMs ?? RESEND_DELAY_MS,
+    catchUpTicks: options.catchUpTicks ?? CATCH_UP_TICKS,
+    ready: options.ready ?? (() => true),
+    ...(options.inputsComplete === undefined ? {} : { inputsComplete: options.inputsComplete }),
+    onEvaluated: (seconds) => {
+      durations.count++;
+      durations.seconds += seconds;
+      for (const [i, bound] of RULE_DURATION_BUCKETS.entries()) {
+        if (seconds <= bound) durations.buckets[i] = (durations.buckets[i] ?? 0) + 1;
+      }
+    },
+  });
+
+  const run = Effect.gen(function* () {
+    yield* Effect.promise(() => mkdir(stateDir, { recursive: true }));
+    yield* spawn("rule-transitions", events.run);
+    const supervisor = yield* makeDynamicSupervisor("rules", KEEP_TRYING, options.onDeath);
+    const running = new Map<string, RuleGroupSpec>();
+    while (true) {
+      const next = new Map(wanted.map((g) => [groupKey(g), g]));
+      const now = yield* Clock.currentTimeMillis;
+      for (const [key, spec] of running) {
+        const changed = next.get(key);
+        if (changed !== undefined && sameGroup(changed, spec)) continue;
+        yield* supervisor.stop(key);
+        running.delete(key);
+        retire(key, changed, now);
+      }
+      for (const [key, spec] of next) {
+        if (running.has(key)) continue;
+        const output = outputs.get(key) ?? makeRuleOutput(options.ingest, tenant);
+        outputs.set(key, output);
+        const publishRuntime = (runtime: GroupRuntime) => runtimes.set(key, runtime);
+        // Of the incarnation before: after a crash of this group, or of its older version after a reload.
+        const before = () => madeBy(runtimes.get(key));
+        yield* supervisor.start({
+          id: key,
+          restart: "permanent",
+          run: ruleGroupActor(spec, depsOf(output), publishRuntime, before),
+        });
+        running.set(key, spec);
+      }
+      yield* wake.take;
+    }
+  });
+
+  /** Ends the series of the rules that go. */
+  const retire = (key: string, changed: RuleGroupSpec | undefined, now: number): void => {
+    const stays = new Set((changed?.rules ?? []).map(ruleIdentity));
+    const gone = (runtimes.get(key)?.rules ?? []).filter((rule) => !stays.has(ruleIdentity(rule.spec)));
+    const output = outputs.get(key);
+    if (output !== undefined) {
+      retireSeries(
+        output,
+        gone.map((rule) => rule.made),
+        now,
+      );
+    }
+    if (changed !== undefined) return;
+    runtimes.delete(key);
+    outputs.delete(key);
+  };
+
+  return {
+    run,
+    reload: (next) => {
+      wanted = next;
+      wake.offer();
+    },
+    rules: () => inOrder(wanted, runtimes).map(groupStatus),
+    alerts: () =>
+      inOrder(wanted, runtimes).flatMap((g) =>
+        g.rules.flatMap((r) => (r.table === undefined ? [] : activeAlerts(r.table))),
+      ),
+    stats: () => ({
+      groups: inOrder(wanted, runtimes).map((g) => ({
+        name: g.spec.name,
+        file: g.spec.file,
+        rules: g.rules.length,
+        lastDurationMs: g.evaluationMs,
+        lastEvaluation: g.evaluations > 0 ? g.lastEvaluation : 0,
+        evaluations: g.evaluations,
+        failures: g.failures,
+        missed: g.missed,
+        lastSamples: g.lastSamples,
+      })),
+      durationBuckets: durations.buckets,
+      durationCount: durations.count,
+      durationSeconds: durations.seconds,
+    }),
+  };
+}
+
+function inOrder(wanted: readonly RuleGroupSpec[], runtimes: ReadonlyMap<string, GroupRuntime>): GroupRuntime[] {
+  return wanted.map((g) => runtimes.get(groupKey(g))).filter((r) => r !== undefined);
+}
+
+function madeBy(runtime: GroupRuntime | undefined): ReadonlyMap<string, MadeSeries> {
+  return new Map((runtime?.rules ?? []).map((rule) => [ruleIdentity(rule.spec), rule.made]));
+}
+
+/** One transition as the ALERTS stream holds it. */
+function transitionRecord(tenant: string, event: TransitionEvent): unknown {
+  return {
+    version: 1,
+    time: new Date(event.time).toISOString(),
+    tenant,
+    file: event.file,
+    group: event.group,
+    rule: event.rule,
+    action: event.action,
+    from: event.from,
+    to: event.to,
+    labels: labelsToObject(event.labels),
+    annotations: event.annotations,
+    value: String(event.value),
+    activeAt: new Date(event.activeAt).toISOString(),
+  };
+}
