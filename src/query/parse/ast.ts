@@ -181,4 +181,6 @@ export interface DurationExpr {
   readonly pos: Pos;
   readonly op: "+" | "-" | "*" | "/" | "%" | "^" | "step" | "range" | "min_of" | "max_of" | "neg";
   readonly args: readonly Expr[];
+  /** Written in parentheses (for printing). */
+  readonly wrapped?: boolean;
 }
