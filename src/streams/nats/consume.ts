@@ -7,6 +7,7 @@ import { messageOf, NatsError } from "./nats-error.ts";
 import { type Say, saySilently } from "./say.ts";
 import { MAX_PAYLOAD_BYTES } from "./server-conf.ts";
 import { type StreamIdentity, streamIdentity } from "./stream-identity.ts";
+import { makePurger } from "./stream-purge.ts";
 
 /**
  * Reading one partition's stream. Invariants:
@@ -26,8 +27,11 @@ export interface PartitionFeed {
   [Symbol.asyncIterator](): AsyncIterator<Batch, undefined>;
   /** Everything up to and including this sequence is on the reader's disk. Not answered, may be lost. */
   ack(sequence: number): void;
-  /** Deletes the stream's messages below the sequence; best effort, never rejects. Calls made meanwhile are merged. */
-  purgeBelow(sequence: number): Promise<void>;
+  /**
+   * The reader has everything below the sequence on its disk: the stream may delete it. That is done some time later, see
+   * stream-purge.ts; call it as often as is convenient.
+   */
+  purgeBelow(sequence: number): void;
   /** Messages of the stream that next() has not returned yet, as far as the server has said. */
   pending(): number;
   close(): Promise<void>;
@@ -51,6 +55,8 @@ export interface ConsumeOptions {
   /** Bound of bytes in flight from the server and waiting here; default and least 32 MiB. */
   readonly maxBytes?: number;
   readonly maxBatchBytes?: number;
+  /** How long messages that were read stay in the stream; default 30 s, more than a publisher retries. */
+  readonly purgeDelayMs?: number;
   readonly say?: Say;
 }
 
@@ -66,6 +72,7 @@ const SILENCE_MS = 3 * HEARTBEAT_MS;
 /** A consumer whose reader is gone is removed by the server after this. */
 const INACTIVE_MS = 300_000;
 const ACK_WAIT_MS = 3_600_000;
+const PURGE_DELAY_MS = 30_000;
 
 /** A pull request that the server is answering. */
 interface Request {
@@ -97,6 +104,7 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
   let payloads: Uint8Array[] = [];
   let replies: string[] = [];
   let queuedBytes = 0;
+  let bytesRead = 0;
   let skipped = 0;
   let serverPending = 0;
 
@@ -254,7 +262,14 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
     else restart(`${code} ${description}`);
   };
 
+  const purger = makePurger(bus, stream.name, {
+    delayMs: options.purgeDelayMs ?? PURGE_DELAY_MS,
+    maxHeldBytes: stream.maxBytes / 4,
+    say,
+  });
+
   const watchdog = setInterval(() => {
+    purger.sweep(performance.now());
     if (!bus.connected() || restarting || failure !== undefined) return;
     const waiting = requests.some((r) => r.open);
     if (waiting && performance.now() - heardAt > SILENCE_MS) restart("no heartbeat");
@@ -277,6 +292,7 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
     ackReplies.push({ sequence: batch.sequences[n - 1] as number, reply: replies[n - 1] as string });
     replies = replies.slice(n);
     queuedBytes -= bytes;
+    bytesRead += bytes;
     skipped = 0;
     return batch;
   };
@@ -302,19 +318,6 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
     const reply = ackReplies[n]?.reply as string;
     ackReplies = ackReplies.slice(n + 1);
     if (bus.connected() && !closed) bus.nc.publish(reply, "+ACK");
-  };
-
-  let purgeWanted = 0;
-  let purging: Promise<void> | undefined;
-  const purge = async () => {
-    while (purgeWanted > 0) {
-      const seq = purgeWanted;
-      purgeWanted = 0;
-      await bus.jsm.streams.purge(stream.name, { seq }).catch((error: unknown) => {
-        say("debug", `stream ${stream.name}: cannot purge below ${seq}: ${messageOf(error)}`);
-      });
-    }
-    purging = undefined;
   };
 
   const close = async () => {
@@ -349,11 +352,7 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
       },
     }),
     ack,
-    purgeBelow: (sequence: number) => {
-      purgeWanted = Math.max(purgeWanted, sequence);
-      purging ??= purge();
-      return purging;
-    },
+    purgeBelow: (sequence: number) => purger.below(sequence, bytesRead),
     pending: () => serverPending + payloads.length,
     close,
   };

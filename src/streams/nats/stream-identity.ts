@@ -12,6 +12,8 @@ export interface StreamIdentity {
   readonly firstSequence: number;
   /** Sequence of the newest message ever stored; 0 when there was none. */
   readonly lastSequence: number;
+  /** It refuses messages beyond this; Infinity without a bound. */
+  readonly maxBytes: number;
 }
 
 /** Asks the server. Rejects with NatsError "stream_replaced" when there is no such stream, else with what the client says. */
@@ -24,7 +26,9 @@ export async function streamIdentity(bus: Bus, partition: number): Promise<Strea
     throw error;
   });
   const created = String(info.created);
-  return { name, created, firstSequence: info.state.first_seq, lastSequence: info.state.last_seq };
+  const { first_seq: firstSequence, last_seq: lastSequence } = info.state;
+  const maxBytes = info.config.max_bytes > 0 ? info.config.max_bytes : Number.POSITIVE_INFINITY;
+  return { name, created, firstSequence, lastSequence, maxBytes };
 }
 
 /** Where a reader that has read up to somewhere goes on. */

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Bus } from "../../../src/streams/nats/bus.ts";
 import { consumePartition } from "../../../src/streams/nats/consume.ts";
 import { jetStreamPublisher } from "../../../src/streams/nats/publisher.ts";
@@ -41,7 +41,7 @@ describe("publishing to and consuming a partition", () => {
   it("waits for messages, frees what is purged, and shows the server how far the reader is", async () => {
     const publisher = jetStreamPublisher(bus);
     const { created } = await streamIdentity(bus, 2);
-    const feed = await consumePartition(bus, 2, { startSequence: 1, created });
+    const feed = await consumePartition(bus, 2, { startSequence: 1, created, purgeDelayMs: 0 });
     const first = feed.next();
     await publisher.publish(2, bytes("x"), "x1");
     expect((await first)?.sequences).toEqual([1]);
@@ -51,8 +51,10 @@ describe("publishing to and consuming a partition", () => {
     await bus.nc.flush();
     const consumers = await bus.jsm.consumers.list("SAMPLES_2").next();
     expect(consumers.map((c) => c.ack_floor.stream_seq)).toEqual([1]);
-    await feed.purgeBelow(2);
-    expect(await streamIdentity(bus, 2)).toMatchObject({ firstSequence: 2, lastSequence: 2 });
+    feed.purgeBelow(2);
+    await vi.waitFor(async () =>
+      expect(await streamIdentity(bus, 2)).toMatchObject({ firstSequence: 2, lastSequence: 2 }),
+    );
     await feed.close();
     expect(await bus.jsm.consumers.list("SAMPLES_2").next()).toEqual([]);
   });
