@@ -1,8 +1,8 @@
 import { globSync } from "node:fs";
 import { isMap } from "yaml";
+import { formatDuration } from "../lib/duration.ts";
 import { type Config, ConfigError, type ConfigProblem, type ScrapeConfig } from "../model/config.ts";
 import { globalSchema, rootSchema, scrapeConfigFileSchema } from "./root-keys.ts";
-import { formatMs } from "./schema/scalars.ts";
 import type { ReadKeys, Schema } from "./schema/schema.ts";
 import { isNull, openSource, parseSource, problem, type Source, sortProblems, warn } from "./schema/source.ts";
 import { globalScrapeTimeout, type ReadGlobal, toScrapeConfig } from "./scrape-config.ts";
@@ -77,7 +77,7 @@ function sectionDefaults<T>(schema: Schema<T>): T {
 function checkGlobal(source: Source, global: ReadGlobal): void {
   const timeout = globalScrapeTimeout(global);
   if (timeout <= global.scrape_interval) return;
-  const message = `scrape_timeout ${formatMs(timeout)} is longer than scrape_interval ${formatMs(global.scrape_interval)}`;
+  const message = `scrape_timeout ${formatDuration(timeout)} is longer than scrape_interval ${formatDuration(global.scrape_interval)}`;
   problem(source, source.nodes.get(global), `global: ${message}`);
 }
 

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
+import { formatDuration } from "../lib/duration.ts";
 import type { ScrapeConfig } from "../model/config.ts";
 import { toRelabelConfig } from "./relabel-keys.ts";
 import type { globalSchema } from "./root-keys.ts";
-import { formatMs } from "./schema/scalars.ts";
 import type { ReadKeys } from "./schema/schema.ts";
 import { problem, reasonOf, type Source } from "./schema/source.ts";
 import type { scrapeConfigSchema } from "./scrape-keys.ts";
@@ -25,7 +25,7 @@ export function toScrapeConfig(source: Source, read: ReadScrape, global: ReadGlo
   const interval = read.scrape_interval ?? global.scrape_interval;
   const timeout = read.scrape_timeout ?? Math.min(globalScrapeTimeout(global), interval);
   if (timeout > interval) {
-    const message = `scrape_timeout ${formatMs(timeout)} is longer than scrape_interval ${formatMs(interval)}`;
+    const message = `scrape_timeout ${formatDuration(timeout)} is longer than scrape_interval ${formatDuration(interval)}`;
     problem(source, node, `job ${read.job_name}: ${message}`);
   }
   const bearer = toBearer(source, read, read.bearer_token, read.bearer_token_file);

@@ -1,4 +1,5 @@
 import type { Node } from "yaml";
+import { formatDuration, MAX_DURATION_MS, parseDuration } from "../../lib/duration.ts";
 import { found, type Schema } from "./schema.ts";
 import { problem, type Source, scalarText } from "./source.ts";
 
@@ -49,51 +50,19 @@ function inRange(value: number, minimum: number, maximum: number, text: string):
   return value;
 }
 
-const UNIT_MS: Readonly<Record<string, number>> = {
-  y: 365 * 86_400_000,
-  w: 7 * 86_400_000,
-  d: 86_400_000,
-  h: 3_600_000,
-  m: 60_000,
-  s: 1000,
-  ms: 1,
-};
-
 /** Prometheus's durations (1h30m, 15s, 5d): units from large to small, each once; 0 without a unit. Milliseconds. */
-export function duration(minimumMs = 0, maximumMs = 200 * 365 * 86_400_000): Schema<number> {
+export function duration(minimumMs = 0, maximumMs = MAX_DURATION_MS): Schema<number> {
   return scalar("duration", (text) => {
-    const ms = parseDurationMs(text);
-    if (ms === undefined) {
+    let ms: number;
+    try {
+      ms = parseDuration(text);
+    } catch {
       throw new Error(`${JSON.stringify(text)} is no duration, write it like 15s, 1m30s or 5d`);
     }
-    if (ms < minimumMs) throw new Error(`${text} is too short, the least is ${formatMs(minimumMs)}`);
-    if (ms > maximumMs) throw new Error(`${text} is too long, the most is ${formatMs(maximumMs)}`);
+    if (ms < minimumMs) throw new Error(`${text} is too short, the least is ${formatDuration(minimumMs)}`);
+    if (ms > maximumMs) throw new Error(`${text} is too long, the most is ${formatDuration(maximumMs)}`);
     return ms;
   });
-}
-
-function parseDurationMs(text: string): number | undefined {
-  if (text === "0") return 0;
-  const m = /^(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?$/.exec(text);
-  if (m === null || text === "") return undefined;
-  let ms = 0;
-  for (const [i, unit] of ["y", "w", "d", "h", "m", "s", "ms"].entries()) {
-    ms += Number(m[i + 1] ?? 0) * (UNIT_MS[unit] as number);
-  }
-  return ms;
-}
-
-export function formatMs(ms: number): string {
-  if (ms === 0) return "0s";
-  let rest = ms;
-  let out = "";
-  for (const unit of ["d", "h", "m", "s", "ms"]) {
-    const size = UNIT_MS[unit] as number;
-    if (rest < size) continue;
-    out += `${Math.floor(rest / size)}${unit}`;
-    rest %= size;
-  }
-  return out;
 }
 
 const SIZE_FACTOR: Readonly<Record<string, number>> = {
