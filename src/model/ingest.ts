@@ -7,8 +7,8 @@ import type { Labels } from "./labels.ts";
 export interface Ingest {
   /** A snappy-compressed remote-write 1.0 request, as it arrived. */
   remoteWrite(tenant: string, body: Uint8Array): Promise<IngestResult>;
-  /** A JSON push body (spine.md part 8). */
-  json(tenant: string, body: Uint8Array): Promise<IngestResult>;
+  /** A JSON push body (spine.md part 8). Samples without a time get `now`, by default the gateway's clock. */
+  json(tenant: string, body: Uint8Array, now?: number): Promise<IngestResult>;
   /** Samples in Prometheus's text exposition format 0.0.4, without a time: `now` is used. */
   exposition(tenant: string, body: Uint8Array, now: number): Promise<IngestResult>;
   /** A handle for samples produced in this process (scrapes, rules); hold on to it, it carries the hash. */
