@@ -1,6 +1,6 @@
-import { rename } from "node:fs/promises";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
+import type { Disk } from "../../lib/disk.ts";
 import type { AlertSink } from "../../model/alerts.ts";
 import { labelsFromObject } from "../../model/labels.ts";
 import type { Engine } from "../../model/query.ts";
@@ -37,6 +37,7 @@ export interface RuleGroupDeps {
   readonly templates: AlertTemplates;
   readonly sink: AlertSink;
   readonly transition: (event: TransitionEvent) => void;
+  readonly disk: Disk;
   /** Folder of the state files; it exists. */
   readonly stateDir: string;
   readonly resendDelayMs: number;
@@ -94,14 +95,14 @@ export const ruleGroupActor = Effect.fnUntraced(function* (
 });
 
 const restore = Effect.fnUntraced(function* (spec: RuleGroupSpec, deps: RuleGroupDeps, runtime: GroupRuntime) {
-  const last = yield* Effect.tryPromise(() => restoreGroup(deps.stateDir, runtime, deps.output)).pipe(
+  const last = yield* Effect.tryPromise(() => restoreGroup(deps.disk, deps.stateDir, runtime, deps.output)).pipe(
     Effect.catch((error) =>
       Effect.gen(function* () {
         const path = stateFile(deps.stateDir, spec);
         yield* Effect.logError(
           `rule group ${spec.name}: state not restored, alerts start anew; ${path} is kept as .damaged (${reason(error.cause)})`,
         );
-        yield* Effect.ignore(Effect.tryPromise(() => rename(path, `${path}.damaged`)));
+        yield* Effect.ignore(Effect.tryPromise(() => deps.disk.rename(path, `${path}.damaged`)));
         return 0;
       }),
     ),
@@ -141,7 +142,7 @@ const evaluateGroup = Effect.fnUntraced(function* (deps: RuleGroupDeps, runtime:
   runtime.evaluationMs = performance.now() - started;
   // Not waited for: the next tick must not depend on the bus.
   void flush(deps.output);
-  yield* Effect.ignore(Effect.tryPromise(() => noteAlive(deps.stateDir, runtime)));
+  yield* Effect.ignore(Effect.tryPromise(() => noteAlive(deps.disk, deps.stateDir, runtime)));
   runtime.evaluations++;
 });
 
@@ -168,7 +169,7 @@ const evaluateOne = Effect.fnUntraced(function* (
   }
   rule.lastError = evaluated.error;
   if (evaluated.transitions.length > 0) {
-    yield* Effect.tryPromise(() => saveGroup(deps.stateDir, runtime)).pipe(
+    yield* Effect.tryPromise(() => saveGroup(deps.disk, deps.stateDir, runtime)).pipe(
       Effect.catch((error) =>
         Effect.logError(`rule group ${runtime.spec.name}: alert state not saved (${reason(error.cause)})`),
       ),

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
-import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { readFileIfThere, replaceFile } from "../../lib/atomic-file.ts";
+import { type Disk, readWhole, replaceFile } from "../../lib/disk.ts";
 import {
   type Labels,
   labelsFromObject,
@@ -79,6 +78,9 @@ export function ruleIdentity(rule: RuleSpec): string {
   return JSON.stringify([rule.type, rule.name, Object.entries(rule.labels).sort()]);
 }
 
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
 interface StoredInstance {
   readonly state: InstanceState;
   readonly activeAt: number;
@@ -102,7 +104,7 @@ export function stateFile(folder: string, group: { readonly file: string; readon
   return join(folder, `${createHash("sha256").update(groupKey(group)).digest("hex").slice(0, 24)}.json`);
 }
 
-export async function saveGroup(folder: string, runtime: GroupRuntime): Promise<void> {
+export async function saveGroup(disk: Disk, folder: string, runtime: GroupRuntime): Promise<void> {
   const stored: StoredGroup = {
     version: 1,
     file: runtime.spec.file,
@@ -112,12 +114,17 @@ export async function saveGroup(folder: string, runtime: GroupRuntime): Promise<
       .filter((rule) => rule.table !== undefined)
       .map((rule) => ({ identity: ruleIdentity(rule.spec), instances: instancesOf(rule.table as AlertTable) })),
   };
-  await replaceFile(stateFile(folder, runtime.spec), JSON.stringify(stored));
+  await replaceFile(disk, stateFile(folder, runtime.spec), encoder.encode(JSON.stringify(stored)));
 }
 
-/** Notes that the group is alive; not fsynced, since a lost note only makes a gap look longer. */
-export async function noteAlive(folder: string, runtime: GroupRuntime): Promise<void> {
-  await writeFile(`${stateFile(folder, runtime.spec)}.alive`, String(runtime.lastEvaluation));
+/** Notes that the group is alive; not synced, since a lost note only makes a gap look longer. */
+export async function noteAlive(disk: Disk, folder: string, runtime: GroupRuntime): Promise<void> {
+  const file = await disk.open(`${stateFile(folder, runtime.spec)}.alive`, "create");
+  try {
+    await file.write(encoder.encode(String(runtime.lastEvaluation)), 0);
+  } finally {
+    await file.close();
+  }
 }
 
 function instancesOf(table: AlertTable): StoredInstance[] {
@@ -143,11 +150,16 @@ function instancesOf(table: AlertTable): StoredInstance[] {
  * Fills a new runtime from the state file. Answers the time of the last evaluation before, 0 when there was none.
  * Rejects when the file cannot be read or is damaged.
  */
-export async function restoreGroup(folder: string, runtime: GroupRuntime, output: RuleOutput): Promise<number> {
+export async function restoreGroup(
+  disk: Disk,
+  folder: string,
+  runtime: GroupRuntime,
+  output: RuleOutput,
+): Promise<number> {
   const path = stateFile(folder, runtime.spec);
-  const text = await readFileIfThere(path);
-  if (text === undefined) return 0;
-  const stored = JSON.parse(text) as StoredGroup;
+  const bytes = await readWhole(disk, path);
+  if (bytes === undefined) return 0;
+  const stored = JSON.parse(decoder.decode(bytes)) as StoredGroup;
   if (stored.version !== 1)
     throw new Error(`${path} has version ${String(stored.version)}, this program reads version 1`);
   const waiting = [...stored.rules];
@@ -157,7 +169,7 @@ export async function restoreGroup(folder: string, runtime: GroupRuntime, output
     for (const instance of waiting.splice(at, 1)[0]?.instances ?? []) restoreInstance(rule.table, instance);
     restoreSeries(rule, output);
   }
-  const alive = Number(await readFileIfThere(`${path}.alive`));
+  const alive = Number(decoder.decode((await readWhole(disk, `${path}.alive`)) ?? new Uint8Array()));
   return Math.max(stored.lastEvaluation, Number.isFinite(alive) ? alive : 0);
 }
 

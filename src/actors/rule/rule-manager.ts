@@ -1,8 +1,8 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
+import { type Disk, realDisk } from "../../lib/disk.ts";
 import type { AlertSink, EventPublisher } from "../../model/alerts.ts";
 import type { Ingest } from "../../model/ingest.ts";
 import { labelsToObject } from "../../model/labels.ts";
@@ -34,6 +34,7 @@ export interface RuleManagerOptions {
   /** Without a slash at the end; for links in alerts. */
   readonly externalUrl: string;
   readonly onDeath: OnDeath;
+  readonly disk?: Disk;
   readonly tenant?: string;
   readonly resendDelayMs?: number;
   readonly catchUpTicks?: number;
@@ -61,6 +62,7 @@ const CATCH_UP_TICKS = 5;
 /** The actor that owns all rule groups. */
 export function makeRuleManager(options: RuleManagerOptions, groups: readonly RuleGroupSpec[] = []): RuleManager {
   const tenant = options.tenant ?? DEFAULT_TENANT;
+  const disk = options.disk ?? realDisk;
   const stateDir = join(options.dataDir, "rules");
   const wake = makeMailbox<void>("rule-manager", { capacity: 1, overflow: "dropNewest" });
   const events = makeEventOutlet("rule-transitions", options.publish);
@@ -76,6 +78,7 @@ export function makeRuleManager(options: RuleManagerOptions, groups: readonly Ru
     templates: { externalLabels: options.externalLabels, externalUrl: options.externalUrl },
     sink: options.sink,
     transition: (event) => events.offer(`tocsin.alerts.${tenant}`, transitionRecord(tenant, event)),
+    disk,
     stateDir,
     resendDelayMs: options.resendDelayMs ?? RESEND_DELAY_MS,
     catchUpTicks: options.catchUpTicks ?? CATCH_UP_TICKS,
@@ -91,7 +94,7 @@ export function makeRuleManager(options: RuleManagerOptions, groups: readonly Ru
   });
 
   const run = Effect.gen(function* () {
-    yield* Effect.promise(() => mkdir(stateDir, { recursive: true }));
+    yield* Effect.promise(() => disk.makeDir(stateDir));
     yield* spawn("rule-transitions", events.run);
     const supervisor = yield* makeDynamicSupervisor("rules", KEEP_TRYING, options.onDeath);
     const running = new Map<string, RuleGroupSpec>();
