@@ -31,15 +31,13 @@ const delta = fc.oneof(
   fc.integer({ min: 1, max: 8_000_000 }),
 );
 const start = fc.oneof(fc.constant(0), fc.integer({ min: -1e12, max: 2e12 }), fc.constant(-5));
-const chunk = fc
-  .tuple(start, fc.array(fc.tuple(delta, bits), { minLength: 1, maxLength: 130 }))
-  .map(([t0, steps]) => {
-    let t = t0;
-    return steps.map(([d, b], i): Sample => {
-      if (i > 0) t += d;
-      return { t, ...b };
-    });
+const chunk = fc.tuple(start, fc.array(fc.tuple(delta, bits), { minLength: 1, maxLength: 130 })).map(([t0, steps]) => {
+  let t = t0;
+  return steps.map(([d, b], i): Sample => {
+    if (i > 0) t += d;
+    return { t, ...b };
   });
+});
 
 function encode(samples: readonly Sample[], at: number): { words: Int32Array; used: number } {
   const ts = Float64Array.from(samples.map((s) => s.t));

@@ -1,0 +1,338 @@
+/**
+ * The newest data of one shard, in memory: series with their labels, an inverted index, and their samples in Gorilla
+ * chunks. Everything that grows with series or samples lives in typed arrays; there is no object a series or a sample.
+ *
+ * Invariants:
+ * - a series is (tenant, labels); its 64-bit hash names it on the bus, its id (an integer) here;
+ * - samples of a series in order of time go to its open chunk (append.ts), which is sealed at CHUNK_SAMPLES samples or where a
+ *   2 h boundary lies between two samples; sealed chunks never change (chunk-arena.ts);
+ * - samples at or before the newest time go to the series' late samples (late.ts); of two samples with one time the late one
+ *   is the newer one and wins, at read;
+ * - ids and postings only grow, in order of definition, so that a replay of the same frames gives the same head.
+ */
+import type { Labels } from "../../model/labels.ts";
+import { arenaBytes, type ChunkArena, chunkIsGone, dropOldSlabs, makeChunkArena } from "./chunk-arena.ts";
+import { makePostings, obtainField, obtainList, type Postings, postingsBytes, pushPosting } from "./postings.ts";
+import {
+  addSeries,
+  firstOfHash,
+  LATE,
+  makeSeriesTable,
+  markAmbiguous,
+  ROW_SHIFT,
+  SEALED,
+  type SeriesTable,
+  SHAPE,
+  seriesTableBytes,
+  UNKNOWN,
+  VALUES,
+} from "./series-table.ts";
+import { findSymbol, internSymbol, makeSymbols, type Symbols, symbolsBytes, symbolText } from "./symbols.ts";
+import { makeWordPool, poolBytes, SLAB_MASK, SLAB_SHIFT, SLAB_WORDS, type WordPool } from "./word-pool.ts";
+
+export interface HeadOptions {
+  /** How far behind its series' newest sample a sample may be. */
+  readonly outOfOrderWindowMs: number;
+}
+
+/** What many series share, so that a series stores one symbol a label: a tenant and the names of the labels. */
+export interface Shape {
+  readonly tenant: number;
+  /** Symbols of the label names in label order, and the postings fields of (tenant, name). */
+  readonly names: Int32Array;
+  readonly fields: Int32Array;
+  /** Postings list of all series of the tenant. */
+  readonly everything: number;
+}
+
+/** The series that share one hash, and which of them the current frame defined: -1 none, -2 several. */
+interface Collision {
+  readonly ids: number[];
+  frame: number;
+  resolved: number;
+}
+
+export interface Head {
+  readonly options: HeadOptions;
+  readonly series: SeriesTable;
+  readonly symbols: Symbols;
+  readonly shapes: Shape[];
+  /** Bounded by the number of distinct label name sets. */
+  readonly shapesByKey: Map<string, number>;
+  /** Label values of the series: a bump arena, `next` over all slabs. */
+  readonly values: { readonly slabs: Int32Array[]; next: number };
+  readonly postings: Postings;
+  /** Blocks of open chunks, late samples and postings. */
+  readonly pool: WordPool;
+  readonly chunks: ChunkArena;
+  readonly collisions: Map<string, Collision>;
+  frame: number;
+  /** Looked-up ids of the frame being appended. */
+  ids: Int32Array;
+  openChunks: number;
+  minT: number;
+  maxT: number;
+  readonly totals: HeadTotals;
+}
+
+/** Counted since the head was made. */
+export interface HeadTotals {
+  appended: number;
+  duplicates: number;
+  overwritten: number;
+  outOfOrder: number;
+  tooOld: number;
+  invalidTime: number;
+}
+
+export function createHead(options: HeadOptions): Head {
+  const pool = makeWordPool();
+  return {
+    options,
+    series: makeSeriesTable(),
+    symbols: makeSymbols(),
+    shapes: [],
+    shapesByKey: new Map(),
+    values: { slabs: [], next: 0 },
+    postings: makePostings(pool),
+    pool,
+    chunks: makeChunkArena(),
+    collisions: new Map(),
+    frame: 0,
+    ids: new Int32Array(4096),
+    openChunks: 0,
+    minT: Number.POSITIVE_INFINITY,
+    maxT: Number.NEGATIVE_INFINITY,
+    totals: { appended: 0, duplicates: 0, overwritten: 0, outOfOrder: 0, tooOld: 0, invalidTime: 0 },
+  };
+}
+
+/**
+ * Begins a frame: what the definitions of the frame before said about hashes with several label sets is forgotten. Call
+ * it before a frame's definitions.
+ */
+export function beginFrame(head: Head): void {
+  head.frame++;
+}
+
+/**
+ * Makes a series known under its hash.
+ * - "new": it was not known, now it is. "known": it was.
+ * - "collision": the hash has more than one label set (this one is known now as well). Samples under this hash are
+ *   taken only in a frame that defines exactly one of them, and belong to that one; tell senders to always send its labels.
+ */
+export function defineSeries(
+  head: Head,
+  hashLo: number,
+  hashHi: number,
+  tenant: string,
+  labels: Labels,
+): "new" | "known" | "collision" {
+  const { series } = head;
+  const first = firstOfHash(series, hashLo, hashHi);
+  if (first === UNKNOWN) {
+    createSeries(head, hashLo, hashHi, tenant, labels, true);
+    return "new";
+  }
+  const shape = shapeOf(head, tenant, labels);
+  const key = `${hashHi >>> 0}:${hashLo >>> 0}`;
+  let collision = head.collisions.get(key);
+  if (collision === undefined) {
+    if (hasLabels(head, first, shape, labels)) return "known";
+    collision = { ids: [first], frame: -1, resolved: UNKNOWN };
+    head.collisions.set(key, collision);
+    markAmbiguous(series, hashLo, hashHi);
+  }
+  let id = collision.ids.find((candidate) => hasLabels(head, candidate, shape, labels));
+  if (id === undefined) {
+    id = createSeries(head, hashLo, hashHi, tenant, labels, false);
+    collision.ids.push(id);
+  }
+  if (collision.frame !== head.frame) {
+    collision.frame = head.frame;
+    collision.resolved = id;
+  } else if (collision.resolved !== id) {
+    collision.resolved = SEVERAL;
+  }
+  return "collision";
+}
+
+const SEVERAL = -2;
+
+/** The series that the current frame's definitions give an ambiguous hash, or a negative number. */
+export function resolveInFrame(head: Head, hashLo: number, hashHi: number): number {
+  const collision = head.collisions.get(`${hashHi >>> 0}:${hashLo >>> 0}`);
+  return collision === undefined || collision.frame !== head.frame ? UNKNOWN : collision.resolved;
+}
+
+/** True when the series of this hash is known; false for an ambiguous hash that the frame does not resolve. */
+export function knowsHash(head: Head, hashLo: number, hashHi: number): boolean {
+  if (head.collisions.has(`${hashHi >>> 0}:${hashLo >>> 0}`)) return resolveInFrame(head, hashLo, hashHi) >= 0;
+  return firstOfHash(head.series, hashLo, hashHi) !== UNKNOWN;
+}
+
+function createSeries(
+  head: Head,
+  hashLo: number,
+  hashHi: number,
+  tenant: string,
+  labels: Labels,
+  listed: boolean,
+): number {
+  const { series, postings, symbols } = head;
+  const shapeId = shapeOf(head, tenant, labels);
+  const shape = head.shapes[shapeId] as Shape;
+  const id = addSeries(series, hashLo, hashHi, listed);
+  const n = shape.names.length;
+  const at = allocateValues(head, n);
+  const slab = head.values.slabs[at >>> SLAB_SHIFT] as Int32Array;
+  const row = id << ROW_SHIFT;
+  series.rows[row + VALUES] = at;
+  series.rows[row + SHAPE] = shapeId;
+  for (let i = 0; i < n; i++) {
+    const value = internSymbol(symbols, labels[2 * i + 1] as string);
+    slab[(at & SLAB_MASK) + i] = value;
+    pushPosting(postings, obtainList(postings, shape.fields[i] as number, value), id);
+  }
+  pushPosting(postings, shape.everything, id);
+  return id;
+}
+
+/** Label values take n words of the value arena. */
+function allocateValues(head: Head, n: number): number {
+  const { values } = head;
+  if ((values.next & SLAB_MASK) + n > SLAB_WORDS) values.next = values.slabs.length * SLAB_WORDS;
+  if (values.next + n > values.slabs.length * SLAB_WORDS) values.slabs.push(new Int32Array(SLAB_WORDS));
+  const at = values.next;
+  values.next += n;
+  return at;
+}
+
+/** Postings field 0xffffffff of a tenant has one list, value 0, with all of its series. */
+const EVERYTHING = 0xffff_ffff;
+
+function shapeOf(head: Head, tenant: string, labels: Labels): number {
+  // Lengths, so that no byte in a name can make two name sets look alike.
+  let key = `${tenant.length}:${tenant}`;
+  for (let i = 0; i < labels.length; i += 2) {
+    const name = labels[i] as string;
+    key += `${name.length}:${name}`;
+  }
+  const known = head.shapesByKey.get(key);
+  if (known !== undefined) return known;
+  const { postings, symbols } = head;
+  const tenantSymbol = internSymbol(symbols, tenant);
+  const n = labels.length >> 1;
+  const names = new Int32Array(n);
+  const fields = new Int32Array(n);
+  for (let i = 0; i < n; i++) {
+    const name = internSymbol(symbols, labels[2 * i] as string);
+    names[i] = name;
+    fields[i] = obtainField(postings, tenantSymbol, name);
+  }
+  const everything = obtainList(postings, obtainField(postings, tenantSymbol, EVERYTHING), 0);
+  const shape = head.shapes.push({ tenant: tenantSymbol, names, fields, everything }) - 1;
+  head.shapesByKey.set(key, shape);
+  return shape;
+}
+
+/** The postings list of all series of a tenant, -1 when it has none. */
+export function tenantList(head: Head, tenant: number): number {
+  const field = head.postings.fields.get(tenant * 0x1_0000_0000 + EVERYTHING);
+  return field === undefined ? -1 : (head.postings.fieldFirst[field] as number) - 1;
+}
+
+function hasLabels(head: Head, id: number, shape: number, labels: Labels): boolean {
+  const row = id << ROW_SHIFT;
+  if (head.series.rows[row + SHAPE] !== shape) return false;
+  const at = (head.series.rows[row + VALUES] as number) >>> 0;
+  const slab = head.values.slabs[at >>> SLAB_SHIFT] as Int32Array;
+  for (let i = 0; i < labels.length; i += 2) {
+    if (slab[(at & SLAB_MASK) + (i >> 1)] !== findSymbol(head.symbols, labels[i + 1] as string)) return false;
+  }
+  return true;
+}
+
+/** The series' labels; strings are shared between series. */
+export function seriesLabels(head: Head, id: number): Labels {
+  const row = id << ROW_SHIFT;
+  const { rows } = head.series;
+  const { names } = head.shapes[rows[row + SHAPE] as number] as Shape;
+  const at = (rows[row + VALUES] as number) >>> 0;
+  const slab = head.values.slabs[at >>> SLAB_SHIFT] as Int32Array;
+  const out: string[] = [];
+  for (let i = 0; i < names.length; i++) {
+    out.push(
+      symbolText(head.symbols, names[i] as number),
+      symbolText(head.symbols, slab[(at & SLAB_MASK) + i] as number),
+    );
+  }
+  return out;
+}
+
+export function seriesTenant(head: Head, id: number): string {
+  const shape = head.shapes[head.series.rows[(id << ROW_SHIFT) + SHAPE] as number] as Shape;
+  return symbolText(head.symbols, shape.tenant);
+}
+
+/** Symbol of the series' value for a label name (symbol), -1 when it has no such label. */
+export function seriesValue(head: Head, id: number, name: number): number {
+  const row = id << ROW_SHIFT;
+  const { rows } = head.series;
+  const i = (head.shapes[rows[row + SHAPE] as number] as Shape).names.indexOf(name);
+  if (i < 0) return -1;
+  const at = ((rows[row + VALUES] as number) >>> 0) + i;
+  return (head.values.slabs[at >>> SLAB_SHIFT] as Int32Array)[at & SLAB_MASK] as number;
+}
+
+/**
+ * Gives back the memory of sealed chunks all of whose neighbours are older than `before` (Unix ms); what is younger, and
+ * open chunks, stay. Returns whether anything went.
+ */
+export function dropOldSamples(head: Head, before: number): boolean {
+  const { chunks, series } = head;
+  if (dropOldSlabs(chunks, before) === 0) return false;
+  for (let id = 0; id < series.count; id++) {
+    const row = id << ROW_SHIFT;
+    if (chunkIsGone(chunks, (series.rows[row + SEALED] as number) >>> 0)) series.rows[row + SEALED] = 0;
+    const late = (series.rows[row + LATE] as number) >>> 0;
+    if (late !== 0) {
+      const slab = head.pool.slabs[late >>> SLAB_SHIFT] as Int32Array;
+      if (chunkIsGone(chunks, (slab[late & SLAB_MASK] as number) >>> 0)) slab[late & SLAB_MASK] = 0;
+    }
+    if ((series.firstT[id] as number) < before) series.firstT[id] = before;
+  }
+  head.minT = Math.max(head.minT, before);
+  return true;
+}
+
+export interface HeadStats extends HeadTotals {
+  readonly series: number;
+  readonly chunks: number;
+  /** Memory held outside of the JavaScript heap. Pages that were never written are counted too. */
+  readonly bytes: number;
+  /** Infinity and -Infinity when there are no samples. */
+  readonly minTime: number;
+  readonly maxTime: number;
+  readonly symbols: number;
+  readonly ambiguousHashes: number;
+}
+
+export function headStats(head: Head): HeadStats {
+  return {
+    ...head.totals,
+    series: head.series.count,
+    chunks: head.chunks.chunks + head.openChunks,
+    bytes:
+      seriesTableBytes(head.series) +
+      symbolsBytes(head.symbols) +
+      postingsBytes(head.postings) +
+      poolBytes(head.pool) +
+      arenaBytes(head.chunks) +
+      head.values.slabs.length * SLAB_WORDS * 4,
+    minTime: head.minT,
+    maxTime: head.maxT,
+    symbols: head.symbols.count,
+    ambiguousHashes: head.collisions.size,
+  };
+}
