@@ -12,6 +12,8 @@ export interface Bus {
   readonly url: string;
   /** False from the moment the connection is lost until it is back: what is published meanwhile is dropped by the client. */
   connected(): boolean;
+  /** Resolves when connected, at once if it is. Rejects with NatsError "closed" when it will never be. */
+  ready(): Promise<void>;
   /** Calls back after each reconnect; returns what stops that. */
   onReconnect(listener: () => void): () => void;
   /** Sends what is buffered, then closes. */
@@ -107,6 +109,10 @@ function makeBus(nc: NatsConnection, jsm: JetStreamManager, shown: string, say: 
   let up = true;
   let closing = false;
   const listeners = new Set<() => void>();
+  const onReconnect = (listener: () => void) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  };
   const watch = async () => {
     for await (const status of nc.status()) {
       if (status.type === "disconnect") {
@@ -125,10 +131,17 @@ function makeBus(nc: NatsConnection, jsm: JetStreamManager, shown: string, say: 
     jsm,
     url: shown,
     connected: () => up && !nc.isClosed(),
-    onReconnect: (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
+    ready: () =>
+      new Promise((resolve, reject) => {
+        if (nc.isClosed()) return reject(new NatsError("closed", `the connection to NATS at ${shown} is closed`));
+        if (up) return resolve();
+        const stop = onReconnect(() => {
+          stop();
+          resolve();
+        });
+        nc.closed().then(() => reject(new NatsError("closed", `the connection to NATS at ${shown} is closed`)), reject);
+      }),
+    onReconnect,
     close: async () => {
       closing = true;
       // Draining needs the server; without it there is nothing to wait for.

@@ -85,6 +85,7 @@ interface Request {
 
 /** Begins to read a partition. Rejects like streamIdentity, and with "stream_replaced" when the stream is another one. */
 export async function consumePartition(bus: Bus, partition: number, options: ConsumeOptions): Promise<PartitionFeed> {
+  await bus.ready();
   const feed = makeFeed(bus, partition, options, await streamIdentity(bus, partition));
   await feed.begin();
   return feed;

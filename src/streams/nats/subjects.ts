@@ -18,7 +18,8 @@ export const labelsSubject = (partition: number) => `tocsin.labels.${partition}`
 export const ALL_LABELS_SUBJECTS = "tocsin.labels.*";
 
 export const INGEST_STREAM = "INGEST";
-export const ALL_INGEST_SUBJECTS = "tocsin.ingest.*";
+/** Tenants may have dots. */
+export const ALL_INGEST_SUBJECTS = "tocsin.ingest.>";
 export const ingestSubject = (tenant: string) => `tocsin.ingest.${tenant}`;
 
 export const ALERTS_STREAM = "ALERTS";

@@ -1,0 +1,119 @@
+import { jetstream } from "@nats-io/jetstream";
+import { headers } from "@nats-io/transport-node";
+import * as legacy from "nats";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { MalformedBody, TryLater } from "../../../src/model/ingest.ts";
+import type { Bus } from "../../../src/streams/nats/bus.ts";
+import { type IngestReader, readIngestSubject } from "../../../src/streams/nats/ingest-subject.ts";
+import { type Recorded, recordingIngest } from "./recording-ingest.ts";
+import { startNatsServer, type TestNats } from "./with-nats-server.ts";
+
+const good = { accepted: 2, rejected: [] };
+
+describe("the ingest subject", () => {
+  let nats: TestNats;
+  let bus: Bus;
+  let reader: IngestReader;
+  const lines: string[] = [];
+  beforeEach(async () => {
+    nats = await startNatsServer();
+    bus = await nats.bus({ partitions: 1 });
+    lines.length = 0;
+  });
+  afterEach(async () => {
+    await reader.close();
+    await nats.stop();
+  });
+
+  const start = async (answer: (r: Recorded) => typeof good = () => good) => {
+    const { ingest, recorded } = recordingIngest(answer);
+    reader = await readIngestSubject(bus, ingest, { say: (_, line) => lines.push(line) });
+    return recorded;
+  };
+  const publish = (tenant: string, contentType: string, body: string) => {
+    const h = headers();
+    if (contentType !== "") h.set("Content-Type", contentType);
+    return jetstream(bus.nc).publish(`tocsin.ingest.${tenant}`, body, { headers: h });
+  };
+  const left = async () => (await bus.jsm.streams.info("INGEST")).state.messages;
+
+  it("takes each content type from the @nats-io client, under the subject's tenant, with the time it was stored", async () => {
+    const recorded = await start();
+    const before = Date.now();
+    const ack = await publish("team-a", "application/x-protobuf", "snappy bytes");
+    expect(ack).toMatchObject({ stream: "INGEST", seq: 1 });
+    await publish("team-a", "text/plain; version=0.0.4", "up 1\n");
+    await publish("eu.prod", "Application/JSON", "{}");
+    await vi.waitFor(() => expect(reader.stats().messages).toBe(3));
+    expect(recorded.map((r) => [r.kind, r.tenant, r.text])).toEqual([
+      ["remoteWrite", "team-a", "snappy bytes"],
+      ["exposition", "team-a", "up 1\n"],
+      ["json", "eu.prod", "{}"],
+    ]);
+    for (const r of recorded.slice(1)) {
+      expect(r.now).toBeGreaterThanOrEqual(before - 1);
+      expect(r.now).toBeLessThanOrEqual(Date.now());
+    }
+    expect(reader.stats().samplesAccepted).toBe(6);
+    await vi.waitFor(async () => expect(await left()).toBe(0));
+  });
+
+  it("takes what the legacy nats package publishes", async () => {
+    const recorded = await start();
+    const nc = await legacy.connect({ servers: nats.url });
+    const h = legacy.headers();
+    h.set("content-type", "text/plain");
+    const ack = await nc.jetstream().publish("tocsin.ingest.default", "up 1\n", { headers: h, msgID: "agent-1" });
+    expect(ack).toMatchObject({ stream: "INGEST", seq: 1, duplicate: false });
+    await vi.waitFor(() => expect(recorded).toHaveLength(1));
+    expect(recorded[0]).toMatchObject({ kind: "exposition", tenant: "default", text: "up 1\n" });
+    await nc.close();
+  });
+
+  it("refuses what can never be taken, counts it, says it, and goes on with the others", async () => {
+    const recorded = await start((r) => {
+      if (r.text === "broken") throw new MalformedBody("bad_snappy", "offset 3: a copy reaches before the start");
+      if (r.text === "crash") throw new TypeError("unforeseen");
+      return good;
+    });
+    await publish("default", "", "no type");
+    await publish("default", "image/png", "wrong type");
+    await publish("default", "application/x-protobuf;proto=io.prometheus.write.v2.Request", "v2");
+    await publish("a$b", "application/json", "{}");
+    await publish("default", "application/x-protobuf", "broken");
+    await publish("default", "application/json", "fine");
+    await vi.waitFor(() => expect(reader.stats().messages).toBe(1));
+    await vi.waitFor(async () => expect(await left()).toBe(0));
+    expect(recorded.map((r) => r.text)).toEqual(["broken", "fine"]);
+    expect(reader.stats().messagesRefused).toEqual({ unsupported_content_type: 3, bad_tenant: 1, bad_snappy: 1 });
+    expect(lines).toContainEqual(expect.stringMatching(/tocsin\.ingest\.default is refused: offset 3: a copy/));
+  });
+
+  it("puts off what the partitions do not take now, and loses none of it", async () => {
+    let calls = 0;
+    await start(() => {
+      if (++calls === 1) throw new TryLater("stream_full", 503, 0.05, "full");
+      return good;
+    });
+    await publish("default", "application/json", "{}");
+    await vi.waitFor(() => expect(reader.stats().messages).toBe(1), { timeout: 5_000 });
+    expect(calls).toBe(2);
+    expect(reader.stats().messagesPutOff).toBe(1);
+    await vi.waitFor(async () => expect(await left()).toBe(0));
+  });
+
+  it("finds what came while nobody read, also after a restart of the server", { timeout: 30_000 }, async () => {
+    const recorded = await start();
+    await publish("default", "application/json", "1");
+    await vi.waitFor(() => expect(recorded).toHaveLength(1));
+    await reader.close();
+    await publish("default", "application/json", "2");
+    await nats.kill();
+    await nats.restart();
+    const again = await start();
+    await vi.waitFor(() => expect(again.map((r) => r.text)).toEqual(["2"]), { timeout: 10_000 });
+    await nats.restart();
+    await vi.waitFor(() => publish("default", "application/json", "3"), { timeout: 10_000 });
+    await vi.waitFor(() => expect(again.map((r) => r.text)).toContain("3"), { timeout: 10_000 });
+  });
+});
