@@ -1,0 +1,80 @@
+import { expect, it } from "vitest";
+import { encodeInstant, encodeRange, formatTime } from "../../src/api/encode.ts";
+
+const none = { warnings: [], infos: [], partial: false };
+const text = (pieces: Iterable<string>) => [...pieces].join("");
+
+it.each([
+  [0, "0"],
+  [1000, "1"],
+  [1435781430781, "1435781430.781"],
+  [1500, "1.500"],
+  [-1, "-0.001"],
+  [-1500, "-1.500"],
+])("a time of %d ms is %s", (ms, want) => expect(formatTime(ms)).toBe(want));
+
+it("writes a range as Prometheus does, absent points left out", () => {
+  const matrix = {
+    start: 1000,
+    step: 500,
+    steps: 3,
+    labels: [
+      ["__name__", "a", "x", 'quo"te'],
+      ["__name__", "b"],
+    ],
+    values: Float64Array.of(1, 2.5, Number.NaN, 1e21, 0, Number.POSITIVE_INFINITY),
+    present: Uint8Array.of(1, 0, 1, 1, 0, 1),
+  };
+  expect(text(encodeRange({ ...none, type: "matrix", matrix, warnings: ["careful"] }))).toBe(
+    '{"status":"success","data":{"resultType":"matrix","result":[' +
+      '{"metric":{"__name__":"a","x":"quo\\"te"},"values":[[1,"1"],[2,"NaN"]]},' +
+      '{"metric":{"__name__":"b"},"values":[[1,"1e+21"],[2,"+Inf"]]}]},"warnings":["careful"]}',
+  );
+});
+
+it("writes the instant forms", () => {
+  const vector = { ...none, type: "vector", time: 1234, labels: [[]], values: Float64Array.of(1e-7) } as const;
+  expect(JSON.parse(text(encodeInstant(vector))).data).toEqual({
+    resultType: "vector",
+    result: [{ metric: {}, value: [1.234, "1e-07"] }],
+  });
+  expect(JSON.parse(text(encodeInstant({ ...none, type: "scalar", time: 0, value: -0 }))).data.result).toEqual([
+    0,
+    "-0",
+  ]);
+  expect(JSON.parse(text(encodeInstant({ ...none, type: "string", time: 0, value: 'a"b' }))).data.result).toEqual([
+    0,
+    'a"b',
+  ]);
+  const samples = {
+    ...none,
+    type: "matrix",
+    labels: [["a", "b"]],
+    ts: [Float64Array.of(1, 1000)],
+    values: [Float64Array.of(1, 2)],
+  } as const;
+  expect(JSON.parse(text(encodeInstant(samples))).data.result).toEqual([
+    {
+      metric: { a: "b" },
+      values: [
+        [0.001, "1"],
+        [1, "2"],
+      ],
+    },
+  ]);
+});
+
+it("comes in pieces when it is long", () => {
+  const steps = 20_000;
+  const matrix = {
+    start: 0,
+    step: 1000,
+    steps,
+    labels: [["a", "b"]],
+    values: new Float64Array(steps).fill(1.5),
+    present: new Uint8Array(steps).fill(1),
+  };
+  const pieces = [...encodeRange({ ...none, type: "matrix", matrix })];
+  expect(pieces.length).toBeGreaterThan(5);
+  expect(JSON.parse(pieces.join("")).data.result[0].values).toHaveLength(steps);
+});
