@@ -63,7 +63,8 @@ function pretty(expr: Expr, level: number, texts: Map<Expr, string>): string {
   const text = memo(expr, texts);
   if (expr.kind === "unary") return `${indent}${expr.op}${pretty(expr.expr, level, texts).trim()}`;
   if (expr.kind === "stepInvariant") return pretty(expr.expr, level, texts);
-  if (byteLength(text) <= LINE_LENGTH) return indent + text;
+  // Prometheus does not indent a subquery that fits; the layouts are meant to be equal to the letter.
+  if (byteLength(text) <= LINE_LENGTH) return expr.kind === "subquery" ? text : indent + text;
   const child = (e: Expr): string => pretty(e, level + 1, texts);
   switch (expr.kind) {
     case "aggregate": {

@@ -16,6 +16,7 @@ export interface Lexer {
   /** In brackets, before the first number. */
   inDuration: boolean;
   gotColon: boolean;
+  /** A duration was seen in these or earlier brackets; it decides only which error `[:` gets. */
   gotDuration: boolean;
 }
 
@@ -94,7 +95,6 @@ function lexPlain(l: Lexer): Token {
       l.inBrackets = true;
       l.inDuration = true;
       l.gotColon = false;
-      l.gotDuration = false;
       return emit(l, "[", 1);
     case "]":
       if (!l.inBrackets) l.fail(start, "unexpected right bracket ']'");

@@ -52,10 +52,12 @@ export function unquoteString(token: string): string {
   return decodeUtf8Lossless(Uint8Array.from(bytes));
 }
 
+const DIGITS = "\\d(?:_?\\d)*";
+const FLOAT = new RegExp(`^(?:${DIGITS}\\.?(?:${DIGITS})?|\\.${DIGITS})(?:e[+-]?${DIGITS})?$`);
 const MAX_INT64 = 2n ** 63n - 1n;
 
 /**
- * The value of a number token: decimal, 0x, leading-zero octal, underscores in integers, exponents, Inf and NaN.
+ * The value of a number token: decimal, 0x, leading-zero octal, underscores between digits, exponents, Inf and NaN.
  * A string is the reason why it is no number, in Go's words.
  */
 export function parseNumber(text: string): number | string {
@@ -64,10 +66,8 @@ export function parseNumber(text: string): number | string {
   if (lower === "nan") return Number.NaN;
   const integer = parseInteger(lower);
   if (integer !== undefined) return integer;
-  if (lower.startsWith("0x") || text.includes("_") || !/^(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/.test(lower)) {
-    return `strconv.ParseFloat: parsing "${text}": invalid syntax`;
-  }
-  const value = Number(lower);
+  if (!FLOAT.test(lower)) return `strconv.ParseFloat: parsing "${text}": invalid syntax`;
+  const value = Number(lower.replaceAll("_", ""));
   return Number.isFinite(value) ? value : `strconv.ParseFloat: parsing "${text}": value out of range`;
 }
 

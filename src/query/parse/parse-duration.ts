@@ -79,17 +79,24 @@ export function canStartDuration(p: Parser): boolean {
   }
 }
 
-/** After `offset`: one operand with an optional sign; what follows belongs to the expression outside. */
+/**
+ * After `offset`: one operand with an optional sign; what follows belongs to the expression outside (`x offset 5m + 2`
+ * is a sum). An operand in parentheses without a sign, or with two, starts a whole duration expression instead: that is
+ * how Prometheus's grammar resolves its conflict, and queries may depend on it.
+ */
 export function parseOffsetDuration(p: Parser): DurationNode {
   const type = peekType(p);
+  if (type === "(") return parseDurationExpr(p, 0);
   if (type !== "+" && type !== "-") return parseOperand(p);
   const sign = takeToken(p);
-  return applySign(p, sign, parseOperand(p));
+  const next = peekType(p);
+  if (next !== "+" && next !== "-") return applySign(p, sign, parseOperand(p));
+  return parseDurationExpr(p, 0, applySign(p, sign, parseDurationExpr(p, UNARY_OPERAND - 1)));
 }
 
-function parseDurationExpr(p: Parser, least: number): DurationNode {
+function parseDurationExpr(p: Parser, least: number, first?: DurationNode): DurationNode {
   return nested(p, () => {
-    let lhs = parseSigned(p);
+    let lhs = first ?? parseSigned(p);
     let height = p.height;
     for (;;) {
       const token = peekToken(p);
