@@ -25,6 +25,8 @@ export interface ObtainOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly say?: Say;
   readonly signal?: AbortSignal;
+  /** Where apt's sources are; default /etc/apt. */
+  readonly etcApt?: string;
 }
 
 /**
@@ -51,7 +53,7 @@ export async function obtainNatsServer(options: ObtainOptions = {}): Promise<Nat
     const now = await newestCached(cache);
     if (now !== undefined && isWantedVersion(now.version)) return chosen(now, say);
     say("info", "no nats-server 2.10 or newer on PATH or in the cache: fetching one");
-    const fetched = await fetchIntoCache(cache, env, reasons, options.signal);
+    const fetched = await fetchIntoCache(cache, env, reasons, options);
     if (fetched !== undefined && isWantedVersion(fetched.version)) return chosen(fetched, say);
     const old = [onPath, cached, fetched]
       .filter((s) => s !== undefined)
@@ -85,9 +87,10 @@ function chosen(server: NatsBinary, say: Say): NatsBinary {
 
 async function findOnPath(path: string): Promise<NatsBinary | undefined> {
   let old: NatsBinary | undefined;
+  const dirs = path.split(delimiter).filter((d) => isAbsolute(d));
   // Package managers put the server into sbin, which is not on every user's PATH.
-  for (const dir of [...path.split(delimiter), "/usr/local/sbin", "/usr/sbin"]) {
-    if (!isAbsolute(dir)) continue;
+  const systemDirs = dirs.filter((d) => /\/bin\/?$/.test(d)).map((d) => d.replace(/bin\/?$/, "sbin"));
+  for (const dir of new Set([...dirs, ...systemDirs])) {
     const binary = join(dir, "nats-server");
     const runnable = await access(binary, constants.X_OK).then(
       () => true,
@@ -119,7 +122,7 @@ async function fetchIntoCache(
   cache: string,
   env: Readonly<Record<string, string | undefined>>,
   reasons: string[],
-  signal: AbortSignal | undefined,
+  { signal, etcApt }: ObtainOptions,
 ): Promise<NatsBinary | undefined> {
   const staging = await mkdtemp(join(cache, ".new-"));
   const ways: [string, () => Promise<FetchedServer>][] = [];
@@ -127,7 +130,7 @@ async function fetchIntoCache(
   if (pin instanceof Error) reasons.push(pin.message);
   else if (pin === undefined) reasons.push(`release: none is pinned for ${process.platform}-${process.arch}`);
   else ways.push(["release", () => fetchPinnedArchive(pin, staging, signal)]);
-  ways.push(["Debian package", () => fetchFromDebian(staging, signal)]);
+  ways.push(["Debian package", () => fetchFromDebian(staging, signal, etcApt)]);
   try {
     for (const [name, fetchIt] of ways) {
       try {

@@ -30,10 +30,11 @@ describe("the ingest subject", () => {
     reader = await readIngestSubject(bus, ingest, { say: (_, line) => lines.push(line) });
     return recorded;
   };
-  const publish = (tenant: string, contentType: string, body: string) => {
+  const publish = async (tenant: string, contentType: string, body: string) => {
+    await bus.ready();
     const h = headers();
     if (contentType !== "") h.set("Content-Type", contentType);
-    return jetstream(bus.nc).publish(`tocsin.ingest.${tenant}`, body, { headers: h });
+    return await jetstream(bus.nc).publish(`tocsin.ingest.${tenant}`, body, { headers: h });
   };
   const left = async () => (await bus.jsm.streams.info("INGEST")).state.messages;
 
@@ -113,7 +114,7 @@ describe("the ingest subject", () => {
     const again = await start();
     await vi.waitFor(() => expect(again.map((r) => r.text)).toEqual(["2"]), { timeout: 10_000 });
     await nats.restart();
-    await vi.waitFor(() => publish("default", "application/json", "3"), { timeout: 10_000 });
+    await publish("default", "application/json", "3");
     await vi.waitFor(() => expect(again.map((r) => r.text)).toContain("3"), { timeout: 10_000 });
   });
 });
