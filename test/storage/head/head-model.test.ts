@@ -55,14 +55,12 @@ describe("head against maps", () => {
           }
           beginFrame(head);
           const got = appendRows(head, frame);
-          expect(got.unknownCount).toBe(counts["unknownCount"] ?? 0);
+          expect(got.unknownCount).toBe(counts.unknownCount ?? 0);
           expect(got.unknown).toEqual(frame.flatMap((r, k) => (r.hash === 2 ? [k] : [])));
-          expect(got.duplicates).toBe(counts["duplicates"] ?? 0);
-          expect(got.tooOld).toBe(counts["tooOld"] ?? 0);
-          expect(got.overwritten).toBe(counts["overwritten"] ?? 0);
-          expect(got.accepted).toBe(
-            (counts["accepted"] ?? 0) + (counts["outOfOrder"] ?? 0) + (counts["overwritten"] ?? 0),
-          );
+          expect(got.duplicates).toBe(counts.duplicates ?? 0);
+          expect(got.tooOld).toBe(counts.tooOld ?? 0);
+          expect(got.overwritten).toBe(counts.overwritten ?? 0);
+          expect(got.accepted).toBe((counts.accepted ?? 0) + (counts.outOfOrder ?? 0) + (counts.overwritten ?? 0));
         }
         const source = headSource(head);
         const out = makeSampleBuffer(1);

@@ -1,0 +1,22 @@
+/**
+ * - corrupt: durable records cannot be read back. Nothing was changed.
+ * - no_space: a commit did not fit the disk. Its records are kept in memory, the next sync tries again.
+ * - failed: a write or fsync failed, so what is on disk is not known. The WAL takes nothing more until it is opened again.
+ * - closed: used after `walClose`.
+ */
+export type WalErrorKind = "corrupt" | "no_space" | "failed" | "closed";
+
+export class WalError extends Error {
+  readonly kind: WalErrorKind;
+  /** Path of the segment. */
+  readonly segment: string;
+  /** Byte in the segment. */
+  readonly offset: number;
+  constructor(kind: WalErrorKind, segment: string, offset: number, message: string, cause?: unknown) {
+    super(`${segment} at byte ${offset}: ${message}`, cause === undefined ? {} : { cause });
+    this.name = "WalError";
+    this.kind = kind;
+    this.segment = segment;
+    this.offset = offset;
+  }
+}

@@ -1,0 +1,244 @@
+/**
+ * A shard's write-ahead log: the frames of its stream as they came, in order, on disk before they are acknowledged.
+ *
+ * Invariants:
+ * - a commit (one write, then one fdatasync) starts only when the one before it is on disk; a segment is made only when
+ *   all of the one before is; so only the last commit can be damaged by a crash (verdict.ts);
+ * - a promise of `walSync` never resolves before its records are on disk, whatever the disk says;
+ * - after a failed write or fsync, except for want of space, the WAL is poisoned: every call fails until it is opened
+ *   again, since a second fsync may report success for pages that were dropped;
+ * - sequences ascend within an epoch (one identity of the stream); each segment starts with an epoch record, so that old
+ *   segments can be removed.
+ */
+import { join } from "node:path";
+import { type Disk, DiskError, type DiskFile } from "../../lib/disk.ts";
+import { WAL_FSYNC_BUCKETS } from "../../model/shard.ts";
+import { addRecord, type Batch, emptyBatch, makeBatch, moveRecords, sealBatch } from "./batch.ts";
+import { EPOCH, encodeSegmentHeader, FRAME, MAX_PAYLOAD, SEGMENT_HEADER, segmentName } from "./format.ts";
+import { WalError } from "./wal-error.ts";
+
+export interface WalStats {
+  /** Bytes of all segments that are on disk. */
+  bytes: number;
+  fsyncCount: number;
+  fsyncSeconds: number;
+  /** Cumulative, for the bounds in WAL_FSYNC_BUCKETS. */
+  readonly fsyncBuckets: number[];
+}
+
+export interface WalSegment {
+  readonly number: number;
+  readonly bytes: number;
+  /** Last sequence in it, of the epoch that was current at its end. */
+  readonly lastSeq: number;
+  readonly epoch: string | undefined;
+}
+
+export interface Wal {
+  readonly disk: Disk;
+  readonly dir: string;
+  readonly segmentBytes: number;
+  /** Seconds, for the fsync latencies. */
+  readonly now: () => number;
+  readonly stats: WalStats;
+  /** Finished segments, oldest first. */
+  readonly segments: WalSegment[];
+  file: DiskFile;
+  /** The segment being written, and its bytes that are on disk: the next commit starts there. */
+  number: number;
+  offset: number;
+  /** Identity of the stream that the last appended sequence belongs to. */
+  epoch: string | undefined;
+  /** Last sequence appended, and last one on disk. */
+  lastSeq: number;
+  syncedSeq: number;
+  /** Epoch and sequence at the end of what is on disk. */
+  syncedEpoch: string | undefined;
+  pending: Batch;
+  spare: Batch;
+  writing: Promise<void> | undefined;
+  next: Promise<void> | undefined;
+  failure: WalError | undefined;
+}
+
+const text = new TextEncoder();
+
+/**
+ * Adds a frame to the next commit; the payload is copied. `seq` must be above the last one (the caller drops redelivered
+ * messages). Throws `WalError` when the WAL is poisoned or closed.
+ */
+export function walAppend(wal: Wal, seq: number, payload: Uint8Array): void {
+  if (wal.failure !== undefined) throw wal.failure;
+  if (!(seq > wal.lastSeq)) throw new RangeError(`WAL sequence ${seq} after ${wal.lastSeq}`);
+  if (payload.length > MAX_PAYLOAD) throw new RangeError(`WAL record of ${payload.length} bytes`);
+  addRecord(wal.pending, FRAME, seq, payload);
+  wal.lastSeq = seq;
+}
+
+/** From here on sequences are those of the stream with this identity (its `created` time), from 1 on. No-op if they are. */
+export function walEpoch(wal: Wal, epoch: string): void {
+  if (wal.failure !== undefined) throw wal.failure;
+  if (wal.epoch === epoch) return;
+  addRecord(wal.pending, EPOCH, 0, text.encode(epoch));
+  wal.epoch = epoch;
+  wal.lastSeq = 0;
+}
+
+/** Bytes appended that no commit has begun to write. */
+export function walPendingBytes(wal: Wal): number {
+  return wal.pending.length;
+}
+
+/**
+ * Resolves when everything appended before the call is on disk; rejects with `WalError`. Callers that wait at the same time
+ * share a commit: one is written at a time, and what is appended meanwhile goes with the next.
+ */
+export function walSync(wal: Wal): Promise<void> {
+  if (wal.failure !== undefined) return Promise.reject(wal.failure);
+  if (wal.writing === undefined) return wal.pending.length === 0 ? Promise.resolve() : startCommit(wal);
+  if (wal.pending.length === 0) return wal.writing;
+  const proceed = (): Promise<void> => {
+    wal.next = undefined;
+    return walSync(wal);
+  };
+  wal.next ??= wal.writing.then(proceed, proceed);
+  return wal.next;
+}
+
+function startCommit(wal: Wal): Promise<void> {
+  const batch = wal.pending;
+  const epoch = wal.epoch;
+  wal.pending = wal.spare;
+  wal.writing = commit(wal, batch, epoch).then(
+    () => {
+      emptyBatch(batch);
+      wal.spare = batch;
+      wal.writing = undefined;
+    },
+    (error: unknown) => {
+      // Kept in order for the next try; of no use when the WAL is poisoned.
+      moveRecords(wal.pending, batch);
+      wal.spare = wal.pending;
+      wal.pending = batch;
+      wal.writing = undefined;
+      throw error;
+    },
+  );
+  return wal.writing;
+}
+
+async function commit(wal: Wal, batch: Batch, epoch: string | undefined): Promise<void> {
+  if (wal.offset > SEGMENT_HEADER && wal.offset + batch.length > wal.segmentBytes) await nextSegment(wal);
+  await writeDurably(wal, wal.file, wal.number, sealBatch(batch, wal.offset), wal.offset);
+  wal.offset += batch.length;
+  wal.stats.bytes += batch.length;
+  wal.syncedSeq = batch.lastSeq;
+  wal.syncedEpoch = epoch;
+}
+
+/** Writes and syncs, or fails as this WAL's errors do: for want of space it can be tried again, otherwise never. */
+async function writeDurably(wal: Wal, file: DiskFile, number: number, bytes: Uint8Array, at: number): Promise<void> {
+  try {
+    await file.write(bytes, at);
+  } catch (error) {
+    // Best effort: what was written of it must not stay, but does no harm if it does (it counts as a cut-off commit).
+    await file.truncate(at).catch(() => undefined);
+    throw fail(wal, number, at, "write failed", error, true);
+  }
+  const start = wal.now();
+  try {
+    await file.sync();
+  } catch (error) {
+    throw fail(wal, number, at, "fsync failed", error, false);
+  }
+  countFsync(wal.stats, wal.now() - start);
+}
+
+const OUT_OF_SPACE = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+
+function fail(wal: Wal, number: number, at: number, what: string, cause: unknown, retryable: boolean): WalError {
+  const path = join(wal.dir, segmentName(number));
+  const detail = cause instanceof Error ? cause.message : String(cause);
+  if (retryable && cause instanceof DiskError && OUT_OF_SPACE.has(cause.code)) {
+    return new WalError("no_space", path, at, `no space: ${detail}`, cause);
+  }
+  wal.failure = new WalError("failed", path, at, `${what}, nothing more is taken: ${detail}`, cause);
+  return wal.failure;
+}
+
+/** Makes the segment after the current one, with its header and epoch on disk, and goes on in it. */
+async function nextSegment(wal: Wal): Promise<void> {
+  const number = wal.number + 1;
+  const segment: WalSegment = {
+    number: wal.number,
+    bytes: wal.offset,
+    lastSeq: wal.syncedSeq,
+    epoch: wal.syncedEpoch,
+  };
+  const { file, offset } = await createSegment(wal, number);
+  const old = wal.file;
+  wal.segments.push(segment);
+  wal.file = file;
+  wal.number = number;
+  wal.offset = offset;
+  wal.stats.bytes += offset;
+  await old.close().catch(() => undefined);
+}
+
+/** Makes a segment; its name, header and the epoch (if there is one) are on disk afterwards. */
+export async function createSegment(wal: Wal, number: number): Promise<{ file: DiskFile; offset: number }> {
+  let file: DiskFile;
+  try {
+    file = await wal.disk.open(join(wal.dir, segmentName(number)), "create");
+  } catch (error) {
+    throw fail(wal, number, 0, "cannot be made", error, true);
+  }
+  try {
+    await writeDurably(wal, file, number, encodeSegmentHeader(number), 0);
+    try {
+      await wal.disk.syncDir(wal.dir);
+    } catch (error) {
+      throw fail(wal, number, 0, "fsync of the folder failed", error, false);
+    }
+    if (wal.syncedEpoch === undefined) return { file, offset: SEGMENT_HEADER };
+    const batch = makeBatch();
+    addRecord(batch, EPOCH, wal.syncedSeq, text.encode(wal.syncedEpoch));
+    await writeDurably(wal, file, number, sealBatch(batch, SEGMENT_HEADER), SEGMENT_HEADER);
+    return { file, offset: SEGMENT_HEADER + batch.length };
+  } catch (error) {
+    await file.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+function countFsync(stats: WalStats, seconds: number): void {
+  stats.fsyncCount++;
+  stats.fsyncSeconds += seconds;
+  for (let i = 0; i < WAL_FSYNC_BUCKETS.length; i++) {
+    if (seconds <= (WAL_FSYNC_BUCKETS[i] as number)) stats.fsyncBuckets[i] = (stats.fsyncBuckets[i] ?? 0) + 1;
+  }
+}
+
+/** Removes finished segments with a number below `before`; the one being written stays in any case. */
+export async function walRemoveSegments(wal: Wal, before: number): Promise<void> {
+  while (wal.segments.length > 0 && (wal.segments[0] as WalSegment).number < before) {
+    const segment = wal.segments[0] as WalSegment;
+    await wal.disk.remove(join(wal.dir, segmentName(segment.number)));
+    wal.segments.shift();
+    wal.stats.bytes -= segment.bytes;
+  }
+  await wal.disk.syncDir(wal.dir);
+}
+
+/** Commits what is pending and closes the file, even when the commit fails (then it rejects). Nothing works afterwards. */
+export async function walClose(wal: Wal): Promise<void> {
+  try {
+    // A poisoned or full WAL has nothing that could still be saved.
+    if (wal.failure === undefined) await walSync(wal);
+  } finally {
+    const path = join(wal.dir, segmentName(wal.number));
+    const closed = wal.failure?.kind === "closed";
+    wal.failure = new WalError("closed", path, wal.offset, "the WAL is closed");
+    if (!closed) await wal.file.close();
+  }
+}
