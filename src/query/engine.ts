@@ -1,28 +1,222 @@
-import type { Engine } from "../model/query.ts";
-import { QueryError } from "../model/query.ts";
+import {
+  type Engine,
+  type InstantRequest,
+  type InstantResult,
+  QueryError,
+  type QueryOptions,
+  type RangeRequest,
+  type RangeResult,
+} from "../model/query.ts";
+import { makeSampleBuffer } from "../model/sample.ts";
 import type { ShardClient } from "../model/shard.ts";
+import { makeAnnotations } from "./execute/annotations.ts";
+import { fetchRaw } from "./execute/dispatch.ts";
+import { evaluateScalar, evaluateString, evaluateVector } from "./execute/evaluate.ts";
+import { evaluateSubquery, rowSamples } from "./execute/evaluate-subquery.ts";
+import { rangeOf, selectionOf } from "./execute/plan-fragment.ts";
+import { checkAlive, type QueryContext, stopError } from "./execute/query-context.ts";
+import {
+  compactRows,
+  mergeEqualRows,
+  removeDroppedNames,
+  SAME_LABELSET,
+  sortByLabels,
+  type Vector,
+  vectorOfScalar,
+} from "./execute/vector.ts";
+import type { Expr, MatrixSelector, SubqueryExpr } from "./parse/ast.ts";
+import { typeOf } from "./parse/check.ts";
+import { parseExpr } from "./parse/parse.ts";
+import { queryTimes } from "./plan/duration-expr.ts";
+import { type Grid, instantGrid, makeGrid } from "./plan/grid.ts";
+import { unwrap } from "./plan/step-invariant.ts";
 
 export interface EngineOptions {
   readonly shards: readonly ShardClient[];
-  /** Samples that one query may read over all shards. */
+  /** Samples that one query may read over all shards, and points that a shard may answer; 50 million. */
   readonly maxSamples?: number;
-  /** Series that one selector may match in one shard. */
+  /** Series that one selector may match in one shard; 1 million. */
   readonly maxSeries?: number;
-  /** Points a series (the API's limit of 11,000 is checked there too, with its own message). */
+  /** Points a series of a range query may have; 11,000. */
   readonly maxPoints?: number;
+  /** 2 minutes; a request may ask for less. */
   readonly timeoutMs?: number;
+  /** How far an instant selector looks back; 5 minutes. */
   readonly lookbackMs?: number;
-  /** Step of subqueries that name none (Prometheus: the evaluation interval). */
+  /** Step of subqueries that name none; 1 minute (Prometheus: the evaluation interval). */
   readonly defaultSubqueryStepMs?: number;
-  /** Unix ms; used for timeouts only. */
+  /** A clock in ms for time limits; the process's monotonic clock by default. */
   readonly now?: () => number;
 }
 
-/** The query front end over the given shards. */
+/** The query front end over the given shards: parses, plans, asks the shards, evaluates the rest. */
 export function makeEngine(options: EngineOptions): Engine {
-  void options;
   return {
-    instant: () => Promise.reject(new QueryError("internal", "not built yet")),
-    range: () => Promise.reject(new QueryError("internal", "not built yet")),
+    async instant(request) {
+      const expr = parseExpr(request.query);
+      const query = openQuery(options, request, instantGrid(request.time), false);
+      try {
+        return await runInstant(query.ctx, expr, request);
+      } finally {
+        query.close();
+      }
+    },
+    async range(request) {
+      const expr = parseExpr(request.query);
+      const type = typeOf(expr);
+      if (type !== "vector" && type !== "scalar") {
+        const name = type === "matrix" ? "range vector" : type;
+        const text = `invalid expression type "${name}" for range query, must be Scalar or instant Vector`;
+        throw new QueryError("bad_data", text);
+      }
+      const grid = checkedGrid(request, options.maxPoints ?? 11_000);
+      const query = openQuery(options, request, grid, true);
+      try {
+        return await runRange(query.ctx, expr, grid);
+      } finally {
+        query.close();
+      }
+    },
   };
+}
+
+function checkedGrid({ start, end, step }: RangeRequest, maxPoints: number): Grid {
+  if (!(step > 0)) {
+    throw new QueryError(
+      "bad_data",
+      "zero or negative query resolution step widths are not accepted. Try a positive integer",
+    );
+  }
+  if (end < start) throw new QueryError("bad_data", "end timestamp must not be before start time");
+  const grid = makeGrid(start, end, step);
+  if (grid.steps > maxPoints) {
+    throw new QueryError(
+      "bad_data",
+      `exceeded maximum resolution of ${maxPoints.toLocaleString("en-US")} points per timeseries. Try decreasing the query resolution (?step=XX)`,
+    );
+  }
+  return grid;
+}
+
+/** Sets up a query: its clock, its way to be stopped. `close` must be called at the end. */
+function openQuery(
+  options: EngineOptions,
+  request: QueryOptions,
+  grid: Grid,
+  isRange: boolean,
+): { ctx: QueryContext; close(): void } {
+  const now = options.now ?? (() => performance.now());
+  const timeout = Math.min(request.timeoutMs ?? Number.POSITIVE_INFINITY, options.timeoutMs ?? 120_000);
+  const stop = new AbortController();
+  const onAbort = (): void => stop.abort(new QueryError("canceled", "query was canceled in expression evaluation"));
+  if (request.signal?.aborted === true) onAbort();
+  request.signal?.addEventListener("abort", onAbort, { once: true });
+  const timer = setTimeout(() => {
+    stop.abort(new QueryError("timeout", "query timed out in expression evaluation"));
+  }, timeout);
+  const ctx: QueryContext = {
+    tenant: request.tenant,
+    shards: options.shards,
+    notes: makeAnnotations(request.query),
+    times: queryTimes(grid, isRange),
+    isRange,
+    lookback: request.lookbackMs ?? options.lookbackMs ?? 300_000,
+    subqueryStep: options.defaultSubqueryStepMs ?? 60_000,
+    limits: { maxSamples: options.maxSamples ?? 50_000_000, maxSeries: options.maxSeries ?? 1_000_000 },
+    signal: stop.signal,
+    deadline: now() + timeout,
+    now,
+    missing: new Map(),
+    samples: 0,
+  };
+  return {
+    ctx,
+    close() {
+      clearTimeout(timer);
+      request.signal?.removeEventListener("abort", onAbort);
+    },
+  };
+}
+
+/** Waits for the evaluation, but no longer than the query may go on: a shard that never answers does not hold it. */
+async function unlessStopped<T>(ctx: QueryContext, work: Promise<T>): Promise<T> {
+  checkAlive(ctx);
+  let listener: () => void = () => undefined;
+  const stopped = new Promise<never>((_, reject) => {
+    listener = () => reject(stopError(ctx));
+    ctx.signal.addEventListener("abort", listener, { once: true });
+  });
+  try {
+    return await Promise.race([work, stopped]);
+  } finally {
+    ctx.signal.removeEventListener("abort", listener);
+  }
+}
+
+/** The vector as the client sees it: names dropped, rows of equal labels joined. */
+function finishVector(vector: Vector): Vector {
+  const merged = mergeEqualRows(removeDroppedNames(vector));
+  if (merged === undefined) throw new QueryError("execution", SAME_LABELSET);
+  return compactRows(merged);
+}
+
+async function runRange(ctx: QueryContext, expr: Expr, grid: Grid): Promise<RangeResult> {
+  const evaluation =
+    typeOf(expr) === "scalar"
+      ? evaluateScalar(ctx, expr, grid).then(vectorOfScalar)
+      : evaluateVector(ctx, expr, grid).then(finishVector);
+  const { labels, values, present } = sortByLabels(await unlessStopped(ctx, evaluation));
+  return { type: "matrix", matrix: { ...grid, labels, values, present }, ...annotated(ctx) };
+}
+
+async function runInstant(ctx: QueryContext, expr: Expr, request: InstantRequest): Promise<InstantResult> {
+  const { time } = request;
+  const grid = instantGrid(time);
+  switch (typeOf(expr)) {
+    case "scalar": {
+      const [value] = await unlessStopped(ctx, evaluateScalar(ctx, expr, grid));
+      return { type: "scalar", time, value: value as number, ...annotated(ctx) };
+    }
+    case "string":
+      return { type: "string", time, value: evaluateString(expr), ...annotated(ctx) };
+    case "matrix": {
+      const inner = unwrap(expr) as MatrixSelector | SubqueryExpr;
+      const series = await unlessStopped(ctx, rangeVector(ctx, inner, grid));
+      return { type: "matrix", ...series, ...annotated(ctx) };
+    }
+    default: {
+      const { labels, values } = finishVector(await unlessStopped(ctx, evaluateVector(ctx, expr, grid)));
+      return { type: "vector", time, labels, values, ...annotated(ctx) };
+    }
+  }
+}
+
+type MatrixColumns = Pick<Extract<InstantResult, { type: "matrix" }>, "labels" | "ts" | "values">;
+
+async function rangeVector(ctx: QueryContext, expr: MatrixSelector | SubqueryExpr, grid: Grid): Promise<MatrixColumns> {
+  if (expr.kind === "matrixSelector") {
+    const select = selectionOf(ctx, expr.selector);
+    const range = { func: "last_over_time", range: rangeOf(ctx, expr), params: [] } as const;
+    const found = await fetchRaw(ctx, { grid, select, range, maps: [] }, expr.pos);
+    return { labels: found.map((f) => f.labels), ts: found.map((f) => f.ts), values: found.map((f) => f.values) };
+  }
+  const { rows, grid: inner } = await evaluateSubquery(ctx, expr, grid);
+  const finished = sortByLabels(finishVector(rows));
+  const buffer = makeSampleBuffer(inner.steps);
+  const ts: Float64Array[] = [];
+  const values: Float64Array[] = [];
+  for (let r = 0; r < finished.labels.length; r++) {
+    rowSamples(finished, r, inner, buffer);
+    ts.push(buffer.ts.slice(0, buffer.length));
+    values.push(buffer.values.slice(0, buffer.length));
+  }
+  return { labels: finished.labels, ts, values };
+}
+
+function annotated(ctx: QueryContext): { warnings: readonly string[]; infos: readonly string[]; partial: boolean } {
+  const warnings = [...ctx.notes.warnings].sort();
+  for (const [partition, reason] of ctx.missing) {
+    warnings.push(`shard ${partition} did not answer, the result is partial: ${reason}`);
+  }
+  return { warnings, infos: [...ctx.notes.infos].sort(), partial: ctx.missing.size > 0 };
 }

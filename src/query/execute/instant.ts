@@ -22,7 +22,7 @@ export function selectNewest(
     const k = (hi[s] as number) - 1;
     if (k < (lo[s] as number)) continue;
     const v = values[k] as number;
-    if (v !== v && isStaleAt(words, k)) continue;
+    if (Number.isNaN(v) && isStaleAt(words, k)) continue;
     if (what === "value") out[base + s] = v;
     else if (what === "timestamp") out[base + s] = (ts[k] as number) / 1000;
     else {

@@ -164,7 +164,7 @@ export function extremeOverTime(
     if (next < i) next = i;
     for (; next < j; next++) {
       const v = values[next] as number;
-      if (v !== v) continue;
+      if (Number.isNaN(v)) continue;
       if (head === tail) head = tail = 0;
       if (max) while (tail > head && (values[queue[tail - 1] as number] as number) <= v) tail--;
       else while (tail > head && (values[queue[tail - 1] as number] as number) >= v) tail--;

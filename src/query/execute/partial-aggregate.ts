@@ -189,7 +189,7 @@ function addExtreme(
     const cell = g + s;
     const v = values[base + s] as number;
     const best = extremes[cell] as number;
-    if (count[cell] === 0 || (max ? v > best : v < best) || best !== best) extremes[cell] = v;
+    if (count[cell] === 0 || (max ? v > best : v < best) || Number.isNaN(best)) extremes[cell] = v;
     count[cell] = (count[cell] as number) + 1;
   }
 }
@@ -258,7 +258,7 @@ export function mergeGroup(p: Partial, group: number, other: ShardPartials, from
         const extremes = columns[0] as Float64Array;
         const v = oc[0]?.[f + s] as number;
         const best = extremes[cell] as number;
-        if (n === 0 || (p.op === "max" ? v > best : v < best) || best !== best) extremes[cell] = v;
+        if (n === 0 || (p.op === "max" ? v > best : v < best) || Number.isNaN(best)) extremes[cell] = v;
         break;
       }
       default: {

@@ -3,7 +3,7 @@
  * -Inf, +Inf and NaN; so does an empty input (NaN).
  */
 export function quantileOfSorted(q: number, values: Float64Array, n: number): number {
-  if (n === 0 || q !== q) return Number.NaN;
+  if (n === 0 || Number.isNaN(q)) return Number.NaN;
   if (q < 0) return Number.NEGATIVE_INFINITY;
   if (q > 1) return Number.POSITIVE_INFINITY;
   const rank = q * (n - 1);

@@ -168,7 +168,7 @@ export function countTransitions(
   for (let k = 1; k < n; k++) {
     const v = values[k] as number;
     const p = values[k - 1] as number;
-    if (what === "changes" ? v !== p && !(v !== v && p !== p) : v < p) count++;
+    if (what === "changes" ? v !== p && !(Number.isNaN(v) && Number.isNaN(p)) : v < p) count++;
     else if (what === "resets" && startTs !== undefined && restartedByStartTime(startTs, ts, k)) count++;
     before[k] = count;
   }

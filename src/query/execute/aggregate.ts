@@ -1,0 +1,244 @@
+import { formatFloat } from "../../lib/float-format.ts";
+import { goQuote, isValidUtf8 } from "../../lib/go-quote.ts";
+import { type Labels, labelsKey, withLabel } from "../../model/labels.ts";
+import { QueryError } from "../../model/query.ts";
+import type { AggregateExpr } from "../parse/ast.ts";
+import type { PartialOp } from "../plan/shard-plan.ts";
+import { type Annotations, invalidQuantile, invalidRatio, warn } from "./annotations.ts";
+import { groupLabels } from "./grouping.ts";
+import { sortNanFirst } from "./over-time.ts";
+import { addGroup, addRow, finishPartial, makePartial } from "./partial-aggregate.ts";
+import { quantileOfSorted } from "./quantile.ts";
+import { compactRows, makeVector, PRESENT_FLOAT, pickRows, type Vector } from "./vector.ts";
+
+/** Aggregations over rows that are in the front end already. */
+
+const PARTIAL_OPS: ReadonlySet<string> = new Set(["sum", "avg", "count", "min", "max", "group", "stddev", "stdvar"]);
+
+export function isPartialOp(op: string): op is PartialOp {
+  return PARTIAL_OPS.has(op);
+}
+
+/** Group number of every row, and the groups' labels, in the order of the first row of each. */
+function groupRows(vector: Vector, expr: AggregateExpr): { groups: Labels[]; of: Int32Array } {
+  const names = new Set(expr.grouping);
+  const groups: Labels[] = [];
+  const byKey = new Map<string, number>();
+  const of = new Int32Array(vector.labels.length);
+  for (let r = 0; r < of.length; r++) {
+    const labels = groupLabels(vector.labels[r] as Labels, names, expr.without);
+    const key = labelsKey(labels);
+    let g = byKey.get(key);
+    if (g === undefined) {
+      g = groups.length;
+      groups.push(labels);
+      byKey.set(key, g);
+    }
+    of[r] = g;
+  }
+  return { groups, of };
+}
+
+export function aggregatePartial(vector: Vector, expr: AggregateExpr, op: PartialOp): Vector {
+  const { groups, of } = groupRows(vector, expr);
+  const partial = makePartial(op, vector.steps, Math.max(1, groups.length));
+  for (const labels of groups) addGroup(partial, labels);
+  for (let r = 0; r < of.length; r++) {
+    const drop = vector.dropName[r] as number;
+    addRow(partial, of[r] as number, drop, vector.values, vector.present, r * vector.steps);
+  }
+  return compactRows(finishPartial(partial));
+}
+
+/** topk and bottomk, k of each step; limitk: the first k. Samples that are not among them become absent. */
+export function keepK(vector: Vector, expr: AggregateExpr, param: Float64Array): Vector {
+  const { steps, values, present } = vector;
+  for (let s = 0; s < steps; s++) {
+    const k = param[s] as number;
+    if (Number.isNaN(k)) throw new QueryError("execution", "Parameter value is NaN");
+    if (k >= 2 ** 63) throw new QueryError("execution", `Scalar value ${formatFloat(k)} overflows int64`);
+    if (k <= -(2 ** 63)) throw new QueryError("execution", `Scalar value ${formatFloat(k)} underflows int64`);
+  }
+  const { groups, of } = groupRows(vector, expr);
+  const members: number[][] = groups.map(() => []);
+  for (let r = 0; r < of.length; r++) members[of[r] as number]?.push(r);
+  const heap = new Int32Array(vector.labels.length);
+  const sign = expr.op === "bottomk" ? -1 : 1;
+  const order: number[] = [];
+  for (const rows of members) {
+    for (let s = 0; s < steps; s++) {
+      const k = Math.trunc(param[s] as number);
+      const size = expr.op === "limitk" ? keepFirst(vector, rows, s, k) : selectBest(vector, rows, s, k, sign, heap);
+      if (expr.op === "limitk") continue;
+      if (steps === 1) {
+        const best = Array.from(heap.subarray(0, size));
+        best.sort((a, b) => rank(values[b] as number, sign) - rank(values[a] as number, sign) || a - b);
+        order.push(...best);
+      }
+      // Marked by 2, then everything else is removed.
+      for (let i = 0; i < size; i++) present[(heap[i] as number) * steps + s] = 2;
+      for (const r of rows) present[r * steps + s] = present[r * steps + s] === 2 ? PRESENT_FLOAT : 0;
+    }
+  }
+  return steps === 1 && expr.op !== "limitk" ? pickRows(vector, order) : compactRows(vector);
+}
+
+/** A number to compare by: NaN below everything. */
+function rank(v: number, sign: number): number {
+  if (Number.isNaN(v)) return Number.NEGATIVE_INFINITY;
+  const r = sign * v;
+  if (r === Number.POSITIVE_INFINITY) return Number.MAX_VALUE;
+  return r === Number.NEGATIVE_INFINITY ? -Number.MAX_VALUE : r;
+}
+
+function keepFirst(vector: Vector, rows: readonly number[], s: number, k: number): number {
+  let kept = 0;
+  for (const r of rows) {
+    const cell = r * vector.steps + s;
+    if (vector.present[cell] === 0) continue;
+    if (kept < k) kept++;
+    else vector.present[cell] = 0;
+  }
+  return kept;
+}
+
+/** Puts the k best rows of a step into `heap` (a binary heap, the worst on top) and returns how many there are. */
+function selectBest(
+  vector: Vector,
+  rows: readonly number[],
+  s: number,
+  k: number,
+  sign: number,
+  heap: Int32Array,
+): number {
+  const { steps, values, present } = vector;
+  // a is worse than b: lower value, NaN worst; of equal ones the later row.
+  const worse = (a: number, b: number): boolean => {
+    const x = values[a * steps + s] as number;
+    const y = values[b * steps + s] as number;
+    if (Number.isNaN(x)) return !Number.isNaN(y) || a > b;
+    if (Number.isNaN(y)) return false;
+    return x === y ? a > b : sign * x < sign * y;
+  };
+  let size = 0;
+  for (const r of rows) {
+    if (present[r * steps + s] === 0) continue;
+    if (size < k) {
+      let i = size++;
+      while (i > 0) {
+        const parent = (i - 1) >> 1;
+        if (!worse(r, heap[parent] as number)) break;
+        heap[i] = heap[parent] as number;
+        i = parent;
+      }
+      heap[i] = r;
+    } else if (k > 0 && worse(heap[0] as number, r)) {
+      let i = 0;
+      for (;;) {
+        let child = 2 * i + 1;
+        if (child >= size) break;
+        if (child + 1 < size && worse(heap[child + 1] as number, heap[child] as number)) child++;
+        if (!worse(heap[child] as number, r)) break;
+        heap[i] = heap[child] as number;
+        i = child;
+      }
+      heap[i] = r;
+    }
+  }
+  return size;
+}
+
+/** limit_ratio: a share of the series chosen by hash; ratio r and r - 1 choose complements. */
+export function limitRatio(vector: Vector, param: Float64Array, expr: AggregateExpr, notes: Annotations): Vector {
+  const { steps, present } = vector;
+  const ratios = param.slice();
+  for (let s = 0; s < steps; s++) {
+    const ratio = ratios[s] as number;
+    if (Number.isNaN(ratio)) throw new QueryError("execution", "Ratio value is NaN");
+    if (ratio >= -1 && ratio <= 1) continue;
+    const cap = ratio > 1 ? 1 : -1;
+    if (expr.param !== undefined) warn(notes, invalidRatio(ratio, cap), expr.param.pos);
+    ratios[s] = cap;
+  }
+  for (let r = 0; r < vector.labels.length; r++) {
+    const share = hashShare(labelsKey(vector.labels[r] as Labels));
+    for (let s = 0; s < steps; s++) {
+      const ratio = ratios[s] as number;
+      const keep = ratio >= 0 ? share < ratio : share >= 1 + ratio;
+      if (!keep) present[r * steps + s] = 0;
+    }
+  }
+  return compactRows(vector);
+}
+
+/** A number in [0, 1) that depends on the text alone, evenly spread. */
+function hashShare(text: string): number {
+  let h = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return ((h ^ (h >>> 16)) >>> 0) / 2 ** 32;
+}
+
+export function quantileAggregate(
+  vector: Vector,
+  param: Float64Array,
+  expr: AggregateExpr,
+  notes: Annotations,
+): Vector {
+  const { steps } = vector;
+  const { groups, of } = groupRows(vector, expr);
+  const members: number[][] = groups.map(() => []);
+  for (let r = 0; r < of.length; r++) members[of[r] as number]?.push(r);
+  if (groups.length > 0 && expr.param !== undefined) {
+    for (const q of param) if (!(q >= 0 && q <= 1)) warn(notes, invalidQuantile(q), expr.param.pos);
+  }
+  const out = makeVector(steps, groups);
+  const scratch = new Float64Array(vector.labels.length);
+  for (let g = 0; g < groups.length; g++) {
+    const rows = members[g] as number[];
+    for (const r of rows) if (vector.dropName[r] !== 0) out.dropName[g] = 1;
+    for (let s = 0; s < steps; s++) {
+      let n = 0;
+      for (const r of rows) {
+        if (vector.present[r * steps + s] !== 0) scratch[n++] = vector.values[r * steps + s] as number;
+      }
+      if (n === 0) continue;
+      sortNanFirst(scratch, n);
+      out.values[g * steps + s] = quantileOfSorted(param[s] as number, scratch, n);
+      out.present[g * steps + s] = PRESENT_FLOAT;
+    }
+  }
+  return compactRows(out);
+}
+
+/** count_values: one group for each value that occurs, with the value as a label. */
+export function countValues(vector: Vector, label: string, expr: AggregateExpr): Vector {
+  if (label === "" || !isValidUtf8(label)) throw new QueryError("execution", `invalid label name ${goQuote(label)}`);
+  const { steps } = vector;
+  const names = new Set(expr.grouping);
+  if (!expr.without) names.add(label);
+  const partial = makePartial("count", steps);
+  const byKey = new Map<string, number>();
+  for (let r = 0; r < vector.labels.length; r++) {
+    const byValue = new Map<number, number>();
+    for (let s = 0; s < steps; s++) {
+      if (vector.present[r * steps + s] === 0) continue;
+      const v = vector.values[r * steps + s] as number;
+      let g = byValue.get(v);
+      if (g === undefined) {
+        const labels = groupLabels(withLabel(vector.labels[r] as Labels, label, formatFloat(v)), names, expr.without);
+        const key = labelsKey(labels);
+        g = byKey.get(key);
+        if (g === undefined) {
+          g = addGroup(partial, labels);
+          byKey.set(key, g);
+        }
+        byValue.set(v, g);
+        if (vector.dropName[r] !== 0) partial.dropName[g] = 1;
+      }
+      partial.count[g * steps + s] = (partial.count[g * steps + s] as number) + 1;
+    }
+  }
+  return finishPartial(partial);
+}

@@ -1,0 +1,71 @@
+import { formatFloatG } from "../../lib/float-format.ts";
+import { goQuote } from "../../lib/go-quote.ts";
+import type { Pos } from "../parse/ast.ts";
+
+/**
+ * Warnings and infos of one query, without doubles, each with its place in the query text; Prometheus's wording.
+ */
+export interface Annotations {
+  readonly query: string;
+  readonly warnings: Set<string>;
+  readonly infos: Set<string>;
+}
+
+export function makeAnnotations(query: string): Annotations {
+  return { query, warnings: new Set(), infos: new Set() };
+}
+
+export function warn(a: Annotations, text: string, pos: Pos): void {
+  a.warnings.add(`PromQL warning: ${text} (${place(a.query, pos.start)})`);
+}
+
+export function inform(a: Annotations, text: string, pos: Pos): void {
+  a.infos.add(`PromQL info: ${text} (${place(a.query, pos.start)})`);
+}
+
+/** `line:column`, both from 1, of a byte offset in the query. */
+function place(query: string, offset: number): string {
+  const bytes = Buffer.from(query, "utf8");
+  let line = 1;
+  let lineStart = 0;
+  for (let i = 0; i < offset && i < bytes.length; i++) {
+    if (bytes[i] === 10) {
+      line++;
+      lineStart = i + 1;
+    }
+  }
+  return `${line}:${offset - lineStart + 1}`;
+}
+
+function ofMetric(text: string, metric: string): string {
+  return metric === "" ? text : `${text} for metric name ${goQuote(metric)}`;
+}
+
+export function invalidQuantile(q: number): string {
+  return `quantile value should be between 0 and 1, got ${formatFloatG(q)}`;
+}
+
+export function invalidRatio(ratio: number, cap: number): string {
+  return `ratio value should be between -1 and 1, got ${formatFloatG(ratio)}, capping to ${formatFloatG(cap)}`;
+}
+
+export function badBucketLabel(value: string, metric: string): string {
+  return ofMetric(`bucket label "le" is missing or has a malformed value of ${goQuote(value)}`, metric);
+}
+
+export function possibleNonCounter(metric: string): string {
+  return `metric might not be a counter, name does not end in _total/_sum/_count/_bucket: ${goQuote(metric)}`;
+}
+
+export function startTimeOverlap(metric: string): string {
+  return `sample has start time that overlaps with previous sample timestamp for metric ${goQuote(metric)}`;
+}
+
+export function forcedMonotonicity(metric: string): string {
+  const link = "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile";
+  return ofMetric(`input to histogram_quantile needed to be fixed for monotonicity (see ${link})`, metric);
+}
+
+export function ineffectiveSort(): string {
+  return "sort is ineffective for range queries since results are always ordered by labels";
+}

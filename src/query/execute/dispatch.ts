@@ -1,0 +1,136 @@
+import { compareLabels, type Labels, labelsKey } from "../../model/labels.ts";
+import { QueryError } from "../../model/query.ts";
+import type { Pos } from "../parse/ast.ts";
+import type { PartialOp, ShardAnswer, ShardPartials, ShardPlan, ShardRaw, ShardRows } from "../plan/shard-plan.ts";
+import { inform, possibleNonCounter, startTimeOverlap, warn } from "./annotations.ts";
+import { unpackLabels } from "./packed-labels.ts";
+import { addGroup, finishPartial, makePartial, mergeGroup } from "./partial-aggregate.ts";
+import { checkAlive, type QueryContext, stopError } from "./query-context.ts";
+import { tooManySamples } from "./run-shard-query.ts";
+import { compactRows, type Vector } from "./vector.ts";
+
+/** A plan without what is the same for the whole query. */
+export type PlanBody = Omit<ShardPlan, "version" | "tenant" | "limits">;
+
+/**
+ * Sends a plan to every shard. The answers come in the order of the partitions, whatever the order of arrival, so that
+ * results do not depend on timing. A shard that does not answer is noted in `ctx.missing`; when none answers the query fails.
+ */
+async function askShards<K extends ShardAnswer["kind"]>(
+  ctx: QueryContext,
+  body: PlanBody,
+  kind: K,
+  pos: Pos,
+): Promise<Extract<ShardAnswer, { kind: K }>[]> {
+  checkAlive(ctx);
+  const plan: ShardPlan = {
+    ...body,
+    version: 1,
+    tenant: ctx.tenant,
+    limits: { ...ctx.limits, timeoutMs: Math.max(0, ctx.deadline - ctx.now()) },
+  };
+  const asked = ctx.shards.map((shard) => shard.request({ kind: "query", tenant: ctx.tenant, plan }, ctx.signal));
+  const settled = await Promise.allSettled(asked);
+  if (ctx.signal.aborted) throw stopError(ctx);
+  const answers: Extract<ShardAnswer, { kind: K }>[] = [];
+  settled.forEach((outcome, i) => {
+    const { partition } = ctx.shards[i] as (typeof ctx.shards)[number];
+    if (outcome.status === "rejected") {
+      if (outcome.reason instanceof QueryError) throw outcome.reason;
+      ctx.missing.set(partition, outcome.reason instanceof Error ? outcome.reason.message : String(outcome.reason));
+      return;
+    }
+    const answer = outcome.value as ShardAnswer;
+    if (answer.kind === "failure") throw new QueryError(answer.type, answer.message);
+    if (answer.kind !== kind) throw new QueryError("internal", `shard ${partition} answered ${answer.kind}`);
+    ctx.samples += answer.samples;
+    for (const note of answer.notes) {
+      if (note.kind === "possibleNonCounter") inform(ctx.notes, possibleNonCounter(note.metric), pos);
+      else warn(ctx.notes, startTimeOverlap(note.metric), pos);
+    }
+    answers.push(answer as Extract<ShardAnswer, { kind: K }>);
+  });
+  if (answers.length === 0 && ctx.shards.length > 0) {
+    throw new QueryError("internal", `no shard answered: ${[...ctx.missing.values()].join("; ")}`);
+  }
+  if (ctx.samples > ctx.limits.maxSamples) throw tooManySamples(ctx.limits.maxSamples);
+  return answers;
+}
+
+/** The rows of all shards in the order of their labels. */
+export async function fetchRows(ctx: QueryContext, body: PlanBody, pos: Pos): Promise<Vector> {
+  const answers = await askShards(ctx, body, "rows", pos);
+  const { steps } = body.grid;
+  if (answers.length === 1) {
+    const { labels, dropName, values, present } = answers[0] as ShardRows;
+    return { steps, labels: unpackLabels(labels), dropName, values, present };
+  }
+  return mergeRows(answers, steps);
+}
+
+/** Merges the shards' rows, each sorted by labels already. */
+function mergeRows(answers: readonly ShardRows[], steps: number): Vector {
+  const sets = answers.map((a) => unpackLabels(a.labels));
+  const total = sets.reduce((sum, s) => sum + s.length, 0);
+  const labels: Labels[] = new Array(total);
+  const dropName = new Uint8Array(total);
+  const values = new Float64Array(total * steps);
+  const present = new Uint8Array(total * steps);
+  const next = new Int32Array(sets.length);
+  for (let row = 0; row < total; row++) {
+    let best = -1;
+    for (let i = 0; i < sets.length; i++) {
+      const candidate = sets[i]?.[next[i] as number];
+      if (candidate === undefined) continue;
+      if (best < 0 || compareLabels(candidate, sets[best]?.[next[best] as number] as Labels) < 0) best = i;
+    }
+    const answer = answers[best] as ShardRows;
+    const r = next[best] as number;
+    next[best] = r + 1;
+    labels[row] = sets[best]?.[r] as Labels;
+    dropName[row] = answer.dropName[r] as number;
+    values.set(answer.values.subarray(r * steps, (r + 1) * steps), row * steps);
+    present.set(answer.present.subarray(r * steps, (r + 1) * steps), row * steps);
+  }
+  return { steps, labels, dropName, values, present };
+}
+
+/** The shards' partial aggregates put together. */
+export async function fetchAggregate(ctx: QueryContext, body: PlanBody, op: PartialOp, pos: Pos): Promise<Vector> {
+  const answers: readonly ShardPartials[] = await askShards(ctx, body, "partials", pos);
+  const merged = makePartial(op, body.grid.steps);
+  const byKey = new Map<string, number>();
+  for (const answer of answers) {
+    unpackLabels(answer.labels).forEach((labels, from) => {
+      const key = labelsKey(labels);
+      let group = byKey.get(key);
+      if (group === undefined) {
+        group = addGroup(merged, labels);
+        byKey.set(key, group);
+      }
+      mergeGroup(merged, group, answer, from);
+    });
+  }
+  return compactRows(finishPartial(merged));
+}
+
+/** Samples of a range selector, one entry a series, in the order of their labels. */
+export interface RawSeries {
+  readonly labels: Labels;
+  readonly ts: Float64Array;
+  readonly values: Float64Array;
+}
+
+export async function fetchRaw(ctx: QueryContext, body: PlanBody, pos: Pos): Promise<RawSeries[]> {
+  const answers: readonly ShardRaw[] = await askShards(ctx, { ...body, raw: true }, "raw", pos);
+  const out: RawSeries[] = [];
+  for (const answer of answers) {
+    let at = 0;
+    unpackLabels(answer.labels).forEach((labels, i) => {
+      const end = answer.ends[i] as number;
+      out.push({ labels, ts: answer.ts.subarray(at, end), values: answer.values.subarray(at, end) });
+      at = end;
+    });
+  }
+  return out.sort((a, b) => compareLabels(a.labels, b.labels));
+}

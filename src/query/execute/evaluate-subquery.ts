@@ -1,0 +1,87 @@
+import { QueryError } from "../../model/query.ts";
+import { makeSampleBuffer, reserveSamples, type SampleBuffer } from "../../model/sample.ts";
+import type { Call, Expr, SubqueryExpr } from "../parse/ast.ts";
+import { durationOf } from "../plan/duration-expr.ts";
+import { rangeArguments } from "../plan/fragment.ts";
+import type { Grid } from "../plan/grid.ts";
+import { gridEnd } from "../plan/grid.ts";
+import type { RangeFunction } from "../plan/shard-plan.ts";
+import { invalidQuantile, warn } from "./annotations.ts";
+import { evaluateScalar, evaluateVector } from "./evaluate.ts";
+import { atOf, offsetOf, rangeOf } from "./plan-fragment.ts";
+import type { QueryContext } from "./query-context.ts";
+import { evaluateRange, prepareRange, rangeKeepsName } from "./range-function.ts";
+import { compactRows, emptyVector, makeVector, type Vector } from "./vector.ts";
+import { locateWindows, makeWindows, type Windows } from "./windows.ts";
+
+/** A subquery's rows over its own grid, which covers the windows of all outer steps, and those windows. */
+export interface SubqueryRows {
+  readonly rows: Vector;
+  readonly grid: Grid;
+  readonly windows: Windows;
+}
+
+/** Evaluates the inner expression once over all points that any outer step needs: multiples of the subquery's step. */
+export async function evaluateSubquery(ctx: QueryContext, expr: SubqueryExpr, outer: Grid): Promise<SubqueryRows> {
+  const range = rangeOf(ctx, expr);
+  const offset = offsetOf(ctx, expr);
+  const at = atOf(ctx, expr.at);
+  let step = expr.stepExpr === undefined ? expr.step : durationOf(expr.stepExpr, ctx.times, false);
+  if (step === 0) step = ctx.subqueryStep;
+  const windows = makeWindows(outer, range, offset, at);
+  const after = (at ?? outer.start) - offset - range;
+  const end = (at ?? gridEnd(outer)) - offset;
+  const start = (Math.floor(after / step) + 1) * step;
+  const grid: Grid = { start, step, steps: start > end ? 0 : Math.floor((end - start) / step) + 1 };
+  if (grid.steps === 0) return { rows: emptyVector(0), grid, windows };
+  return { rows: await evaluateVector(ctx, expr.expr, grid), grid, windows };
+}
+
+/** Copies a row's samples into a buffer, as if they were a series of their own. */
+export function rowSamples(rows: Vector, row: number, grid: Grid, out: SampleBuffer): void {
+  const { steps } = grid;
+  reserveSamples(out, steps);
+  let n = 0;
+  for (let s = 0; s < steps; s++) {
+    const cell = row * steps + s;
+    if (rows.present[cell] === 0) continue;
+    out.ts[n] = grid.start + s * grid.step;
+    out.values[n++] = rows.values[cell] as number;
+  }
+  out.length = n;
+}
+
+/** A range function over a subquery (over a range selector it runs in the shards). */
+export async function evaluateRangeCall(ctx: QueryContext, call: Call, grid: Grid): Promise<Vector> {
+  const { range, scalars } = rangeArguments(call);
+  if (range.kind !== "subquery") throw new QueryError("internal", `no range vector: ${range.kind}`);
+  const [{ rows, grid: inner, windows }, ...params] = await Promise.all([
+    evaluateSubquery(ctx, range, grid),
+    ...scalars.map((s: Expr) => evaluateScalar(ctx, s, grid)),
+  ]);
+  const func = call.func as RangeFunction;
+  const prepared = prepareRange({ func, range: rangeOf(ctx, range), params }, grid.steps);
+  const out = makeVector(grid.steps, rows.labels);
+  const buffer = makeSampleBuffer(inner.steps);
+  const keepsName = rangeKeepsName(func);
+  for (let r = 0; r < rows.labels.length; r++) {
+    rowSamples(rows, r, inner, buffer);
+    locateWindows(windows, buffer.ts, buffer.length);
+    evaluateRange(prepared, buffer, windows, out.values, out.present, r * grid.steps);
+    out.dropName[r] = keepsName ? (rows.dropName[r] as number) : 1;
+  }
+  const result = compactRows(out);
+  if (func === "quantile_over_time") warnQuantiles(ctx, call, params[0] as Float64Array, result);
+  return result;
+}
+
+/** Warns of quantiles outside [0, 1] at steps that have a result. */
+export function warnQuantiles(ctx: QueryContext, call: Call, q: Float64Array, result: Vector): void {
+  for (let i = 0, s = 0; i < result.present.length; i++) {
+    const v = q[s] as number;
+    if (result.present[i] !== 0 && !(v >= 0 && v <= 1)) {
+      warn(ctx.notes, invalidQuantile(v), (call.args[0] as Expr).pos);
+    }
+    if (++s === result.steps) s = 0;
+  }
+}

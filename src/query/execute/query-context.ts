@@ -1,0 +1,40 @@
+import { QueryError } from "../../model/query.ts";
+import type { ShardClient } from "../../model/shard.ts";
+import type { QueryTimes } from "../plan/duration-expr.ts";
+import type { Annotations } from "./annotations.ts";
+
+/** Everything that one query carries along. */
+export interface QueryContext {
+  readonly tenant: string;
+  readonly shards: readonly ShardClient[];
+  readonly notes: Annotations;
+  readonly times: QueryTimes;
+  readonly isRange: boolean;
+  readonly lookback: number;
+  readonly subqueryStep: number;
+  readonly limits: QueryLimits;
+  /** Aborted when the client is gone or the time is up; `stop` says which. */
+  readonly signal: AbortSignal;
+  readonly deadline: number;
+  readonly now: () => number;
+  /** Why shards did not answer, by partition. */
+  readonly missing: Map<number, string>;
+  samples: number;
+}
+
+export interface QueryLimits {
+  readonly maxSamples: number;
+  readonly maxSeries: number;
+}
+
+/** Throws when the query shall not go on. */
+export function checkAlive(ctx: QueryContext): void {
+  if (ctx.signal.aborted) throw stopError(ctx);
+  if (ctx.now() > ctx.deadline) throw new QueryError("timeout", "query timed out in expression evaluation");
+}
+
+export function stopError(ctx: QueryContext): QueryError {
+  return ctx.signal.reason instanceof QueryError
+    ? ctx.signal.reason
+    : new QueryError("canceled", "query was canceled in expression evaluation");
+}

@@ -1,0 +1,70 @@
+import { RE2JS } from "re2js";
+import { isValidUtf8 } from "../../lib/go-quote.ts";
+import { type Labels, labelValue, METRIC_NAME, withLabel } from "../../model/labels.ts";
+import { QueryError } from "../../model/query.ts";
+import { mergeEqualRows, SAME_LABELSET, type Vector } from "../execute/vector.ts";
+
+/** label_replace and label_join: new label sets for the rows, values untouched. */
+
+function checkLabelName(name: string, what: string, func: string): void {
+  if (name !== "" && isValidUtf8(name)) return;
+  throw new QueryError("execution", `invalid ${what} label name in ${func}(): ${name}`);
+}
+
+function relabeled(vector: Vector, labels: Labels[], dropName: Uint8Array): Vector {
+  const merged = mergeEqualRows({ ...vector, labels, dropName });
+  if (merged === undefined) throw new QueryError("execution", SAME_LABELSET);
+  return merged;
+}
+
+export function labelReplace(vector: Vector, dst: string, template: string, src: string, pattern: string): Vector {
+  let regex: RE2JS;
+  try {
+    regex = RE2JS.compile(`^(?s:${pattern})$`);
+  } catch {
+    throw new QueryError("execution", `invalid regular expression in label_replace(): ${pattern}`);
+  }
+  checkLabelName(dst, "destination", "label_replace");
+  const dropName = vector.dropName.slice();
+  const replacements = new Map<string, string | undefined>();
+  const labels = vector.labels.map((set, r) => {
+    const value = labelValue(set, src);
+    let replacement = replacements.get(value);
+    if (replacement === undefined && !replacements.has(value)) {
+      replacement = expand(regex, template, value);
+      replacements.set(value, replacement);
+    }
+    if (replacement === undefined) return set;
+    if (dst === METRIC_NAME) dropName[r] = 0;
+    return withLabel(set, dst, replacement);
+  });
+  return relabeled(vector, labels, dropName);
+}
+
+const REFERENCE = /\$(?:\$|\{([A-Za-z0-9_]+)\}|([A-Za-z0-9_]+))/g;
+
+/** The template with $1, ${1}, $name replaced by what the groups matched (nothing when unknown); undefined: no match. */
+function expand(regex: RE2JS, template: string, value: string): string | undefined {
+  const matcher = regex.matcher(value);
+  if (!matcher.find()) return undefined;
+  return template.replace(REFERENCE, (all, braced: string | undefined, plain: string | undefined) => {
+    if (all === "$$") return "$";
+    const name = braced ?? plain ?? "";
+    if (/^\d+$/.test(name)) {
+      const n = Number(name);
+      return n <= matcher.groupCount() ? (matcher.group(n) ?? "") : "";
+    }
+    return name in regex.namedGroups() ? (matcher.group(name) ?? "") : "";
+  });
+}
+
+export function labelJoin(vector: Vector, dst: string, separator: string, sources: readonly string[]): Vector {
+  for (const src of sources) checkLabelName(src, "source", "label_join");
+  checkLabelName(dst, "destination", "label_join");
+  const dropName = vector.dropName.slice();
+  const labels = vector.labels.map((set, r) => {
+    if (dst === METRIC_NAME) dropName[r] = 0;
+    return withLabel(set, dst, sources.map((src) => labelValue(set, src)).join(separator));
+  });
+  return relabeled(vector, labels, dropName);
+}
