@@ -3,6 +3,7 @@ import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { FetchedServer } from "./debian-package.ts";
+import { messageOf } from "./nats-error.ts";
 import { runCommand } from "./run-command.ts";
 import { versionOfBinary } from "./server-version.ts";
 
@@ -20,14 +21,7 @@ export async function fetchPinnedArchive(
   dir: string,
   signal?: AbortSignal,
 ): Promise<FetchedServer> {
-  const timeout = AbortSignal.timeout(120_000);
-  const response = await fetch(pin.url, {
-    signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
-  });
-  if (!response.ok) throw new Error(`${pin.url} answered ${response.status}`);
-  if (Number(response.headers.get("content-length") ?? 0) > MAX_ARCHIVE_BYTES)
-    throw new Error(`${pin.url} is too large`);
-  const archive = new Uint8Array(await response.arrayBuffer());
+  const archive = await download(pin.url, signal);
   const sha256 = createHash("sha256").update(archive).digest("hex");
   if (sha256 !== pin.sha256.toLowerCase()) {
     throw new Error(`${pin.url} has SHA-256 ${sha256}, pinned is ${pin.sha256}: not used`);
@@ -51,5 +45,25 @@ export async function fetchPinnedArchive(
     return { binary, version, origin: `release ${pin.url}` };
   } finally {
     await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** Gives up when the site does not answer soon, because there is another way to get a server. */
+async function download(url: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  const patience = new AbortController();
+  let timer = setTimeout(() => patience.abort(new Error("no answer within 10 s")), 10_000);
+  try {
+    const stop = signal === undefined ? patience.signal : AbortSignal.any([signal, patience.signal]);
+    const response = await fetch(url, { signal: stop });
+    if (!response.ok) throw new Error(`it answered ${response.status}`);
+    if (Number(response.headers.get("content-length") ?? 0) > MAX_ARCHIVE_BYTES) throw new Error("it is too large");
+    clearTimeout(timer);
+    timer = setTimeout(() => patience.abort(new Error("not received within 2 minutes")), 120_000);
+    return new Uint8Array(await response.arrayBuffer());
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : "";
+    throw new Error(`${url}: ${messageOf(error)}${cause}`, { cause: error });
+  } finally {
+    clearTimeout(timer);
   }
 }
