@@ -58,9 +58,9 @@ const METRIC_WORDS: ReadonlySet<string> = new Set([
 ]);
 export const canBeMetric = (type: TokenType): boolean => METRIC_WORDS.has(type);
 
-/** Any word can be a label name in `by (...)` and the like. */
+/** Any word but one can be a label name in `by (...)` and the like: Prometheus's grammar leaves out `without`. */
 export const canBeLabel = (type: TokenType): boolean =>
-  METRIC_WORDS.has(type) || keywords.has(type) || type === "atan2";
+  type !== "without" && (METRIC_WORDS.has(type) || keywords.has(type) || type === "atan2");
 
 /** How errors call the token: `identifier "x"`, `<op:==>`, `end of input`. */
 export function describeToken(token: Token): string {
