@@ -13,8 +13,8 @@ const P2 = 0x85ebca77 | 0;
 const P3 = 0xc2b2ae3d | 0;
 
 /**
- * Hashes the bytes `[start, end)` of `view` and writes three unsigned 32-bit numbers to `out`: low and high half of the
- * 64-bit hash, check.
+ * Hashes the bytes `[start, end)` of `view` and writes three unsigned 32-bit numbers to `out` from index `at` on: low and
+ * high half of the 64-bit hash, check.
  */
 export function hash96(
   view: DataView,
@@ -24,6 +24,7 @@ export function hash96(
   seedB: number,
   seedC: number,
   out: Uint32Array,
+  at: number,
 ): void {
   const length = end - start;
   let a = (seedA ^ Math.imul(length, P2)) | 0;
@@ -61,9 +62,9 @@ export function hash96(
   a = avalanche((a + b) | 0);
   b = avalanche((b + a) | 0);
   a = (a + b) | 0;
-  out[0] = a;
-  out[1] = b;
-  out[2] = avalanche(c);
+  out[at] = a;
+  out[at + 1] = b;
+  out[at + 2] = avalanche(c);
 }
 
 /** Spreads every input bit over all output bits; a bijection. */

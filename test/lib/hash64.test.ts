@@ -4,7 +4,7 @@ import { hash96 } from "../../src/lib/hash64.ts";
 
 function hash(bytes: Uint8Array, a = 1, b = 2, c = 3): number[] {
   const out = new Uint32Array(3);
-  hash96(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, bytes.length, a, b, c, out);
+  hash96(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, bytes.length, a, b, c, out, 0);
   return [...out];
 }
 const hex = (text: string) => hash(new TextEncoder().encode(text)).map((x) => x.toString(16).padStart(8, "0"));
@@ -28,7 +28,7 @@ describe("hash96", () => {
         const larger = new Uint8Array(before + bytes.length + after).fill(0xaa);
         larger.set(bytes, before);
         const out = new Uint32Array(3);
-        hash96(new DataView(larger.buffer), before, before + bytes.length, 1, 2, 3, out);
+        hash96(new DataView(larger.buffer), before, before + bytes.length, 1, 2, 3, out, 0);
         expect([...out]).toEqual(hash(bytes));
         expect(hash(bytes, 1, 2, 4).slice(0, 2)).toEqual(hash(bytes).slice(0, 2));
         expect(hash(bytes, 9).slice(0, 2)).not.toEqual(hash(bytes).slice(0, 2));

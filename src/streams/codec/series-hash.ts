@@ -23,7 +23,7 @@ export function seriesHash(tenant: string, labels: Labels): { readonly lo: numbe
     end += text.write(labels[i] as string, end);
     text[end++] = HASH_SEPARATOR;
   }
-  hash96(new DataView(text.buffer, text.byteOffset, end), 0, end, SERIES_SEED_A, SERIES_SEED_B, SERIES_SEED_C, out);
+  hash96(new DataView(text.buffer, text.byteOffset, end), 0, end, SERIES_SEED_A, SERIES_SEED_B, SERIES_SEED_C, out, 0);
   return { lo: out[0] as number, hi: out[1] as number };
 }
 

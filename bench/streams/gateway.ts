@@ -1,0 +1,98 @@
+/**
+ * The gateway's own cost: snappy, scan, hash, cache and frames, with a publisher that answers at once. 100,000 series,
+ * 2,000 one-sample series a request, nine labels of about 170 bytes a series.
+ *
+ *     node bench/streams/gateway.ts [series] [requests]
+ */
+import { compress } from "snappyjs";
+import { makeArena } from "../../src/streams/codec/byte-arena.ts";
+import { clearBatch, makeBatch } from "../../src/streams/codec/sample-batch.ts";
+import { decodeSnappy } from "../../src/streams/codec/snappy.ts";
+import { scanWriteRequest } from "../../src/streams/codec/write-request.ts";
+import { makeGateway } from "../../src/streams/ingest/gateway.ts";
+import { writeRequestBytes } from "../../test/streams/support/write-request-bytes.ts";
+
+const SERIES = Number(process.argv[2] ?? 100_000);
+const REQUESTS = Number(process.argv[3] ?? 3_000);
+const PER_REQUEST = 2_000;
+const START = Date.UTC(2026, 0, 1);
+
+function request(first: number, ts: number): Uint8Array {
+  const series = Array.from({ length: PER_REQUEST }, (_, k) => {
+    const i = first + k;
+    const labels = {
+      __name__: "http_requests_total",
+      cluster: "eu-central-1",
+      env: "production",
+      instance: `10.${(i >> 12) & 255}.${(i >> 6) & 63}.${i & 63}:9100`,
+      job: "api-server",
+      method: ["GET", "POST", "PUT"][i % 3] as string,
+      path: `/api/v1/resource/${i % 97}`,
+      pod: `api-server-${(i * 2654435761) % 4294967296}`,
+      status: ["200", "404", "500"][i % 3] as string,
+    };
+    return { labels: Object.entries(labels), samples: [{ ts, value: i * 1.5 }] };
+  });
+  return writeRequestBytes(series);
+}
+
+const plain = Array.from({ length: SERIES / PER_REQUEST }, (_, r) => request(r * PER_REQUEST, START));
+const packed = plain.map((p) => new Uint8Array(compress(p)));
+const decodedBytes = plain.reduce((n, p) => n + p.length, 0) / plain.length;
+const packedBytes = packed.reduce((n, p) => n + p.length, 0) / packed.length;
+
+async function measure(name: string, bytes: number, step: (r: number) => unknown): Promise<void> {
+  for (let r = 0; r < 2 * packed.length; r++) await step(r % packed.length);
+  const cpu = process.cpuUsage();
+  const start = performance.now();
+  for (let r = 0; r < REQUESTS; r++) await step(r % packed.length);
+  const ms = performance.now() - start;
+  const { user, system } = process.cpuUsage(cpu);
+  const samples = REQUESTS * PER_REQUEST;
+  const cells = [
+    name.padEnd(28),
+    `${(samples / ms / 1000).toFixed(2)} M samples/s`,
+    `${(((user + system) * 1000) / samples).toFixed(0)} ns CPU a sample`,
+    `${((REQUESTS * bytes) / ms / 1e6).toFixed(2)} GB/s`,
+  ];
+  console.log(cells.join("  "));
+}
+
+console.log(
+  `${SERIES} series, ${PER_REQUEST} a request of ${packedBytes.toFixed(0)} bytes, ${decodedBytes.toFixed(0)} decoded`,
+);
+const arena = makeArena(1 << 20);
+await measure("snappy", decodedBytes, (r) => decodeSnappy(packed[r] as Uint8Array, arena, 32 << 20));
+
+const batch = makeBatch();
+const seeds = { a: 1, b: 2, c: 3 };
+await measure("snappy + scan + hash", decodedBytes, (r) => {
+  clearBatch(batch);
+  scanWriteRequest(batch, decodeSnappy(packed[r] as Uint8Array, batch.arena, 32 << 20), seeds);
+});
+
+let frameBytes = 0;
+let frames = 0;
+const gateway = makeGateway({
+  partitions: 2,
+  publisher: {
+    publish: async (_p, frame) => {
+      frameBytes += frame.length;
+      frames++;
+    },
+  },
+  limits: { maxDecodedBytes: 32 << 20, maxLabelNamesPerSeries: 64, maxLabelNameBytes: 1024, maxLabelValueBytes: 4096 },
+  now: () => START + 60_000,
+});
+await measure("gateway, one sender", decodedBytes, (r) => gateway.remoteWrite("default", packed[r] as Uint8Array));
+const before = { frames, frameBytes };
+let waiting: Promise<unknown>[] = [];
+await measure("gateway, 8 senders", decodedBytes, (r) => {
+  waiting.push(gateway.remoteWrite("default", packed[r] as Uint8Array));
+  if (waiting.length < 8) return;
+  const all = Promise.all(waiting);
+  waiting = [];
+  return all;
+});
+const n = frames - before.frames;
+console.log(`frames of ${((frameBytes - before.frameBytes) / n / 1024).toFixed(0)} KiB`, gateway.stats());

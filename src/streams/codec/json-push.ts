@@ -1,0 +1,100 @@
+import { asBuffer } from "../../lib/utf8.ts";
+import { MalformedBody } from "../../model/ingest.ts";
+import { writeLabel } from "./label-text.ts";
+import { type HashSeeds, pushSample, pushSeries, type SampleBatch } from "./sample-batch.ts";
+
+/** Times below this are seconds (as such it is the year 5138), others milliseconds (as such it is 1973). */
+const SECONDS_BELOW = 1e11;
+
+/**
+ * Reads a JSON push body into the batch:
+ *
+ *     {"series":[{"labels":{"__name__":"x",...},"samples":[[time,value],...]}]}
+ *
+ * A time is Unix seconds (fractions allowed) or milliseconds; a sample `[value]`, `[null,value]` or a bare value has time
+ * `now`. A value is a number or one of the strings "NaN", "Inf", "+Inf", "-Inf". Throws `MalformedBody` naming line and
+ * column, or the path of what is wrong.
+ */
+export function readJsonPush(batch: SampleBatch, body: Uint8Array, now: number, seeds: HashSeeds): void {
+  const root = parse(asBuffer(body).toString("utf8"));
+  const list = field(root, "series", "the body");
+  if (!Array.isArray(list)) throw wrong("series", "an array", list);
+  let at = 0;
+  for (let s = 0; s < list.length; s++) {
+    const path = `series[${s}]`;
+    const labels = field(list[s], "labels", path);
+    if (!isObject(labels)) throw wrong(`${path}.labels`, "an object of strings", labels);
+    const samples = field(list[s], "samples", path);
+    if (!Array.isArray(samples)) throw wrong(`${path}.samples`, "an array", samples);
+    const start = at;
+    for (const [name, value] of Object.entries(labels)) {
+      if (typeof value !== "string") throw wrong(`${path}.labels[${JSON.stringify(name)}]`, "a string", value);
+      if (!name.isWellFormed() || !value.isWellFormed()) {
+        throw wrong(`${path}.labels[${JSON.stringify(name)}]`, "well-formed Unicode", value);
+      }
+      at = writeLabel(batch.arena, at, name, value);
+    }
+    for (let k = 0; k < samples.length; k++) pushJsonSample(batch, samples[k], now, `${path}.samples[${k}]`);
+    if (samples.length > 0) pushSeries(batch, start, at, s, seeds);
+  }
+}
+
+function pushJsonSample(batch: SampleBatch, sample: unknown, now: number, path: string): void {
+  if (!Array.isArray(sample)) {
+    pushSample(batch, now, jsonValue(sample, path));
+    return;
+  }
+  if (sample.length === 1) {
+    pushSample(batch, now, jsonValue(sample[0], `${path}[0]`));
+    return;
+  }
+  if (sample.length !== 2) throw wrong(path, "[time, value]", sample);
+  const time: unknown = sample[0];
+  const value = jsonValue(sample[1], `${path}[1]`);
+  if (time === null) pushSample(batch, now, value);
+  else if (typeof time !== "number") throw wrong(`${path}[0]`, "Unix seconds or milliseconds", time);
+  else pushSample(batch, Math.round(Math.abs(time) < SECONDS_BELOW ? time * 1000 : time), value);
+}
+
+function jsonValue(value: unknown, path: string): number {
+  if (typeof value === "number") return value;
+  switch (value) {
+    case "NaN":
+      return Number.NaN;
+    case "Inf":
+    case "+Inf":
+      return Number.POSITIVE_INFINITY;
+    case "-Inf":
+      return Number.NEGATIVE_INFINITY;
+    default:
+      throw wrong(path, 'a number, "NaN", "+Inf" or "-Inf"', value);
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const position = /at position (\d+)/.exec(message)?.[1];
+    if (position === undefined) throw new MalformedBody("malformed_json", `not JSON: ${message}`);
+    const before = text.slice(0, Number(position)).split("\n");
+    const place = `line ${before.length} column ${(before.at(-1) as string).length + 1}`;
+    const what = message.replace(/,? (in JSON )?at position.*$/s, "");
+    throw new MalformedBody("malformed_json", `not JSON: ${place}: ${what}`);
+  }
+}
+
+function field(value: unknown, key: string, path: string): unknown {
+  if (!isObject(value)) throw wrong(path, `an object with "${key}"`, value);
+  return value[key];
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function wrong(path: string, expected: string, got: unknown): MalformedBody {
+  const text = JSON.stringify(got)?.slice(0, 80) ?? "nothing";
+  return new MalformedBody("malformed_json", `${path}: expected ${expected}, got ${text}`);
+}

@@ -1,0 +1,108 @@
+import type { SampleBatch } from "../codec/sample-batch.ts";
+import { partitionOf } from "../codec/series-hash.ts";
+import { type AppendCore, appendRows, type Run } from "./append-rows.ts";
+import { canonicalize, type LabelLimits, showSeries } from "./canonical.ts";
+import type { Ticket } from "./partition-queue.ts";
+import { type Rejections, reject } from "./rejections.ts";
+import { insertSeries, lookupAll, lookupRaw, NOT_FOUND, setAmbiguous, speaker } from "./series-cache.ts";
+import type { TenantInfo } from "./tenants.ts";
+
+export interface BatchCore {
+  readonly limits: LabelLimits;
+  readonly partitions: number;
+  /** Series hashes that a shard called ambiguous (`ambiguousKey`). */
+  readonly ambiguous: Set<string>;
+  /** Scratch of the lookups. */
+  found: Int32Array;
+  misses: number;
+}
+
+/** Key of a series hash in `BatchCore.ambiguous`. */
+export function ambiguousKey(low: number, high: number): string {
+  return `${high}:${low}`;
+}
+
+export interface RunTimes {
+  readonly nowSeconds: number;
+  readonly maxTime: number;
+}
+
+/**
+ * Puts the samples of a batch into the open frames of their partitions; returns how many. `noun` names what `batch.seen`
+ * counts ("series" from 0, "line" from 1), for messages.
+ */
+export function appendBatch(
+  core: AppendCore & BatchCore,
+  batch: SampleBatch,
+  tenant: TenantInfo,
+  noun: string,
+  times: RunTimes,
+  ticket: Ticket,
+  rejected: Rejections,
+): number {
+  const { canonical } = core;
+  let canonicalOf = -1;
+  const run: Run = {
+    tenant: tenant.bytes,
+    ts: batch.ts,
+    words: batch.words,
+    ticket,
+    rejected,
+    nowSeconds: times.nowSeconds,
+    maxTime: times.maxTime,
+    accepted: 0,
+    define: (s) => {
+      if (canonicalOf === s) return canonical.problem === undefined;
+      canonicalOf = s;
+      const start = batch.labelStart[s] as number;
+      return canonicalize(canonical, tenant.bytes, batch.arena.bytes, start, batch.labelEnd[s] as number, core.limits);
+    },
+    describe: (s) => {
+      run.define(s);
+      return `${noun} ${batch.seen[s]} ${showSeries(canonical)}`;
+    },
+  };
+  if (batch.histograms > 0) {
+    reject(rejected, "native_histogram", batch.histograms, () => {
+      return `series ${batch.firstHistogram}: native histograms are not supported yet, send classic ones`;
+    });
+  }
+
+  const n = batch.series;
+  if (core.found.length < n) core.found = new Int32Array(2 * n);
+  const found = core.found;
+  lookupAll(core.cache, batch.hashes, n, found);
+  let row = 0;
+  for (let s = 0; s < n; s++) {
+    const end = batch.sampleEnd[s] as number;
+    let entry = found[s] as number;
+    if (entry === NOT_FOUND) entry = enter(core, run, batch, s, end - row);
+    if (entry !== NOT_FOUND) appendRows(core, run, speaker(core.cache, entry), s, row, end);
+    row = end;
+  }
+  return run.accepted;
+}
+
+/** The slow path of a series that is new here: checks its labels and enters it; NOT_FOUND when it is rejected. */
+function enter(core: AppendCore & BatchCore, run: Run, batch: SampleBatch, s: number, samples: number): number {
+  // It may stand in the request twice.
+  const entry = lookupRaw(core.cache, batch.hashes, s);
+  if (entry !== NOT_FOUND) return entry;
+  core.misses++;
+  const { canonical } = core;
+  if (!run.define(s)) {
+    const { reason, message } = canonical.problem as NonNullable<typeof canonical.problem>;
+    reject(run.rejected, reason, samples, () => `${run.describe(s)}: ${message}`);
+    return NOT_FOUND;
+  }
+  return enterCanonical(core, batch.hashes, s);
+}
+
+/** Enters the series that `core.canonical` describes under the raw hash at `hashes[3 * s]`. */
+export function enterCanonical(core: AppendCore & BatchCore, hashes: Uint32Array, s: number): number {
+  const [low, high, check] = core.canonical.hash as unknown as [number, number, number];
+  const raw = { a: hashes[3 * s] as number, b: hashes[3 * s + 1] as number, c: hashes[3 * s + 2] as number };
+  const entry = insertSeries(core.cache, raw, low, high, check, partitionOf(high, core.partitions));
+  if (core.ambiguous.size > 0 && core.ambiguous.has(ambiguousKey(low, high))) setAmbiguous(core.cache, low, high);
+  return entry;
+}

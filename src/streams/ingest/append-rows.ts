@@ -1,0 +1,138 @@
+import { appendRow, type FrameBuilder, frameBytes, reserveRows } from "../codec/frame-encode.ts";
+import { MAX_TIME_MS } from "../codec/frame-layout.ts";
+import { type Canonical, writeDefinition } from "./canonical.ts";
+import { joinOpenFrame, type PartitionQueue, pump, sealFrame, type Ticket } from "./partition-queue.ts";
+import { type Rejections, reject } from "./rejections.ts";
+import { AMBIGUOUS, ANNOUNCED, HIGH, LOW, PLACE, type SeriesCache, STATE, STRIDE, USED } from "./series-cache.ts";
+
+/** What the appending loops share, for as long as the gateway lives. */
+export interface AppendCore {
+  cache: SeriesCache;
+  readonly queues: readonly PartitionQueue[];
+  readonly canonical: Canonical;
+  readonly maxFrameBytes: number;
+  /** A series that was not seen for so long is sent with its labels again. */
+  readonly idleSeconds: number;
+}
+
+/** One request while its samples are put into frames. */
+export interface Run {
+  readonly tenant: Uint8Array;
+  /** Columns of samples; two words a value, low first. */
+  readonly ts: Float64Array;
+  readonly words: Uint32Array;
+  readonly ticket: Ticket;
+  readonly rejected: Rejections;
+  /** Seconds on the cache's clock. */
+  readonly nowSeconds: number;
+  /** Latest time that is taken, Unix ms. */
+  readonly maxTime: number;
+  /** Samples put into frames so far. */
+  accepted: number;
+  /** Makes `canonical` that of a series of the request; true unless the series cannot be taken. */
+  define(series: number): boolean;
+  /** The series and its place in the request, for messages. */
+  describe(series: number): string;
+}
+
+/**
+ * Appends rows [from, to) of the run, all of series number `series`, whose cache entry (the one that speaks) is `entry`.
+ * Sends the labels along where the shard may not know them. Samples with unusable times are rejected.
+ */
+export function appendRows(core: AppendCore, run: Run, entry: number, series: number, from: number, to: number): void {
+  const words = core.cache.words;
+  const w = entry * STRIDE;
+  const place = words[w + PLACE] as number;
+  const q = core.queues[place & 0xffff] as PartitionQueue;
+  // An idle series may be forgotten by the shard; the clock of the cache only ever goes forward here.
+  if (run.nowSeconds - (words[w + USED] as number) >= core.idleSeconds) words[w + STATE] = 0;
+  words[w + USED] = run.nowSeconds;
+  const open = q.open;
+  const state = words[w + STATE] as number;
+  if (
+    to - from === 1 &&
+    place < AMBIGUOUS &&
+    (state === ANNOUNCED || state === q.serial) &&
+    hasRoom(open, core.maxFrameBytes)
+  ) {
+    const t = run.ts[from] as number;
+    if (t <= run.maxTime && t >= -MAX_TIME_MS) {
+      if (open.samples === open.ts.length) reserveRows(open, 1);
+      const low = run.words[2 * from] as number;
+      appendRow(open, words[w + LOW] as number, words[w + HIGH] as number, t, low, run.words[2 * from + 1] as number);
+      run.accepted++;
+      if (q.openTickets[q.openTickets.length - 1] !== run.ticket) joinOpenFrame(q, run.ticket);
+      return;
+    }
+  }
+  appendMany(core, run, q, entry, series, from, to);
+}
+
+function hasRoom(b: FrameBuilder, maxFrameBytes: number): boolean {
+  return 24 * b.samples + b.definitionBytes < maxFrameBytes;
+}
+
+function appendMany(
+  core: AppendCore,
+  run: Run,
+  q: PartitionQueue,
+  entry: number,
+  series: number,
+  from: number,
+  to: number,
+): void {
+  const words = core.cache.words;
+  const w = entry * STRIDE;
+  const low = words[w + LOW] as number;
+  const high = words[w + HIGH] as number;
+  const ambiguous = ((words[w + PLACE] as number) & AMBIGUOUS) !== 0;
+  let row = from;
+  while (row < to) {
+    if (!hasRoom(q.open, core.maxFrameBytes)) {
+      sealFrame(q);
+      pump(q);
+    }
+    const open = q.open;
+    const state = words[w + STATE] as number;
+    let definition = -1;
+    if (ambiguous || (state !== ANNOUNCED && state !== q.serial)) {
+      // It was taken when it entered the cache, so it is taken now.
+      run.define(series);
+      definition = writeDefinition(open, core.canonical, run.tenant);
+      q.openDefined.push(low, high);
+      words[w + STATE] = q.serial;
+    }
+    const room = Math.max(1, Math.floor((core.maxFrameBytes - frameBytes(open)) / 24));
+    const end = Math.min(to, row + room);
+    reserveRows(open, end - row);
+    const before = open.samples;
+    for (; row < end; row++) {
+      const t = run.ts[row] as number;
+      if (!(t <= run.maxTime && t >= -MAX_TIME_MS)) {
+        rejectTime(run, series, t);
+        continue;
+      }
+      if (ambiguous) open.boundRows.push(open.samples, definition);
+      appendRow(open, low, high, t, run.words[2 * row] as number, run.words[2 * row + 1] as number);
+    }
+    if (open.samples > before) {
+      run.accepted += open.samples - before;
+      joinOpenFrame(q, run.ticket);
+    }
+  }
+}
+
+function rejectTime(run: Run, series: number, t: number): void {
+  if (t > run.maxTime && t <= MAX_TIME_MS) {
+    reject(run.rejected, "too_far_in_future", 1, () => {
+      return `${run.describe(series)}: time ${new Date(t).toISOString()} is too far in the future, check the sender's clock`;
+    });
+  } else {
+    reject(
+      run.rejected,
+      "invalid_timestamp",
+      1,
+      () => `${run.describe(series)}: time ${t} is not a usable Unix time in ms`,
+    );
+  }
+}
