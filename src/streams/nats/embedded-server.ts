@@ -106,7 +106,7 @@ async function launch(
 
   const deadline = performance.now() + READY_WITHIN_MS;
   for (;;) {
-    const info = await readServerInfo(host, port).catch(() => undefined);
+    const info = await Promise.race([readServerInfo(host, port).catch(() => undefined), ended.then(() => undefined)]);
     if (info?.server_name === serverName) break;
     if (!running) throw new NatsError("server_failed", await ended);
     if (performance.now() > deadline) {
