@@ -32,3 +32,19 @@ export function readMetric(
   const metric = { name, help, type, get, reset: () => {}, labelNames: [], aggregator: "sum" };
   registry.registerMetric(metric as unknown as Metric);
 }
+
+/** The rows of a histogram: cumulative counts for the bounds, then `+Inf`, sum and count. */
+export function histogram(
+  labels: Record<string, string>,
+  bounds: readonly number[],
+  counts: readonly number[],
+  count: number,
+  sum: number,
+): Reading[] {
+  return [
+    ...bounds.map((le, i) => ({ labels: { ...labels, le: String(le) }, value: counts[i] ?? 0, suffix: "_bucket" })),
+    { labels: { ...labels, le: "+Inf" }, value: count, suffix: "_bucket" },
+    { labels, value: sum, suffix: "_sum" },
+    { labels, value: count, suffix: "_count" },
+  ];
+}

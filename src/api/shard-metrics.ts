@@ -1,6 +1,6 @@
 import type { Registry } from "prom-client";
 import { type ShardClient, type ShardStats, WAL_FSYNC_BUCKETS } from "../model/shard.ts";
-import { type Reading, readMetric } from "./read-metric.ts";
+import { histogram, type Reading, readMetric } from "./read-metric.ts";
 
 type ShardNumber = { [K in keyof ShardStats]: ShardStats[K] extends number ? K : never }[keyof ShardStats];
 
@@ -80,15 +80,8 @@ export function registerShardMetrics(registry: Registry, shards: readonly ShardC
     "tocsin_wal_fsync_duration_seconds",
     "histogram",
     "Latency of the write-ahead log's fsyncs.",
-    each((s, partition) => [
-      ...WAL_FSYNC_BUCKETS.map((le, b) => ({
-        labels: { partition, le: String(le) },
-        value: s.walFsyncBuckets[b] ?? 0,
-        suffix: "_bucket",
-      })),
-      { labels: { partition, le: "+Inf" }, value: s.walFsyncCount, suffix: "_bucket" },
-      { labels: { partition }, value: s.walFsyncSeconds, suffix: "_sum" },
-      { labels: { partition }, value: s.walFsyncCount, suffix: "_count" },
-    ]),
+    each((s, partition) =>
+      histogram({ partition }, WAL_FSYNC_BUCKETS, s.walFsyncBuckets, s.walFsyncCount, s.walFsyncSeconds),
+    ),
   );
 }

@@ -1,0 +1,165 @@
+import type { Registry } from "prom-client";
+import type { DeathCount } from "../actors/runtime/census.ts";
+import type { MailboxStats } from "../actors/runtime/mailbox.ts";
+import { NOTIFY_LATENCY_BUCKETS, type NotifyStats } from "../model/alerts.ts";
+import { RULE_DURATION_BUCKETS, type RuleStats } from "../model/rules.ts";
+import { histogram, type Reading, readMetric } from "./read-metric.ts";
+
+/** Where the numbers are when /metrics is asked for. */
+export interface SystemSources {
+  readonly gateway: () => {
+    readonly samplesAccepted: number;
+    readonly samplesRejected: Readonly<Record<string, number>>;
+    readonly requestsRefused: Readonly<Record<string, number>>;
+    readonly framesPublished: number;
+    readonly bytesPublished: number;
+    readonly publishFailures: number;
+    readonly queuedBytes: number;
+    readonly framesInFlight: number;
+    readonly cachedSeries: number;
+    readonly cacheMisses: number;
+  };
+  readonly publisher: () => { readonly retried: number; readonly duplicates: number };
+  readonly ingestSubject: () =>
+    | { readonly messages: number; readonly messagesRefused: Readonly<Record<string, number>> }
+    | undefined;
+  readonly rules: () => RuleStats;
+  readonly notify: () => NotifyStats;
+  readonly deaths: () => readonly DeathCount[];
+  readonly mailboxes: () => readonly MailboxStats[];
+}
+
+/** Metrics of the gateway, the bus, rules, notifications and actors. */
+export function registerSystemMetrics(registry: Registry, sources: SystemSources): void {
+  const counter = (name: string, help: string, read: () => readonly Reading[]) =>
+    readMetric(registry, name, "counter", help, read);
+  const gauge = (name: string, help: string, read: () => readonly Reading[]) =>
+    readMetric(registry, name, "gauge", help, read);
+  const one = (value: number): readonly Reading[] => [{ labels: {}, value }];
+  const by = (label: string, counts: Readonly<Record<string, number>>): readonly Reading[] =>
+    Object.entries(counts).map(([key, value]) => ({ labels: { [label]: key }, value }));
+
+  const { gateway } = sources;
+  counter("tocsin_gateway_samples_accepted_total", "Samples acknowledged by the bus.", () =>
+    one(gateway().samplesAccepted),
+  );
+  counter("tocsin_gateway_samples_rejected_total", "Samples that can never be taken, by reason.", () =>
+    by("reason", gateway().samplesRejected),
+  );
+  counter("tocsin_gateway_requests_refused_total", "Requests of which nothing was taken, by reason.", () =>
+    by("reason", gateway().requestsRefused),
+  );
+  counter("tocsin_gateway_frames_published_total", "Frames acknowledged by the bus.", () =>
+    one(gateway().framesPublished),
+  );
+  counter("tocsin_gateway_published_bytes_total", "Bytes of frames acknowledged by the bus.", () =>
+    one(gateway().bytesPublished),
+  );
+  counter("tocsin_gateway_publish_failures_total", "Frames that the bus did not take.", () =>
+    one(gateway().publishFailures),
+  );
+  gauge("tocsin_gateway_queued_bytes", "Bytes of frames that wait for the bus.", () => one(gateway().queuedBytes));
+  gauge("tocsin_gateway_frames_in_flight", "Frames sent and not acknowledged yet.", () =>
+    one(gateway().framesInFlight),
+  );
+  gauge("tocsin_gateway_cached_series", "Series that the gateway knows by hash.", () => one(gateway().cachedSeries));
+  counter("tocsin_gateway_cache_misses_total", "Series whose labels had to be read.", () => one(gateway().cacheMisses));
+  counter("tocsin_bus_publish_retries_total", "Messages sent to the bus again.", () =>
+    one(sources.publisher().retried),
+  );
+  counter("tocsin_bus_publish_duplicates_total", "Retries whose first copy the bus already had.", () =>
+    one(sources.publisher().duplicates),
+  );
+  counter("tocsin_ingest_subject_messages_total", "Messages that agents published on NATS and that were taken.", () =>
+    one(sources.ingestSubject()?.messages ?? 0),
+  );
+  counter(
+    "tocsin_ingest_subject_messages_refused_total",
+    "Messages of agents that can never be taken, by reason.",
+    () => by("reason", sources.ingestSubject()?.messagesRefused ?? {}),
+  );
+
+  registerRuleMetrics(registry, sources.rules);
+  registerNotifyMetrics(registry, sources.notify);
+
+  counter("tocsin_actor_deaths_total", "Deaths of supervised actors.", () =>
+    sources.deaths().map((d) => ({ labels: { supervisor: d.supervisor, actor: d.child }, value: d.deaths })),
+  );
+  gauge("tocsin_mailbox_depth", "Messages that wait in an actor's mailbox.", () =>
+    sources.mailboxes().map((m) => ({ labels: { mailbox: m.name }, value: m.depth })),
+  );
+  counter("tocsin_mailbox_dropped_total", "Messages that a full mailbox dropped.", () =>
+    sources.mailboxes().map((m) => ({ labels: { mailbox: m.name }, value: m.dropped })),
+  );
+}
+
+function registerRuleMetrics(registry: Registry, stats: () => RuleStats): void {
+  type Group = RuleStats["groups"][number];
+  const groups = (name: string, type: "counter" | "gauge", help: string, value: (g: Group) => number) =>
+    readMetric(registry, name, type, help, () =>
+      stats().groups.map((g) => ({ labels: { rule_group: `${g.file};${g.name}` }, value: value(g) })),
+    );
+  groups("tocsin_rule_group_rules", "gauge", "Rules of the group.", (g) => g.rules);
+  groups(
+    "tocsin_rule_group_last_duration_seconds",
+    "gauge",
+    "Duration of the last evaluation.",
+    (g) => g.lastDurationMs / 1000,
+  );
+  groups(
+    "tocsin_rule_group_last_evaluation_timestamp_seconds",
+    "gauge",
+    "When the group was evaluated last.",
+    (g) => g.lastEvaluation / 1000,
+  );
+  groups("tocsin_rule_evaluations_total", "counter", "Evaluations of rules.", (g) => g.evaluations);
+  groups("tocsin_rule_evaluation_failures_total", "counter", "Evaluations that failed.", (g) => g.failures);
+  groups(
+    "tocsin_rule_group_iterations_missed_total",
+    "counter",
+    "Evaluations left out because the group was behind.",
+    (g) => g.missed,
+  );
+  readMetric(
+    registry,
+    "tocsin_rule_evaluation_duration_seconds",
+    "histogram",
+    "Duration of one rule's evaluation.",
+    () => {
+      const s = stats();
+      return histogram({}, RULE_DURATION_BUCKETS, s.durationBuckets, s.durationCount, s.durationSeconds);
+    },
+  );
+}
+
+function registerNotifyMetrics(registry: Registry, stats: () => NotifyStats): void {
+  readMetric(registry, "tocsin_alerts", "gauge", "Alerts in the alert manager, by state.", () =>
+    Object.entries(stats().alerts).map(([state, value]) => ({ labels: { state }, value })),
+  );
+  readMetric(registry, "tocsin_alert_groups", "gauge", "Groups of alerts.", () => [
+    { labels: {}, value: stats().groups },
+  ]);
+  readMetric(registry, "tocsin_notifications_total", "counter", "Notifications by result.", () =>
+    stats().integrations.flatMap(({ receiver, integration, sent, failed }) => [
+      { labels: { receiver, integration, result: "sent" }, value: sent },
+      { labels: { receiver, integration, result: "failed" }, value: failed },
+    ]),
+  );
+  readMetric(registry, "tocsin_notification_requests_total", "counter", "Attempts to notify, by result.", () =>
+    stats().integrations.flatMap(({ receiver, integration, requests, requestsFailed }) => [
+      { labels: { receiver, integration, result: "ok" }, value: requests - requestsFailed },
+      { labels: { receiver, integration, result: "failed" }, value: requestsFailed },
+    ]),
+  );
+  readMetric(registry, "tocsin_notification_latency_seconds", "histogram", "Latency of attempts to notify.", () =>
+    stats().integrations.flatMap((i) =>
+      histogram(
+        { receiver: i.receiver, integration: i.integration },
+        NOTIFY_LATENCY_BUCKETS,
+        i.latencyBuckets,
+        i.requests,
+        i.latencySeconds,
+      ),
+    ),
+  );
+}
