@@ -39,7 +39,7 @@ export function formatExpr(expr: Expr): string {
       return `${aggregateHead(expr)}(${param}${formatExpr(expr.expr)})`;
     }
     case "binary":
-      return `${formatOperand(expr)} ${operatorWithModifiers(expr)} ${formatExpr(expr.rhs)}`;
+      return `${withoutPlus(expr, formatExpr(expr.lhs))} ${operatorWithModifiers(expr)} ${formatExpr(expr.rhs)}`;
     case "unary":
       return expr.op + formatExpr(expr.expr);
     case "paren":
@@ -72,7 +72,7 @@ function pretty(expr: Expr, level: number, texts: Map<Expr, string>): string {
       return `${indent}${aggregateHead(expr)}(\n${param}${child(expr.expr)}\n${indent})`;
     }
     case "binary":
-      return `${child(expr.lhs)}\n${indent}${operatorWithModifiers(expr)}\n${child(expr.rhs)}`;
+      return `${withoutPlus(expr, child(expr.lhs))}\n${indent}${operatorWithModifiers(expr)}\n${child(expr.rhs)}`;
     case "call":
       return `${indent}${expr.func}(\n${expr.args.map(child).join(",\n")}\n${indent})`;
     case "paren":
@@ -102,10 +102,9 @@ function formatNumber(n: NumberLiteral): string {
   return n.duration ? formatDuration(Math.round(n.value * 1000)) : formatFloat(n.value);
 }
 
-/** A sign binds looser than `^`: infinity, printed with its sign, must lose it there. */
-function formatOperand({ op, lhs }: BinaryExpr): string {
-  const text = formatExpr(lhs);
-  return op === "^" && lhs.kind === "number" && text.startsWith("+") ? text.slice(1) : text;
+/** A sign binds looser than `^`: infinity, printed with its sign, must lose it as the base of a power. */
+function withoutPlus({ op, lhs }: BinaryExpr, text: string): string {
+  return op === "^" && lhs.kind === "number" ? text.replace("+", "") : text;
 }
 
 function aggregateHead(a: AggregateExpr): string {
