@@ -16,7 +16,12 @@ exec 3<&0 </dev/null
   trap '' TERM INT HUP
   if read -r ended <&3; then exit 0; fi
   kill -TERM $$ 2>/dev/null
-  for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.3; kill -0 $$ 2>/dev/null || exit 0; done
+  n=0
+  while [ $n -lt 50 ]; do
+    case $(cat /proc/$$/stat 2>/dev/null) in "" | *") Z "*) exit 0 ;; esac
+    sleep 0.1
+    n=$((n + 1))
+  done
   kill -KILL $$ 2>/dev/null
 ) >/dev/null 2>&1 &
 exec "$@" 3<&-
