@@ -1,12 +1,210 @@
+import { type Labels, labelValue, METRIC_NAME, withLabel } from "../../model/labels.ts";
+import { compileMatcher, type Matcher, matchesEmpty } from "../../model/matcher.ts";
 import { QueryError } from "../../model/query.ts";
-import type { Call } from "../parse/ast.ts";
+import type { Call, Expr, VectorSelector } from "../parse/ast.ts";
 import type { Grid } from "../plan/grid.ts";
+import { unwrap } from "../plan/step-invariant.ts";
+import { fetchRows } from "./dispatch.ts";
+import { evaluateVector } from "./evaluate.ts";
+import { formatMetric } from "./format-metric.ts";
+import { atOf, offsetOf } from "./plan-fragment.ts";
 import type { QueryContext } from "./query-context.ts";
-import type { Vector } from "./vector.ts";
+import { emptyVector, SAME_LABELSET, type Vector } from "./vector.ts";
 
-export function evaluateInfo(ctx: QueryContext, call: Call, grid: Grid): Promise<Vector> {
-  void ctx;
-  void call;
-  void grid;
-  return Promise.reject(new QueryError("execution", "info() is not supported yet"));
+/**
+ * info(vector, selector): adds labels of info series (target_info unless the selector names others) to the series that
+ * have the same identifying labels. Which info series belongs to a series may change from step to step; the one with the
+ * newest sample wins.
+ */
+const IDENTIFYING = ["instance", "job"] as const;
+const TARGET_INFO: Matcher = { name: METRIC_NAME, op: "=", value: "target_info" };
+const ANY_INFO: Matcher = { name: METRIC_NAME, op: "=~", value: ".+_info" };
+
+export async function evaluateInfo(ctx: QueryContext, call: Call, grid: Grid): Promise<Vector> {
+  const [inner, selector] = call.args as [Expr, Expr?];
+  const base = await evaluateVector(ctx, inner, grid);
+  const given = selector === undefined ? [TARGET_INFO] : (unwrap(selector) as VectorSelector).matchers;
+  const nameMatchers = infoNameMatchers(given.filter((m) => m.name === METRIC_NAME));
+  const dataMatchers = given.filter((m) => m.name !== METRIC_NAME);
+  const nameTests = nameMatchers.map(compileMatcher);
+  // Info series themselves pass through as they are.
+  const passes = base.labels.map((l) => nameTests.every((test) => test(labelValue(l, METRIC_NAME))));
+  const identity = identifyingMatchers(base.labels.filter((_, r) => passes[r] !== true));
+  let info = emptyVector(grid.steps);
+  if (identity.length > 0) {
+    const matchers = [...nameMatchers, ...dataMatchers, ...identity];
+    const time = referenceTime(ctx, inner);
+    const select = { matchers, ...time, lookback: ctx.lookback, output: "timestamp" } as const;
+    info = await fetchRows(ctx, { grid, select, maps: [] }, call.pos);
+  }
+  return addInfoLabels(base, passes, info, dataMatchers);
+}
+
+/** What an info series is called: target_info unless the selector says so; with exclusions only, any name in _info. */
+function infoNameMatchers(given: readonly Matcher[]): readonly Matcher[] {
+  if (given.length === 0) return [TARGET_INFO];
+  return given.some((m) => m.op === "=" || m.op === "=~") ? given : [ANY_INFO, ...given];
+}
+
+/** One matcher an identifying label: any of the values that the series have. */
+function identifyingMatchers(series: readonly Labels[]): Matcher[] {
+  const out: Matcher[] = [];
+  for (const name of IDENTIFYING) {
+    const values = new Set(series.map((l) => labelValue(l, name)).filter((v) => v !== ""));
+    if (values.size === 0) continue;
+    const pattern = [...values].map((v) => v.replace(/[\\.+*?()|[\]{}^$]/g, "\\$&")).join("|");
+    out.push({ name, op: "=~", value: pattern });
+  }
+  return out;
+}
+
+/** The time modifiers under which the expression's first selector reads, together: info series are read at the same time. */
+function referenceTime(ctx: QueryContext, expr: Expr): { at?: number; offset: number } {
+  let at: number | undefined;
+  let offset = 0;
+  const visit = (e: Expr): boolean => {
+    if (e.kind === "subquery" || e.kind === "vectorSelector") {
+      const own = atOf(ctx, e.at);
+      const before = { at, offset };
+      if (own !== undefined) {
+        at = own;
+        offset = 0;
+      }
+      offset += offsetOf(ctx, e);
+      if (e.kind === "vectorSelector" || visit(e.expr)) return true;
+      ({ at, offset } = before);
+      return false;
+    }
+    return children(e).some(visit);
+  };
+  visit(expr);
+  return at === undefined ? { offset } : { at, offset };
+}
+
+function children(e: Expr): readonly Expr[] {
+  switch (e.kind) {
+    case "matrixSelector":
+      return [e.selector];
+    case "paren":
+    case "unary":
+    case "stepInvariant":
+    case "aggregate":
+      return [e.expr];
+    case "binary":
+      return [e.lhs, e.rhs];
+    case "call":
+      return e.args;
+    default:
+      return [];
+  }
+}
+
+/** The info series of one metric name and identity at each step, -1 where there is none. */
+function ownersBySignature(info: Vector): { names: string[]; owners: Map<string, Int32Array> } {
+  const { steps } = info;
+  const names = new Set<string>();
+  const owners = new Map<string, Int32Array>();
+  for (let r = 0; r < info.labels.length; r++) {
+    const labels = info.labels[r] as Labels;
+    const name = labelValue(labels, METRIC_NAME);
+    names.add(name);
+    const key = signature(name, labels);
+    let owner = owners.get(key);
+    if (owner === undefined) {
+      owner = new Int32Array(steps).fill(-1);
+      owners.set(key, owner);
+    }
+    for (let s = 0; s < steps; s++) {
+      if (info.present[r * steps + s] === 0) continue;
+      const other = owner[s] as number;
+      const mine = info.values[r * steps + s] as number;
+      const theirs = other < 0 ? Number.NEGATIVE_INFINITY : (info.values[other * steps + s] as number);
+      if (mine === theirs) {
+        const ms = Math.round(mine * 1000);
+        const a = formatMetric(info.labels[other] as Labels);
+        const b = formatMetric(labels);
+        const text = `found duplicate series for info metric: existing ${a} @ ${ms}, new ${b} @ ${ms}`;
+        throw new QueryError("execution", text);
+      }
+      if (mine > theirs) owner[s] = r;
+    }
+  }
+  return { names: [...names], owners };
+}
+
+function signature(name: string, labels: Labels): string {
+  return [name, ...IDENTIFYING.map((l) => labelValue(labels, l))].join("\u0000");
+}
+
+function addInfoLabels(
+  base: Vector,
+  passes: readonly boolean[],
+  info: Vector,
+  dataMatchers: readonly Matcher[],
+): Vector {
+  const { steps } = base;
+  const { names, owners } = ownersBySignature(info);
+  const wanted = new Set(dataMatchers.map((m) => m.name));
+  const emptyAllowed = dataMatchers.every(matchesEmpty);
+  const labels: Labels[] = [];
+  const drop: number[] = [];
+  const byKey = new Map<string, number>();
+  const cells: { row: number; r: number; s: number }[] = [];
+  const rowOf = (set: Labels, dropName: number): number => {
+    const key = set.join("\u0000");
+    let row = byKey.get(key);
+    if (row === undefined) {
+      row = labels.length;
+      labels.push(set);
+      drop.push(dropName);
+      byKey.set(key, row);
+    }
+    return row;
+  };
+  for (let r = 0; r < base.labels.length; r++) {
+    const set = base.labels[r] as Labels;
+    const dropName = base.dropName[r] as number;
+    const columns = passes[r] === true ? [] : names.map((n) => owners.get(signature(n, set)));
+    let row = -1;
+    let lastKey: string | undefined;
+    for (let s = 0; s < steps; s++) {
+      if (base.present[r * steps + s] === 0) continue;
+      const found = columns.map((c) => (c === undefined ? -1 : (c[s] as number)));
+      const key = found.join();
+      if (key !== lastKey) {
+        lastKey = key;
+        const sources = found.filter((i) => i >= 0).map((i) => info.labels[i] as Labels);
+        if (passes[r] === true) row = rowOf(set, dropName);
+        else if (sources.length === 0) row = emptyAllowed ? rowOf(set, dropName) : -1;
+        else row = rowOf(enriched(set, sources, wanted), dropName);
+      }
+      if (row >= 0) cells.push({ row, r, s });
+    }
+  }
+  const values = new Float64Array(labels.length * steps);
+  const present = new Uint8Array(labels.length * steps);
+  for (const { row, r, s } of cells) {
+    if (present[row * steps + s] !== 0) throw new QueryError("execution", SAME_LABELSET);
+    values[row * steps + s] = base.values[r * steps + s] as number;
+    present[row * steps + s] = base.present[r * steps + s] as number;
+  }
+  return { steps, labels, dropName: Uint8Array.from(drop), values, present };
+}
+
+/** The labels with the data labels of the info series; own labels stay. Two info series must not disagree. */
+function enriched(base: Labels, sources: readonly Labels[], wanted: ReadonlySet<string>): Labels {
+  const added = new Map<string, string>();
+  for (const source of sources) {
+    for (let i = 0; i < source.length; i += 2) {
+      const name = source[i] as string;
+      const value = source[i + 1] as string;
+      if (name === METRIC_NAME || (wanted.size > 0 && !wanted.has(name))) continue;
+      const other = added.get(name);
+      if (other !== undefined && other !== value) throw new QueryError("execution", `conflicting label: ${name}`);
+      if (labelValue(base, name) === "") added.set(name, value);
+    }
+  }
+  let out = base;
+  for (const [name, value] of added) out = withLabel(out, name, value);
+  return out;
 }

@@ -6,9 +6,8 @@ import { rangeArguments } from "../plan/fragment.ts";
 import type { Grid } from "../plan/grid.ts";
 import { gridEnd } from "../plan/grid.ts";
 import type { RangeFunction } from "../plan/shard-plan.ts";
-import { invalidQuantile, warn } from "./annotations.ts";
 import { evaluateScalar, evaluateVector } from "./evaluate.ts";
-import { atOf, offsetOf, rangeOf } from "./plan-fragment.ts";
+import { atOf, offsetOf, rangeOf, warnQuantiles } from "./plan-fragment.ts";
 import type { QueryContext } from "./query-context.ts";
 import { evaluateRange, prepareRange, rangeKeepsName } from "./range-function.ts";
 import { compactRows, emptyVector, makeVector, type Vector } from "./vector.ts";
@@ -71,17 +70,6 @@ export async function evaluateRangeCall(ctx: QueryContext, call: Call, grid: Gri
     out.dropName[r] = keepsName ? (rows.dropName[r] as number) : 1;
   }
   const result = compactRows(out);
-  if (func === "quantile_over_time") warnQuantiles(ctx, call, params[0] as Float64Array, result);
+  if (func === "quantile_over_time") warnQuantiles(ctx, call, params[0] as Float64Array);
   return result;
-}
-
-/** Warns of quantiles outside [0, 1] at steps that have a result. */
-export function warnQuantiles(ctx: QueryContext, call: Call, q: Float64Array, result: Vector): void {
-  for (let i = 0, s = 0; i < result.present.length; i++) {
-    const v = q[s] as number;
-    if (result.present[i] !== 0 && !(v >= 0 && v <= 1)) {
-      warn(ctx.notes, invalidQuantile(v), (call.args[0] as Expr).pos);
-    }
-    if (++s === result.steps) s = 0;
-  }
 }

@@ -5,7 +5,8 @@ import type { Windows } from "./windows.ts";
 
 /**
  * An instant selector over the windows of one series (range = lookback): the newest sample of each window, absent when that
- * is a staleness marker. `what`: its value, its time or its start time (seconds).
+ * is a staleness marker. `what`: its value, its time or its start time
+ * (seconds, 0 when it is not known).
  */
 export function selectNewest(
   series: SampleBuffer,
@@ -17,7 +18,6 @@ export function selectNewest(
 ): void {
   const { ts, values, words, startTs } = series;
   const { lo, hi, steps } = w;
-  if (what === "startTimestamp" && startTs === undefined) return;
   for (let s = 0; s < steps; s++) {
     const k = (hi[s] as number) - 1;
     if (k < (lo[s] as number)) continue;
@@ -25,11 +25,7 @@ export function selectNewest(
     if (Number.isNaN(v) && isStaleAt(words, k)) continue;
     if (what === "value") out[base + s] = v;
     else if (what === "timestamp") out[base + s] = (ts[k] as number) / 1000;
-    else {
-      const start = (startTs as Float64Array)[k] as number;
-      if (start === 0) continue;
-      out[base + s] = start / 1000;
-    }
+    else out[base + s] = startTs === undefined ? 0 : (startTs[k] as number) / 1000;
     present[base + s] = PRESENT_FLOAT;
   }
 }

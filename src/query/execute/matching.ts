@@ -99,8 +99,8 @@ export function matchVectors(
   const swapped = matching.card === "one-to-many";
   const many = swapped ? rhs : lhs;
   const one = swapped ? lhs : rhs;
-  const fillMany = swapped ? matching.fillRight : matching.fillLeft;
-  const fillOne = swapped ? matching.fillLeft : matching.fillRight;
+  // As Prometheus has it, fill_left is for the "many" side and fill_right for the "one" side with group_right as well.
+  const { fillLeft: fillMany, fillRight: fillOne } = matching;
   const out: Output = {
     steps,
     labels: [],

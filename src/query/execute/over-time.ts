@@ -266,7 +266,7 @@ export function quantileOverTime(
   }
 }
 
-/** mad_over_time: the median of the distances to the median. */
+/** mad_over_time: the median of the distances to the median; NaN when one of the samples is. */
 export function madOverTime(
   series: SampleBuffer,
   w: Windows,
@@ -282,6 +282,11 @@ export function madOverTime(
     const n = j - i;
     if (n <= 0) continue;
     const window = sortWindow(series.values, i, j);
+    if (Number.isNaN(window[0])) {
+      out[base + s] = Number.NaN;
+      present[base + s] = PRESENT_FLOAT;
+      continue;
+    }
     const median = quantileOfSorted(0.5, window, n);
     for (let k = 0; k < n; k++) window[k] = Math.abs((window[k] as number) - median);
     sortNanFirst(window, n);

@@ -1,8 +1,10 @@
-import type { Expr, Pos, VectorSelector } from "../parse/ast.ts";
+import { QueryError } from "../../model/query.ts";
+import type { Call, Expr, Pos, VectorSelector } from "../parse/ast.ts";
 import { durationOf } from "../plan/duration-expr.ts";
 import type { FragmentShape } from "../plan/fragment.ts";
 import type { Grid } from "../plan/grid.ts";
 import type { RangeCall, RangeFunction, RowMap, Selection } from "../plan/shard-plan.ts";
+import { invalidQuantile, warn } from "./annotations.ts";
 import type { PlanBody } from "./dispatch.ts";
 import { evaluateScalar } from "./evaluate.ts";
 import type { QueryContext } from "./query-context.ts";
@@ -25,6 +27,7 @@ export async function planFragment(
   );
   if (shape.range === undefined) return { body: { grid, select, maps }, pos: shape.selector.pos };
   const { call, matrix, scalars } = shape.range;
+  checkModifiers(call, shape.selector);
   const range: RangeCall = {
     func: call.func as RangeFunction,
     range: rangeOf(ctx, matrix),
@@ -32,7 +35,29 @@ export async function planFragment(
     ...(shape.selector.anchored === true ? { anchored: true } : {}),
     ...(shape.selector.smoothed === true ? { smoothed: true } : {}),
   };
-  return { body: { grid, select, range, maps }, pos: (matrix as Expr).pos };
+  if (call.func === "quantile_over_time") warnQuantiles(ctx, call, range.params[0] as number | Float64Array);
+  return { body: { grid, select, range, maps }, pos: matrix.pos };
+}
+
+const ANCHORED = ["changes", "delta", "increase", "rate", "resets"];
+const SMOOTHED = ["delta", "increase", "rate"];
+
+/** `anchored` and `smoothed` ranges are for some functions only. Throws `QueryError` ("execution"). */
+export function checkModifiers(call: Call, selector: VectorSelector): void {
+  const check = (modifier: string, functions: readonly string[]): void => {
+    if (functions.includes(call.func)) return;
+    const text = `${modifier} modifier can only be used with: ${functions.join(", ")} - not with ${call.func}`;
+    throw new QueryError("execution", text);
+  };
+  if (selector.anchored === true) check("anchored", ANCHORED);
+  if (selector.smoothed === true) check("smoothed", SMOOTHED);
+}
+
+/** Warns of quantiles outside [0, 1]. */
+export function warnQuantiles(ctx: QueryContext, call: Call, q: number | Float64Array): void {
+  for (const v of typeof q === "number" ? [q] : q) {
+    if (!(v >= 0 && v <= 1)) warn(ctx.notes, invalidQuantile(v), (call.args[0] as Expr).pos);
+  }
 }
 
 async function scalarParam(ctx: QueryContext, expr: Expr, grid: Grid): Promise<number | Float64Array> {

@@ -39,7 +39,7 @@ function findResets(series: SampleBuffer): number {
 export function restartedByStartTime(startTs: Float64Array, ts: Float64Array, k: number): boolean {
   const start = startTs[k] as number;
   const previousT = ts[k - 1] as number;
-  if (start === 0 || start > (ts[k] as number) || start < previousT) return false;
+  if (start === 0 || start >= (ts[k] as number) || start < previousT) return false;
   if (start > previousT) return true;
   const previousStart = startTs[k - 1] as number;
   return previousStart !== 0 && previousStart < previousT;
@@ -181,13 +181,7 @@ export function countTransitions(
       if ((ts[j] as number) <= from) continue;
       while (i < j && (ts[i + 1] as number) <= from) i++;
     }
-    let result = (before[j] as number) - (before[i] as number);
-    if (what === "resets" && startTs !== undefined && !anchored) {
-      // The first sample began inside the window: that start is a reset as well.
-      const st = startTs[i] as number;
-      if (st !== 0 && st < (ts[i] as number) && st > (start[s] as number)) result++;
-    }
-    out[base + s] = result;
+    out[base + s] = (before[j] as number) - (before[i] as number);
     present[base + s] = PRESENT_FLOAT;
   }
 }

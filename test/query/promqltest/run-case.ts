@@ -39,6 +39,40 @@ export async function check(engine: Engine, c: EvalCommand): Promise<string | un
   return checkAnnotations(c, result) ?? checkResult(c, result);
 }
 
+const DEPENDS_ON_QUERY = /\b(start|end|range|step|sort|sort_desc|sort_by_label|sort_by_label_desc)\b\s*\(/i;
+
+/**
+ * Evaluates an instant case again as the middle of a range query of three steps, and compares the two; undefined when they
+ * agree. Cases that depend on the query's own times are passed over, and those of which either way ends in an error.
+ */
+export async function checkAsRange(engine: Engine, c: EvalCommand): Promise<string | undefined> {
+  if (c.range !== undefined || c.expectRange !== undefined || c.fail !== undefined) return undefined;
+  if (DEPENDS_ON_QUERY.test(c.query)) return undefined;
+  const base = { tenant: "default", query: c.query };
+  const instant = await engine.instant({ ...base, time: c.time });
+  if (instant.type !== "vector") return undefined;
+  let range: RangeResult;
+  try {
+    range = await engine.range({ ...base, start: c.time - 60_000, end: c.time + 60_000, step: 60_000 });
+  } catch (error) {
+    if (error instanceof QueryError) return undefined;
+    throw error;
+  }
+  const { labels, values, present, steps } = range.matrix;
+  const rows = new Map<string, number>();
+  labels.forEach((l, r) => {
+    if (present[r * steps + 1] !== 0) rows.set(labelsKey(l), values[r * steps + 1] as number);
+  });
+  if (rows.size !== instant.labels.length)
+    return `${rows.size} rows as a range, ${instant.labels.length} as an instant`;
+  for (let r = 0; r < instant.labels.length; r++) {
+    const other = rows.get(labelsKey(instant.labels[r] as Labels));
+    if (other === undefined) return `no row ${formatMetric(instant.labels[r] as Labels)} as a range`;
+    if (!near(other, instant.values[r] as number)) return `${other} as a range, ${instant.values[r]} as an instant`;
+  }
+  return undefined;
+}
+
 function matches(e: Expectation, text: string): boolean {
   if (e.match === undefined) return true;
   return e.match.kind === "msg" ? e.match.text === text : new RegExp(e.match.text).test(text);

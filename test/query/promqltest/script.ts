@@ -11,7 +11,7 @@ import {
 /** A promqltest script as commands. The language is that of Prometheus's promql/promqltest. */
 export type Command =
   | { readonly kind: "clear" }
-  | { readonly kind: "load"; readonly gap: number; readonly series: readonly LoadedSeries[] }
+  | { readonly kind: "load"; readonly gap: number; readonly nhcb: boolean; readonly series: readonly LoadedSeries[] }
   | EvalCommand;
 
 export interface LoadedSeries {
@@ -80,7 +80,7 @@ function readLoad(line: string, block: readonly string[]): Command {
     series.push({ ...readSeries(l), starts });
     starts = [];
   }
-  return { kind: "load", gap, series };
+  return { kind: "load", gap, nhcb: line.startsWith("load_with_nhcb"), series };
 }
 
 function readEval(line: string, block: readonly string[], number: number): EvalCommand {

@@ -49,7 +49,7 @@ export function readMetric(line: string): { labels: Labels; rest: string } {
   return { labels: labelsFromEntries(entries), rest };
 }
 
-const NUMBER = "(?:0[xX][0-9a-fA-F]+|(?:\\d[\\d_]*\\.?\\d*|\\.\\d+)(?:[eE][+-]?\\d+)?|[iI][nN][fF]|[nN][aA][nN])";
+const NUMBER = "(?:(?:\\d[\\d_]*\\.?\\d*|\\.\\d+)(?:[eE][+-]?\\d+)?|[iI][nN][fF]|[nN][aA][nN])";
 const FLOATS = new RegExp(`^([+-]?${NUMBER})(?:([+-]${NUMBER})?x(\\d+))?$`);
 
 export function readNumber(text: string): number {
