@@ -1,10 +1,15 @@
-import { duration, labelNameProblem, path, string } from "./schema/scalars.ts";
+import { duration, labelNameProblem, path, size, string } from "./schema/scalars.ts";
 import { defaulted, ignored, list, map, object, optional, refused } from "./schema/schema.ts";
 import { inheritedScrapeKeys, scrapeConfigSchema } from "./scrape-keys.ts";
 import { agentSchema, limitsSchema, storageSchema, streamsSchema } from "./server-keys.ts";
 
 export const globalSchema = object("global section", {
   ...inheritedScrapeKeys,
+  body_size_limit: optional(
+    size(),
+    "Largest body after decompression; 0: no limit. A larger one fails the scrape.",
+    "256MB",
+  ),
   scrape_interval: defaulted(duration(100), 60_000, "Time between two scrapes of a target.", "1m"),
   scrape_timeout: optional(
     duration(10),

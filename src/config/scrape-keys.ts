@@ -129,9 +129,24 @@ for (const name of OTHER_DISCOVERIES) {
   otherDiscoveryKeys[`${name}_sd_configs`] = refused("write the targets to a file that file_sd_configs names");
 }
 
+const asGlobal = "as in `global`";
+/** The same keys for a job. */
+const ownScrapeKeys = {
+  ...inheritedScrapeKeys,
+  scrape_interval: { ...inheritedScrapeKeys.scrape_interval, fallbackText: asGlobal },
+  scrape_timeout: { ...inheritedScrapeKeys.scrape_timeout, fallbackText: asGlobal },
+  body_size_limit: { ...inheritedScrapeKeys.body_size_limit, fallbackText: asGlobal },
+  sample_limit: { ...inheritedScrapeKeys.sample_limit, fallbackText: asGlobal },
+  label_limit: { ...inheritedScrapeKeys.label_limit, fallbackText: asGlobal },
+  label_name_length_limit: { ...inheritedScrapeKeys.label_name_length_limit, fallbackText: asGlobal },
+  label_value_length_limit: { ...inheritedScrapeKeys.label_value_length_limit, fallbackText: asGlobal },
+  target_limit: { ...inheritedScrapeKeys.target_limit, fallbackText: asGlobal },
+  extra_scrape_metrics: { ...inheritedScrapeKeys.extra_scrape_metrics, fallbackText: asGlobal },
+};
+
 export const scrapeConfigSchema = object("scrape config", {
   job_name: required(nonEmpty, "Name of the job, the value of the `job` label; unique."),
-  ...inheritedScrapeKeys,
+  ...ownScrapeKeys,
   metrics_path: defaulted(string, "/metrics", "Path of the metrics."),
   scheme: defaulted(oneOf("http", "https"), "http", "Protocol."),
   params: defaulted(map(list(string)), {}, "Parameters of the URL."),

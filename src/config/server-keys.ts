@@ -28,8 +28,18 @@ export const agentSchema = object("agent section", {
 
 export const retentionSchema = object("retention section", {
   raw: defaulted(duration(), 15 * DAY, "How long samples are kept as they came; 0 keeps for ever.", "15d"),
-  "1m": defaulted(duration(), 395 * DAY, "How long the 1-minute tier is kept; 0 keeps for ever.", "395d"),
-  "1h": defaulted(duration(), 5 * 365 * DAY, "How long the 1-hour tier is kept; 0 keeps for ever.", "5y"),
+  "1m": defaulted(
+    duration(),
+    395 * DAY,
+    "How long the 1-minute tier is kept; 0 keeps for ever. Not in effect yet: there is no such tier.",
+    "395d",
+  ),
+  "1h": defaulted(
+    duration(),
+    5 * 365 * DAY,
+    "How long the 1-hour tier is kept; 0 keeps for ever. Not in effect yet: there is no such tier.",
+    "5y",
+  ),
 });
 
 /** Partitions of a new data dir: one a core, 2 at least (so that a merge is always exercised), 16 at most. */

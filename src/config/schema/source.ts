@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { isScalar, type Node } from "yaml";
+import { isScalar, type Node, visit } from "yaml";
 import { placeOf, readYaml, report, type YamlReader } from "../../lib/yaml-reader.ts";
 import { ConfigError, type ConfigProblem } from "../../model/config.ts";
 
@@ -16,6 +16,13 @@ export interface Source {
 /** Parses the text; YAML syntax errors are already among the problems of the result. */
 export function parseSource(file: string, text: string): Source {
   const yaml = readYaml(file, text);
+  if (yaml.root !== undefined) {
+    visit(yaml.root, {
+      Alias: (_, alias) => {
+        if (yaml.resolve(alias) === undefined) report(yaml, alias, `nothing is named &${alias.source}`);
+      },
+    });
+  }
   return { file, yaml, problems: yaml.problems, warnings: [], nodes: new WeakMap() };
 }
 
