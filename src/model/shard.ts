@@ -58,6 +58,8 @@ export interface ShardStats {
   /** Last stream sequence that is in the WAL on disk, and the number of messages still waiting in the stream. */
   readonly consumedSequence: number;
   readonly streamLag: number;
+  /** Messages that the stream lost before this shard read them: expired, deleted, or read by a WAL that is gone. */
+  readonly messagesMissed?: number;
   readonly walBytes: number;
   readonly walFsyncCount: number;
   readonly walFsyncSeconds: number;

@@ -6,7 +6,7 @@
  * - the samples of a series leave all at once, in the order they came, bit-exact;
  * - nothing is allocated a sample: rows are columns of typed arrays, chained by row number, and freed rows are used again.
  */
-import { makeSampleBuffer, reserveSamples, type SampleBuffer, type SampleColumns } from "../../model/sample.ts";
+import { reserveSamples, type SampleBuffer, type SampleColumns } from "../../model/sample.ts";
 
 const NONE = -1;
 
@@ -192,6 +192,3 @@ export function parkedHashes(p: ParkedSamples, limit: number): Uint32Array {
   }
   return out;
 }
-
-/** A buffer for `unpark`, to be kept and used again. */
-export const makeUnparkBuffer = (): SampleBuffer => makeSampleBuffer(64);

@@ -1,13 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import {
-  makeParkedSamples,
-  makeUnparkBuffer,
-  parkedHashes,
-  parkRows,
-  unpark,
-} from "../../../src/actors/shard/parked-samples.ts";
-import { type SampleColumns, STALE_NAN_HI, STALE_NAN_LO } from "../../../src/model/sample.ts";
+import { makeParkedSamples, parkedHashes, parkRows, unpark } from "../../../src/actors/shard/parked-samples.ts";
+import { makeSampleBuffer, type SampleColumns, STALE_NAN_HI, STALE_NAN_LO } from "../../../src/model/sample.ts";
 
 type Row = { lo: number; hi: number; ts: number; wordLo: number; wordHi: number };
 
@@ -44,7 +38,7 @@ test("behaves like a map of lists with a bound", () => {
     fc.property(fc.array(command, { maxLength: 60 }), fc.integer({ min: 0, max: 60 }), (commands, capacity) => {
       const parked = makeParkedSamples(capacity);
       const model = new Map<string, Row[]>();
-      const out = makeUnparkBuffer();
+      const out = makeSampleBuffer(4);
       const waiting = () => [...model.values()].reduce((n, list) => n + list.length, 0);
       for (const c of commands) {
         if (c.kind === "park") {

@@ -1,0 +1,71 @@
+/** Answers to what a shard is asked, from its storage. Synchronous: a shard is one thread. */
+import { type Labels, labelsKey } from "../../model/labels.ts";
+import type { Matcher } from "../../model/matcher.ts";
+import type { SeriesSource } from "../../model/series-source.ts";
+import type { ShardRequest, ShardStats } from "../../model/shard.ts";
+import { runShardQuery } from "../../query/execute/run-shard-query.ts";
+
+export interface Answer {
+  readonly value: unknown;
+  /** Buffers of the value that may be moved to the receiver. */
+  readonly transfer: ArrayBuffer[];
+}
+
+/**
+ * Answers one request. Throws QueryError for what the caller did wrong.
+ * @param stopped asked now and then; true ends the work early, its answer is then of no interest
+ */
+export function answerRequest(
+  source: SeriesSource,
+  stats: () => ShardStats,
+  request: ShardRequest,
+  stopped: () => boolean,
+): Answer {
+  switch (request.kind) {
+    case "query": {
+      const { result, transfer } = runShardQuery(source, request.plan, stopped);
+      return { value: result, transfer };
+    }
+    case "series":
+      return plain(series(source, request, stopped));
+    case "labelNames":
+      return plain(union(request.sets, (set) => source.labelNames(request.tenant, set, request.minT, request.maxT)));
+    case "labelValues":
+      return plain(
+        union(request.sets, (set) => source.labelValues(request.tenant, request.name, set, request.minT, request.maxT)),
+      );
+    case "stats":
+      return plain(stats());
+  }
+}
+
+const plain = (value: unknown): Answer => ({ value, transfer: [] });
+
+/** No set at all selects everything. */
+const orEverything = (sets: readonly (readonly Matcher[])[]) => (sets.length === 0 ? [[]] : sets);
+
+function union(sets: readonly (readonly Matcher[])[], each: (set: readonly Matcher[]) => string[]): string[] {
+  const all = orEverything(sets);
+  if (all.length === 1) return each(all[0]!);
+  return [...new Set(all.flatMap(each))].sort();
+}
+
+function series(
+  source: SeriesSource,
+  request: Extract<ShardRequest, { kind: "series" }>,
+  stopped: () => boolean,
+): readonly Labels[] {
+  const { tenant, sets, minT, maxT } = request;
+  const limit = request.limit > 0 ? request.limit : Number.POSITIVE_INFINITY;
+  // Two ids may have the same labels once series come from several sources (head and blocks).
+  const found = new Map<string, Labels>();
+  for (const set of orEverything(sets)) {
+    const ids = source.select(tenant, set, minT, maxT);
+    for (let i = 0; i < ids.length; i++) {
+      if (found.size >= limit || ((i & 0xff) === 0 && stopped())) return [...found.values()];
+      const labels = source.labels(ids[i]!);
+      found.set(labelsKey(labels), labels);
+    }
+  }
+  return [...found.values()];
+}

@@ -1,0 +1,46 @@
+/** What a shard's host and its worker thread say to each other: plain data that structured clone carries. */
+import { QueryError, type QueryErrorType } from "../../model/query.ts";
+import type { ShardRequest } from "../../model/shard.ts";
+
+/** Given to the thread at its start. */
+export interface ShardThreadData {
+  readonly partition: number;
+  readonly walDir: string;
+  /** URL of the NATS server, credentials included. */
+  readonly busUrl: string;
+  readonly outOfOrderWindowMs: number;
+  readonly maxParkedSamples: number;
+  /** One Int32 a request slot: 1 when the request in that slot is cancelled, seen even while the thread computes. */
+  readonly cancelled: SharedArrayBuffer;
+}
+
+export type ToShard =
+  | { readonly kind: "request"; readonly id: number; readonly slot: number; readonly request: ShardRequest }
+  | { readonly kind: "stop" };
+
+export type FromShard =
+  | { readonly kind: "answer"; readonly id: number; readonly value: unknown }
+  | { readonly kind: "failed"; readonly id: number; readonly error: CarriedError }
+  | { readonly kind: "phase"; readonly phase: ShardPhase; readonly detail: string }
+  | { readonly kind: "log"; readonly level: "debug" | "info" | "warn" | "error"; readonly line: string };
+
+/**
+ * The life of an incarnation: it reads its WAL, waits for the bus, consumes what the stream had at that moment, and is
+ * ready. Queries are answered from `connecting` on. `down` is between two incarnations.
+ */
+export type ShardPhase = "down" | "replaying" | "connecting" | "catching-up" | "ready";
+
+/** An error as data. `queryType` is there for a QueryError, which must reach the API as one. */
+export interface CarriedError {
+  readonly message: string;
+  readonly queryType?: QueryErrorType;
+}
+
+export function carryError(error: unknown): CarriedError {
+  const message = error instanceof Error ? error.message : String(error);
+  return error instanceof QueryError ? { message, queryType: error.type } : { message };
+}
+
+export function uncarryError(error: CarriedError): Error {
+  return error.queryType === undefined ? new Error(error.message) : new QueryError(error.queryType, error.message);
+}

@@ -1,0 +1,243 @@
+/**
+ * What a frame does to a shard's storage. No disk, bus or clock here: the actor (shard.actor.ts) brings frames from the WAL
+ * or the stream, in order, and carries out what the core wants.
+ *
+ * Invariants:
+ * - the same frames in the same order give the same state, so recovery is this code again;
+ * - a frame is taken as a whole or, when it cannot be decoded, not at all;
+ * - a frame's definitions count before its samples, and samples that waited for a definition before those of its frame;
+ * - every sample of a frame is stored, parked, or counted by the reason for which it was not: none goes silently;
+ * - samples of two label sets that share a hash are never mixed: each is stored where its frame says, or counted.
+ */
+import { makeSampleBuffer, type SampleBuffer, type SampleColumns } from "../../model/sample.ts";
+import { appendColumns } from "../../storage/head/append.ts";
+import { beginFrame, defineSeries, type Head } from "../../storage/head/head.ts";
+import {
+  type DecodedFrame,
+  decodeFrame,
+  type FrameDefinition,
+  type FrameScratch,
+  makeFrameScratch,
+} from "../../streams/codec/frame-decode.ts";
+import { makeParkedSamples, type ParkedSamples, parkedHashes, parkRows, unpark } from "./parked-samples.ts";
+
+export interface ShardCore {
+  readonly head: Head;
+  readonly parked: ParkedSamples;
+  readonly counts: ShardCounts;
+  /** Hashes with several label sets that the gateways have not been told about yet. */
+  readonly ambiguousToTell: Map<string, readonly [lo: number, hi: number]>;
+  readonly scratch: FrameScratch;
+  unknown: Uint32Array;
+  /** Rows taken out of a frame for a separate append. */
+  readonly picked: SampleColumns;
+  readonly unparked: SampleBuffer;
+}
+
+/** Counted since the last `resetCounts`. */
+export interface ShardCounts {
+  frames: number;
+  /** Frames that could not be decoded; their samples are not known. */
+  badFrames: number;
+  appended: number;
+  duplicates: number;
+  overwritten: number;
+  outOfOrder: number;
+  tooOld: number;
+  invalidTime: number;
+  /** Not stored because the hash names several series and the frame does not say which. */
+  ambiguous: number;
+  /** Not stored because too many samples wait for labels already. */
+  parkedOverflow: number;
+}
+
+export function makeShardCore(head: Head, maxParkedSamples: number): ShardCore {
+  return {
+    head,
+    parked: makeParkedSamples(maxParkedSamples),
+    counts: noCounts(),
+    ambiguousToTell: new Map(),
+    scratch: makeFrameScratch(),
+    unknown: new Uint32Array(8192),
+    picked: makeColumns(0),
+    unparked: makeSampleBuffer(64),
+  };
+}
+
+function noCounts(): ShardCounts {
+  return {
+    frames: 0,
+    badFrames: 0,
+    appended: 0,
+    duplicates: 0,
+    overwritten: 0,
+    outOfOrder: 0,
+    tooOld: 0,
+    invalidTime: 0,
+    ambiguous: 0,
+    parkedOverflow: 0,
+  };
+}
+
+/** What was replayed at start is not counted as appended. */
+export function resetCounts(core: ShardCore): void {
+  Object.assign(core.counts, noCounts());
+}
+
+/**
+ * Takes a frame into the storage. Throws FrameError when it cannot be decoded: it is counted, and nothing else has changed.
+ */
+export function applyFrame(core: ShardCore, bytes: Uint8Array): void {
+  const { head, counts } = core;
+  let frame: DecodedFrame;
+  try {
+    frame = decodeFrame(bytes, core.scratch);
+  } catch (error) {
+    counts.badFrames++;
+    throw error;
+  }
+  counts.frames++;
+  beginFrame(head);
+  for (const definition of frame.definitions) define(core, definition);
+  if (frame.bound.rows.length === 0) append(core, frame.columns);
+  else appendBound(core, frame);
+}
+
+function define(core: ShardCore, definition: FrameDefinition): void {
+  const { hashLo, hashHi, tenant, labels } = definition;
+  const known = defineSeries(core.head, hashLo, hashHi, tenant, labels);
+  if (known === "collision") tellAmbiguous(core, hashLo, hashHi);
+  else if (known === "new" && unpark(core.parked, hashLo, hashHi, core.unparked)) appendUnparked(core, hashLo, hashHi);
+}
+
+function tellAmbiguous(core: ShardCore, hashLo: number, hashHi: number): void {
+  core.ambiguousToTell.set(`${hashLo}:${hashHi}`, [hashLo, hashHi]);
+}
+
+/** Samples that waited for this definition. */
+function appendUnparked(core: ShardCore, hashLo: number, hashHi: number): void {
+  const { unparked, picked } = core;
+  const n = unparked.length;
+  reserveColumns(picked, n);
+  picked.length = n;
+  picked.hashLo.fill(hashLo, 0, n);
+  picked.hashHi.fill(hashHi, 0, n);
+  picked.ts.set(unparked.ts.subarray(0, n));
+  wordsOf(picked.values).set(unparked.words.subarray(0, 2 * n));
+  append(core, picked);
+}
+
+/** Stores rows whose hash names their series; parks those whose hash nobody has explained yet. */
+function append(core: ShardCore, columns: SampleColumns): void {
+  if (columns.length > core.unknown.length) core.unknown = new Uint32Array(2 * columns.length);
+  const { counts } = core;
+  const result = appendColumns(core.head, columns, core.unknown);
+  counts.appended += result.accepted;
+  counts.duplicates += result.duplicates;
+  counts.overwritten += result.overwritten;
+  counts.outOfOrder += result.outOfOrder;
+  counts.tooOld += result.tooOld;
+  counts.invalidTime += result.invalidTime;
+  counts.ambiguous += result.ambiguousCount;
+  if (result.unknownCount > 0) {
+    counts.parkedOverflow += parkRows(core.parked, columns, core.unknown, result.unknownCount);
+  }
+  // Parking these would give them to whichever of the label sets comes next.
+  for (let i = 1; i <= result.ambiguousCount; i++) {
+    const row = core.unknown[core.unknown.length - i]!;
+    tellAmbiguous(core, columns.hashLo[row]!, columns.hashHi[row]!);
+  }
+}
+
+/**
+ * A frame with rows that belong to certain definitions: each such definition is resolved by itself, with its rows; the
+ * other rows are appended as always. Rows of one series stay in order.
+ */
+function appendBound(core: ShardCore, frame: DecodedFrame): void {
+  const { columns, bound, definitions } = frame;
+  const rowsOf = new Map<number, number[]>();
+  const free: number[] = [];
+  for (let row = 0, b = 0; row < columns.length; row++) {
+    if (bound.rows[b] !== row) {
+      free.push(row);
+      continue;
+    }
+    const number = bound.definition[b++]!;
+    const rows = rowsOf.get(number);
+    if (rows === undefined) rowsOf.set(number, [row]);
+    else rows.push(row);
+  }
+  pick(core, columns, free);
+  append(core, core.picked);
+  for (const [number, rows] of rowsOf) {
+    const definition = definitions[number]!;
+    beginFrame(core.head);
+    defineSeries(core.head, definition.hashLo, definition.hashHi, definition.tenant, definition.labels);
+    pick(core, columns, rows);
+    // A bound row belongs to its definition, whatever hash it carries.
+    core.picked.hashLo.fill(definition.hashLo, 0, rows.length);
+    core.picked.hashHi.fill(definition.hashHi, 0, rows.length);
+    append(core, core.picked);
+  }
+}
+
+function pick(core: ShardCore, from: SampleColumns, rows: readonly number[]): void {
+  const to = core.picked;
+  const n = rows.length;
+  reserveColumns(to, n);
+  to.length = n;
+  const fromWords = wordsOf(from.values);
+  const toWords = wordsOf(to.values);
+  for (let i = 0; i < n; i++) {
+    const row = rows[i]!;
+    to.hashLo[i] = from.hashLo[row]!;
+    to.hashHi[i] = from.hashHi[row]!;
+    to.ts[i] = from.ts[row]!;
+    toWords[2 * i] = fromWords[2 * row]!;
+    toWords[2 * i + 1] = fromWords[2 * row + 1]!;
+  }
+}
+
+function makeColumns(size: number): SampleColumns {
+  return {
+    length: 0,
+    hashLo: new Uint32Array(size),
+    hashHi: new Uint32Array(size),
+    ts: new Float64Array(size),
+    values: new Float64Array(size),
+  };
+}
+
+function reserveColumns(columns: SampleColumns, n: number): void {
+  if (columns.ts.length < n) Object.assign(columns, makeColumns(Math.max(n, 2 * columns.ts.length)));
+}
+
+const wordsOf = (values: Float64Array) => new Uint32Array(values.buffer, values.byteOffset, 2 * values.length);
+
+/** What the gateways should hear: labels that are missing here, and hashes that several series share. */
+export interface LabelsWanted {
+  /** [lo, hi, ...] */
+  readonly unknown: Uint32Array;
+  readonly ambiguous: Uint32Array;
+}
+
+/** The next request to the gateways, of at most `limit` hashes a kind; undefined when there is nothing to ask. */
+export function takeLabelsWanted(core: ShardCore, limit: number): LabelsWanted | undefined {
+  const unknown = parkedHashes(core.parked, limit);
+  const told = [...core.ambiguousToTell].slice(0, limit);
+  for (const [key] of told) core.ambiguousToTell.delete(key);
+  const ambiguous = Uint32Array.from(told.flatMap(([, pair]) => pair));
+  return unknown.length + ambiguous.length === 0 ? undefined : { unknown, ambiguous };
+}
+
+/** Samples not stored, by reason, as ShardStats wants them. */
+export function rejections(counts: ShardCounts): Record<string, number> {
+  return {
+    duplicate: counts.duplicates,
+    too_old: counts.tooOld,
+    invalid_time: counts.invalidTime,
+    ambiguous_hash: counts.ambiguous,
+    unknown_series: counts.parkedOverflow,
+    bad_frame: counts.badFrames,
+  };
+}

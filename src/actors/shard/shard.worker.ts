@@ -1,0 +1,49 @@
+/** The entry of a shard's thread: wires the shard to its host's messages, the disk and the bus. */
+import { isMainThread, parentPort, threadId, workerData } from "node:worker_threads";
+import { realDisk } from "../../lib/disk.ts";
+import { connectBus } from "../../streams/nats/bus.ts";
+import type { Say } from "../../streams/nats/say.ts";
+import { carryError, type FromShard, type ShardThreadData, type ToShard } from "./protocol.ts";
+import { startShard } from "./shard.actor.ts";
+
+if (isMainThread || parentPort === null) throw new Error("shard.worker.ts runs as a worker thread only");
+const port = parentPort;
+const data = workerData as ShardThreadData;
+const cancelled = new Int32Array(data.cancelled);
+
+const post = (message: FromShard, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
+const say: Say = (level, line) => post({ kind: "log", level, line });
+
+const shard = startShard({
+  partition: data.partition,
+  walDir: data.walDir,
+  disk: realDisk,
+  connect: (signal) => connectBus(data.busUrl, { name: `tocsin shard ${data.partition} (${threadId})`, say, signal }),
+  outOfOrderWindowMs: data.outOfOrderWindowMs,
+  maxParkedSamples: data.maxParkedSamples,
+  say,
+  onPhase: (phase, detail) => post({ kind: "phase", phase, detail }),
+});
+
+port.on("message", (message: ToShard) => {
+  if (message.kind === "stop") return shard.stop();
+  const { id, slot, request } = message;
+  const stopped = () => Atomics.load(cancelled, slot) !== 0;
+  try {
+    if (stopped()) throw new Error("cancelled");
+    const { value, transfer } = shard.answer(request, stopped);
+    post({ kind: "answer", id, value }, transfer);
+  } catch (error) {
+    post({ kind: "failed", id, error: carryError(error) });
+  }
+});
+
+shard.done.then(
+  () => port.close(),
+  (error: unknown) => {
+    // Out of the promise, so that it ends the thread and reaches the host as the reason.
+    setImmediate(() => {
+      throw error;
+    });
+  },
+);

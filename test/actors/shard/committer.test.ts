@@ -1,0 +1,75 @@
+import { expect, test } from "vitest";
+import { makeCommitter } from "../../../src/actors/shard/committer.ts";
+
+/** A sync whose end the test decides. */
+function controlled(maxUnsynced = 100) {
+  const syncs: { resolve: () => void; reject: (e: Error) => void }[] = [];
+  const durable: number[] = [];
+  const failures: unknown[] = [];
+  const committer = makeCommitter({
+    sync: () => new Promise((resolve, reject) => syncs.push({ resolve, reject })),
+    sequence: 10,
+    maxUnsynced,
+    onDurable: (s) => durable.push(s),
+    onFailure: (e) => failures.push(e),
+  });
+  return { syncs, durable, failures, committer };
+}
+
+test("records appended during a sync share the next one, and count only after it", async () => {
+  const { syncs, durable, committer } = controlled();
+  committer.advance(11, 10);
+  committer.advance(12, 10);
+  committer.advance(13, 10);
+  expect(syncs).toHaveLength(1);
+  syncs[0]!.resolve();
+  await committer.room();
+  await new Promise(setImmediate);
+  // The first sync began when only 11 was there.
+  expect(durable).toEqual([11]);
+  expect(syncs).toHaveLength(2);
+  const settled = committer.settled();
+  syncs[1]!.resolve();
+  await settled;
+  expect(durable).toEqual([11, 13]);
+  expect(committer.durable()).toBe(13);
+});
+
+test("room waits while too much is ahead of the disk", async () => {
+  const { syncs, committer } = controlled(20);
+  committer.advance(11, 15);
+  await committer.room();
+  committer.advance(12, 15);
+  let there = false;
+  const room = committer.room().then(() => {
+    there = true;
+  });
+  await new Promise(setImmediate);
+  expect(there).toBe(false);
+  syncs[0]!.resolve();
+  await new Promise(setImmediate);
+  syncs[1]!.resolve();
+  await room;
+  expect(there).toBe(true);
+});
+
+test("after a failed sync nothing becomes durable any more", async () => {
+  const { syncs, durable, failures, committer } = controlled();
+  committer.advance(11, 1);
+  committer.advance(12, 1);
+  syncs[0]!.reject(new Error("EIO"));
+  await expect(committer.settled()).rejects.toThrow("EIO");
+  committer.advance(13, 1);
+  await expect(committer.room()).rejects.toThrow("EIO");
+  await expect(committer.settled()).rejects.toThrow("EIO");
+  expect(syncs).toHaveLength(1);
+  expect(durable).toEqual([]);
+  expect(failures).toEqual([new Error("EIO")]);
+  expect(committer.durable()).toBe(10);
+});
+
+test("a new committer is settled", async () => {
+  const { committer } = controlled();
+  await committer.settled();
+  expect(committer.durable()).toBe(10);
+});
