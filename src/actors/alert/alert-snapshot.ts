@@ -1,0 +1,40 @@
+import { type Disk, readWhole, replaceFile } from "../../lib/disk.ts";
+import { labelsFromObject, labelsToObject } from "../../model/labels.ts";
+import type { HeldAlert } from "./alert-store.ts";
+import { fingerprint } from "./fingerprint.ts";
+
+/**
+ * The alert manager's alerts on disk. Rules send theirs again after a restart; this is for those that others sent, and so
+ * that groups know their alerts from the first moment.
+ */
+interface StoredSnapshot {
+  readonly version: 1;
+  readonly savedAt: number;
+  readonly alerts: readonly (Omit<HeldAlert, "labels" | "fingerprint"> & { readonly labels: Record<string, string> })[];
+}
+
+export async function saveAlerts(disk: Disk, path: string, alerts: Iterable<HeldAlert>, now: number): Promise<void> {
+  const stored: StoredSnapshot = {
+    version: 1,
+    savedAt: now,
+    alerts: [...alerts].map(({ fingerprint: _, labels, ...rest }) => ({ ...rest, labels: labelsToObject(labels) })),
+  };
+  await replaceFile(disk, path, new TextEncoder().encode(JSON.stringify(stored)));
+}
+
+/**
+ * The alerts as they were saved, [] when there is no file. An end that lay ahead is moved on by the time that was lost:
+ * nobody could say during it that the alert goes on. Rejects when the file is unreadable or damaged.
+ */
+export async function loadAlerts(disk: Disk, path: string, now: number): Promise<HeldAlert[]> {
+  const bytes = await readWhole(disk, path);
+  if (bytes === undefined) return [];
+  const stored = JSON.parse(new TextDecoder().decode(bytes)) as StoredSnapshot;
+  if (stored.version !== 1) throw new Error(`version ${String(stored.version)}, this program reads version 1`);
+  const lost = Math.max(0, now - stored.savedAt);
+  return stored.alerts.map((alert) => {
+    const labels = labelsFromObject(alert.labels);
+    const endsAt = alert.endsAt > stored.savedAt ? alert.endsAt + lost : alert.endsAt;
+    return { ...alert, labels, fingerprint: fingerprint(labels), endsAt };
+  });
+}

@@ -1,0 +1,79 @@
+import type { PostedAlert } from "../../model/alerts.ts";
+import { type Labels, labelValue } from "../../model/labels.ts";
+import { fingerprint } from "./fingerprint.ts";
+
+/** An alert as the alert manager holds it. Times are Unix ms. */
+export interface HeldAlert {
+  readonly fingerprint: string;
+  readonly labels: Labels;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly startsAt: number;
+  readonly endsAt: number;
+  readonly updatedAt: number;
+  /** The end was not said by the sender but is resolve_timeout after its last word. */
+  readonly timeout: boolean;
+  readonly generatorUrl: string;
+}
+
+export function isResolved(alert: HeldAlert, now: number): boolean {
+  return alert.endsAt > 0 && alert.endsAt <= now;
+}
+
+/** A posted alert with its times filled in. Throws an Error when its times contradict each other or it has no labels. */
+export function holdAlert(posted: PostedAlert, now: number, resolveTimeoutMs: number): HeldAlert {
+  if (posted.labels.length === 0) throw new Error("at least one label pair required");
+  const endsAt = posted.endsAt ?? 0;
+  // A sender that only knows the end gets a start that is not after it.
+  const startsAt = posted.startsAt ?? (endsAt > 0 ? Math.min(endsAt, now) : now);
+  if (endsAt > 0 && endsAt < startsAt) throw new Error("start time must be before end time");
+  return {
+    fingerprint: fingerprint(posted.labels),
+    labels: posted.labels,
+    annotations: posted.annotations,
+    startsAt,
+    endsAt: endsAt > 0 ? endsAt : now + resolveTimeoutMs,
+    updatedAt: now,
+    timeout: endsAt === 0,
+    generatorUrl: posted.generatorUrl,
+  };
+}
+
+/** What is known after hearing of an alert again: overlapping activities are one, another one replaces it. */
+export function mergeAlert(old: HeldAlert | undefined, next: HeldAlert, now: number): HeldAlert {
+  if (old === undefined) return next;
+  const endsWithin = next.endsAt > old.startsAt && next.endsAt < old.endsAt;
+  const startsWithin = next.startsAt > old.startsAt && next.startsAt < old.endsAt;
+  // Equal starts are the usual case: the same activity, heard of again.
+  if (!endsWithin && !startsWithin) return next;
+  const [older, younger] = next.updatedAt < old.updatedAt ? [next, old] : [old, next];
+  let endsAt = younger.endsAt;
+  if (isResolved(younger, now)) {
+    if (isResolved(older, now) && older.endsAt > endsAt) endsAt = older.endsAt;
+  } else if (older.endsAt > endsAt && !older.timeout) {
+    endsAt = older.endsAt;
+  }
+  return { ...younger, startsAt: Math.min(older.startsAt, younger.startsAt), endsAt };
+}
+
+/** Alertmanager's order of alerts in a notification: by job, by instance, then by all labels, fewer first. */
+export function compareAlerts(a: { readonly labels: Labels }, b: { readonly labels: Labels }): number {
+  for (const name of ["job", "instance"]) {
+    const x = labelValue(a.labels, name);
+    const y = labelValue(b.labels, name);
+    if (x === y) continue;
+    if (x === "") return 1;
+    if (y === "") return -1;
+    return x < y ? -1 : 1;
+  }
+  if (a.labels.length !== b.labels.length) return a.labels.length - b.labels.length;
+  for (let i = 0; i < a.labels.length; i += 2) {
+    const x = a.labels[i] as string;
+    const y = b.labels[i] as string;
+    // The set that has the smaller name at the first difference lacks the other's: Alertmanager puts it last.
+    if (x !== y) return x < y ? 1 : -1;
+    const v = a.labels[i + 1] as string;
+    const w = b.labels[i + 1] as string;
+    if (v !== w) return v < w ? -1 : 1;
+  }
+  return 0;
+}

@@ -1,0 +1,121 @@
+import type { PostedAlert } from "../../model/alerts.ts";
+import type { Labels } from "../../model/labels.ts";
+import { type HeldAlert, holdAlert, isResolved, mergeAlert } from "./alert-store.ts";
+import type { AlertmanagerConfig, Route } from "./alertmanager-config.ts";
+import { type AlertGroup, insertAlert, makeGroup } from "./group.core.ts";
+import {
+  compileInhibitRules,
+  compileRoute,
+  groupKeyOf,
+  groupLabelsOf,
+  type Inhibitor,
+  inhibitedBy,
+  inhibitSources,
+  type RouteNode,
+  routesOf,
+} from "./route.core.ts";
+
+/** The alert manager's state without its actors: all alerts, and the groups they are in. */
+export interface Dispatcher {
+  readonly config: AlertmanagerConfig;
+  readonly root: RouteNode;
+  readonly inhibitors: readonly Inhibitor[];
+  readonly alerts: Map<string, HeldAlert>;
+  /** By receiver, route and group labels. */
+  readonly groups: Map<string, AlertGroup>;
+}
+
+/** A resolved alert is shown and kept for this long. */
+const KEEP_RESOLVED_MS = 15 * 60_000;
+
+export function makeDispatcher(config: AlertmanagerConfig, alerts = new Map<string, HeldAlert>()): Dispatcher {
+  return {
+    config,
+    root: compileRoute(config.route),
+    inhibitors: compileInhibitRules(config.inhibitRules),
+    alerts,
+    groups: new Map(),
+  };
+}
+
+/** What has to happen after an alert came in: groups to start, and groups whose next flush has come nearer. */
+export interface Dispatched {
+  readonly started: AlertGroup[];
+  readonly hurried: AlertGroup[];
+}
+
+/**
+ * Takes an alert in. Throws an Error that says what is wrong with it.
+ * @param lastToldAt when the group was told last before a restart and its alerts were still firing; undefined: not
+ */
+export function postAlert(
+  d: Dispatcher,
+  posted: PostedAlert,
+  now: number,
+  lastToldAt: (group: AlertGroup) => number | undefined,
+): Dispatched {
+  const next = holdAlert(posted, now, d.config.resolveTimeoutMs);
+  const alert = mergeAlert(d.alerts.get(next.fingerprint), next, now);
+  d.alerts.set(alert.fingerprint, alert);
+  return groupAlert(d, alert, now, lastToldAt);
+}
+
+/** Puts an alert that is already held into its groups. */
+export function groupAlert(
+  d: Dispatcher,
+  alert: HeldAlert,
+  now: number,
+  lastToldAt: (group: AlertGroup) => number | undefined,
+): Dispatched {
+  const out: Dispatched = { started: [], hurried: [] };
+  for (const route of routesOf(d.root, alert.labels)) {
+    const labels = groupLabelsOf(route, alert.labels);
+    const key = groupIdentity(route, labels);
+    const known = d.groups.get(key);
+    const group = known ?? makeGroup(route, labels, now);
+    if (known === undefined) {
+      d.groups.set(key, group);
+      out.started.push(group);
+      const told = lastToldAt(group);
+      if (told !== undefined) {
+        // The group was under way before a restart: it goes on in its old rhythm.
+        group.hasFlushed = true;
+        group.nextFlush = Math.max(now, told + route.groupIntervalMs);
+      }
+    }
+    if (insertAlert(group, alert, now) && known !== undefined) out.hurried.push(group);
+  }
+  return out;
+}
+
+/** Tells groups apart: two routes may have the same key. */
+export function groupIdentity(route: Route, labels: Labels): string {
+  return `${route.receiver}\u0000${groupKeyOf(route, labels)}`;
+}
+
+/** Forgets an empty group; false when an alert has come in. */
+export function retireGroup(d: Dispatcher, group: AlertGroup): boolean {
+  if (group.alerts.size > 0) return false;
+  const key = groupIdentity(group.route, group.labels);
+  if (d.groups.get(key) === group) d.groups.delete(key);
+  return true;
+}
+
+/** Forgets alerts that ended long ago. */
+export function dropOldAlerts(d: Dispatcher, now: number): void {
+  for (const [key, alert] of d.alerts) {
+    if (isResolved(alert, now) && alert.endsAt < now - KEEP_RESOLVED_MS) d.alerts.delete(key);
+  }
+}
+
+/** Which alerts inhibit each of the given ones; alerts that nothing inhibits are left out. */
+export function inhibitions(d: Dispatcher, alerts: Iterable<HeldAlert>, now: number): Map<string, readonly string[]> {
+  const out = new Map<string, readonly string[]>();
+  const sources = inhibitSources(d.inhibitors, d.alerts.values(), now);
+  if (sources.length === 0) return out;
+  for (const alert of alerts) {
+    const by = inhibitedBy(sources, alert.labels);
+    if (by.length > 0) out.set(alert.fingerprint, by);
+  }
+  return out;
+}

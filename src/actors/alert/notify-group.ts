@@ -1,0 +1,149 @@
+import { randomUUID } from "node:crypto";
+import * as Clock from "effect/Clock";
+import * as Deferred from "effect/Deferred";
+import * as Effect from "effect/Effect";
+import type { Intent, Ledger } from "../notify/ledger.ts";
+import type { Delivered, Delivery } from "../notify/receiver.actor.ts";
+import { postWebhook } from "../notify/webhook.ts";
+import { type Notification, webhookPayload } from "../notify/webhook-payload.ts";
+import type { Mailbox } from "../runtime/mailbox.ts";
+import type { HeldAlert } from "./alert-store.ts";
+import type { AlertmanagerConfig, Receiver, Route, WebhookConfig } from "./alertmanager-config.ts";
+import { type AlertGroup, needsNotification } from "./group.core.ts";
+import { containsTime } from "./time-interval.ts";
+
+export interface NotifyDeps {
+  readonly config: AlertmanagerConfig;
+  readonly externalUrl: string;
+  readonly userAgent: string;
+  readonly ledger: Ledger;
+  readonly mailboxOf: (receiver: string) => Mailbox<Delivery> | undefined;
+  /** Fingerprints of the alerts that inhibit an alert, for all alerts of a flush at once. */
+  readonly inhibitedBy: (alerts: readonly HeldAlert[], now: number) => ReadonlyMap<string, readonly string[]>;
+  readonly event: (receiver: string, event: unknown) => void;
+}
+
+/** Alertmanager keeps what was told for at most this long. */
+const RETENTION_MS = 120 * 3_600_000;
+/** A notification gets at least this long, however short the group interval. */
+const SHORTEST_DEADLINE_MS = 10_000;
+
+/**
+ * One flush: leaves out inhibited alerts, then tells each integration of the group's receiver that has something new to
+ * know. True when nothing is left to be told.
+ */
+export const notifyGroup = Effect.fnUntraced(function* (
+  deps: NotifyDeps,
+  group: AlertGroup,
+  all: readonly HeldAlert[],
+  now: number,
+) {
+  const receiver = deps.config.receivers.find((r) => r.name === group.route.receiver);
+  const inhibited = deps.inhibitedBy(all, now);
+  const alerts = all.filter((a) => (inhibited.get(a.fingerprint) ?? []).length === 0);
+  if (receiver === undefined || alerts.length === 0) return true;
+  const muting = mutedBy(deps.config, group.route, now);
+  // A muted group keeps its resolved alerts: their end is told when the muting is over.
+  if (muting.length > 0) return false;
+  const results = yield* Effect.forEach(
+    receiver.webhooks.map((webhook, i) => ({ webhook, integration: `webhook[${i}]` })),
+    ({ webhook, integration }) => tell(deps, group, receiver, webhook, integration, alerts, now),
+    { concurrency: "unbounded" },
+  );
+  return results.every((ok) => ok);
+});
+
+/** Names of the time intervals that mute the route at `now`. */
+export function mutedBy(config: AlertmanagerConfig, route: Route, now: number): readonly string[] {
+  const holds = (name: string) => (config.timeIntervals.get(name) ?? []).some((i) => containsTime(i, now));
+  const muted = route.muteTimeIntervals.filter(holds);
+  if (route.activeTimeIntervals.length > 0 && !route.activeTimeIntervals.some(holds)) {
+    return [...muted, ...route.activeTimeIntervals];
+  }
+  return muted;
+}
+
+const tell = Effect.fnUntraced(function* (
+  deps: NotifyDeps,
+  group: AlertGroup,
+  receiver: Receiver,
+  webhook: WebhookConfig,
+  integration: string,
+  alerts: readonly HeldAlert[],
+  now: number,
+) {
+  const { repeatIntervalMs, groupIntervalMs } = group.route;
+  const firing = alerts.filter((a) => a.endsAt === 0).map((a) => a.fingerprint);
+  const resolved = alerts.filter((a) => a.endsAt !== 0).map((a) => a.fingerprint);
+  const before = deps.ledger.entryOf(group.key, receiver.name, integration, now);
+  const options = { repeatIntervalMs, sendResolved: webhook.sendResolved, now };
+  if (!needsNotification(before, firing, resolved, options)) return true;
+  const intent: Intent = {
+    id: randomUUID(),
+    groupKey: group.key,
+    receiver: receiver.name,
+    integration,
+    time: now,
+    firing,
+    resolved,
+  };
+  // Without send_resolved the end is only written down, so that the next firing counts as new.
+  const told = webhook.sendResolved ? alerts : alerts.filter((a) => a.endsAt === 0);
+  if (told.length > 0) {
+    deps.ledger.intend(intent);
+    deps.event(receiver.name, { version: 1, type: "intent", ...intent, time: new Date(now).toISOString() });
+    const outcome = yield* deliver(
+      deps,
+      group,
+      receiver,
+      webhook,
+      integration,
+      told,
+      now + Math.max(groupIntervalMs, SHORTEST_DEADLINE_MS),
+    );
+    const at = yield* Clock.currentTimeMillis;
+    deps.event(receiver.name, { version: 1, type: "result", ...intent, time: new Date(at).toISOString(), ...outcome });
+    if (!outcome.ok) {
+      yield* written(deps.ledger.recordFailure(intent, outcome.reason, at));
+      return false;
+    }
+  }
+  const time = yield* Clock.currentTimeMillis;
+  const expiresAt = time + Math.min(2 * repeatIntervalMs, RETENTION_MS);
+  const entry = { groupKey: group.key, receiver: receiver.name, integration, time, firing, resolved, expiresAt };
+  yield* written(deps.ledger.record(entry, intent));
+  return true;
+});
+
+const deliver = Effect.fnUntraced(function* (
+  deps: NotifyDeps,
+  group: AlertGroup,
+  receiver: Receiver,
+  webhook: WebhookConfig,
+  integration: string,
+  alerts: readonly HeldAlert[],
+  deadline: number,
+) {
+  const mailbox = deps.mailboxOf(receiver.name);
+  if (mailbox === undefined)
+    return { ok: false, reason: `receiver ${receiver.name} is not running` } satisfies Delivered;
+  const notification: Notification = {
+    receiver: receiver.name,
+    groupKey: group.key,
+    groupLabels: group.labels,
+    externalUrl: deps.externalUrl,
+    alerts,
+  };
+  const body = JSON.stringify(webhookPayload(notification, webhook.maxAlerts));
+  const done = yield* Deferred.make<Delivered>();
+  const attempt = (signal: AbortSignal) => postWebhook(webhook, body, deps.userAgent, signal);
+  yield* Effect.ignore(mailbox.send({ integration, alerts, attempt, deadline, done }));
+  return yield* Deferred.await(done);
+});
+
+/** A disk that does not take the ledger must not stop notifications; the cost is a repetition after a restart. */
+function written(work: Promise<void>): Effect.Effect<void> {
+  return Effect.tryPromise(() => work).pipe(
+    Effect.catch((e) => Effect.logError(`notification ledger not written (${String(e.cause)})`)),
+  );
+}

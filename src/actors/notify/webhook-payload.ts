@@ -1,0 +1,66 @@
+import { type Labels, labelsToObject } from "../../model/labels.ts";
+
+/** The part of a held alert that receivers are told. `endsAt` 0: it fires. */
+export interface ToldAlert {
+  readonly fingerprint: string;
+  readonly labels: Labels;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly startsAt: number;
+  readonly endsAt: number;
+  readonly generatorUrl: string;
+}
+
+export interface Notification {
+  readonly receiver: string;
+  readonly groupKey: string;
+  readonly groupLabels: Labels;
+  readonly externalUrl: string;
+  readonly alerts: readonly ToldAlert[];
+}
+
+/** Alertmanager's webhook body, version 4. `maxAlerts` 0: all. */
+export function webhookPayload(n: Notification, maxAlerts: number): unknown {
+  const alerts = maxAlerts > 0 ? n.alerts.slice(0, maxAlerts) : n.alerts;
+  return {
+    receiver: n.receiver,
+    status: alerts.some((a) => a.endsAt === 0) ? "firing" : "resolved",
+    alerts: alerts.map((a) => ({
+      status: a.endsAt === 0 ? "firing" : "resolved",
+      labels: labelsToObject(a.labels),
+      annotations: sorted(a.annotations),
+      startsAt: goTime(a.startsAt),
+      endsAt: goTime(a.endsAt),
+      generatorURL: a.generatorUrl,
+      fingerprint: a.fingerprint,
+    })),
+    groupLabels: labelsToObject(n.groupLabels),
+    commonLabels: common(alerts.map((a) => labelsToObject(a.labels))),
+    commonAnnotations: common(alerts.map((a) => sorted(a.annotations))),
+    externalURL: n.externalUrl,
+    version: "4",
+    groupKey: n.groupKey,
+    truncatedAlerts: n.alerts.length - alerts.length,
+  };
+}
+
+/** The pairs that all have. */
+export function common(sets: readonly Readonly<Record<string, string>>[]): Record<string, string> {
+  const [first, ...others] = sets;
+  const out: Record<string, string> = Object.create(null);
+  for (const [name, value] of Object.entries(first ?? {})) {
+    if (others.every((set) => set[name] === value)) out[name] = value;
+  }
+  return out;
+}
+
+function sorted(record: Readonly<Record<string, string>>): Record<string, string> {
+  const out: Record<string, string> = Object.create(null);
+  for (const name of Object.keys(record).sort()) out[name] = record[name] as string;
+  return out;
+}
+
+/** RFC 3339 as Go prints it: no trailing zeros in the fraction; 0 is Go's zero time. */
+export function goTime(ms: number): string {
+  if (ms === 0) return "0001-01-01T00:00:00Z";
+  return new Date(ms).toISOString().replace(/\.?0*Z$/, "Z");
+}
