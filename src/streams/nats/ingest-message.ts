@@ -1,4 +1,5 @@
 import { type Ingest, type IngestResult, MalformedBody } from "../../model/ingest.ts";
+import { isTenant } from "../../model/tenant.ts";
 
 /** One message of the ingest subject, as an agent published it. */
 export interface IngestMessage {
@@ -14,15 +15,13 @@ export interface IngestMessage {
   readonly storedAt: number;
 }
 
-const TENANT = /^[a-zA-Z0-9._-]{1,64}$/;
-
 /**
  * Feeds one message to the gateway by its Content-Type. Resolves when its samples are in the partitions' streams. Rejects
  * with MalformedBody for what can never be taken, and with what the gateway says.
  */
 export async function ingestMessage(ingest: Ingest, message: IngestMessage): Promise<IngestResult> {
   const { tenant, body } = message;
-  if (!TENANT.test(tenant)) {
+  if (!isTenant(tenant)) {
     throw new MalformedBody(
       "bad_tenant",
       `tenant ${JSON.stringify(tenant)}: 1 to 64 letters, digits, ".", "_", "-" are allowed`,

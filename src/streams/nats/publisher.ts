@@ -1,5 +1,6 @@
 import { createInbox, headers, type Msg, type MsgHdrs } from "@nats-io/transport-node";
 import { TryLater } from "../../model/ingest.ts";
+import type { FramePublisher } from "../ingest/partition-queue.ts";
 import type { Bus } from "./bus.ts";
 import { statusCode } from "./js-status.ts";
 import { samplesSubject } from "./subjects.ts";
@@ -22,9 +23,7 @@ export interface PublisherStats {
 }
 
 /** Publishes to streams with acknowledgement, as often as it takes, and never twice into the stream. */
-export interface JetStreamPublisher {
-  /** FramePublisher of the gateway: to the partition's stream. */
-  publish(partition: number, frame: Uint8Array, msgId: string): Promise<void>;
+export interface JetStreamPublisher extends FramePublisher {
   /** To any subject that a stream has. `payload` must not change until the promise settles. */
   publishTo(subject: string, payload: Uint8Array, msgId: string): Promise<void>;
   stats(): PublisherStats;

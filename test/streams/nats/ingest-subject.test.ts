@@ -3,8 +3,14 @@ import { headers } from "@nats-io/transport-node";
 import * as legacy from "nats";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { MalformedBody, TryLater } from "../../../src/model/ingest.ts";
+import { formatLabels } from "../../../src/model/labels.ts";
+import { decodeFrame } from "../../../src/streams/codec/frame-decode.ts";
+import { makeGateway } from "../../../src/streams/ingest/gateway.ts";
 import type { Bus } from "../../../src/streams/nats/bus.ts";
+import { consumePartition } from "../../../src/streams/nats/consume.ts";
 import { type IngestReader, readIngestSubject } from "../../../src/streams/nats/ingest-subject.ts";
+import { jetStreamPublisher } from "../../../src/streams/nats/publisher.ts";
+import { streamIdentity } from "../../../src/streams/nats/stream-identity.ts";
 import { type Recorded, recordingIngest } from "./recording-ingest.ts";
 import { startNatsServer, type TestNats } from "./with-nats-server.ts";
 
@@ -117,4 +123,47 @@ describe("the ingest subject", () => {
     await publish("default", "application/json", "3");
     await vi.waitFor(() => expect(again.map((r) => r.text)).toContain("3"), { timeout: 10_000 });
   });
+
+  it("brings samples of every content type through the gateway into the partitions", { timeout: 30_000 }, async () => {
+    const publisher = jetStreamPublisher(bus);
+    const gateway = makeGateway({
+      partitions: 1,
+      publisher,
+      limits: { maxDecodedBytes: 1 << 20, maxLabelNamesPerSeries: 9, maxLabelNameBytes: 99, maxLabelValueBytes: 99 },
+      now: Date.now,
+    });
+    reader = await readIngestSubject(bus, gateway, { say: (_, line) => lines.push(line) });
+    const t = Date.now();
+    await publish("acme", "text/plain", 'temperature{room="a"} 21.5\nbad line here\n');
+    await publish(
+      "acme",
+      "application/json",
+      `{"series":[{"labels":{"__name__":"x"},"samples":[[${t},1],[${t + 1},2]]}]}`,
+    );
+    await publish("acme", "application/x-protobuf", "not snappy");
+    await vi.waitFor(() => expect(reader.stats().messages + refusedMessages(reader)).toBe(3), { timeout: 5_000 });
+    expect(refusedMessages(reader)).toBeGreaterThanOrEqual(1);
+
+    const { created } = await streamIdentity(bus, 0);
+    const feed = await consumePartition(bus, 0, { startSequence: 1, created });
+    const got: string[] = [];
+    while (got.length < reader.stats().samplesAccepted) {
+      for (const payload of (await feed.next())?.payloads ?? []) {
+        const { definitions, columns } = decodeFrame(payload);
+        const names = new Map(
+          definitions.map((d) => [`${d.hashHi}:${d.hashLo}`, `${d.tenant} ${formatLabels(d.labels)}`]),
+        );
+        for (let i = 0; i < columns.length; i++) {
+          got.push(`${names.get(`${columns.hashHi[i]}:${columns.hashLo[i]}`)} ${columns.values[i]}`);
+        }
+      }
+    }
+    expect(got).toEqual(expect.arrayContaining(["acme x 1", "acme x 2"]));
+    await feed.close();
+    await gateway.close();
+    publisher.close();
+  });
 });
+
+const refusedMessages = (reader: IngestReader) =>
+  Object.values(reader.stats().messagesRefused).reduce((sum, n) => sum + n, 0);

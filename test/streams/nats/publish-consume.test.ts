@@ -58,4 +58,66 @@ describe("publishing to and consuming a partition", () => {
     await feed.close();
     expect(await bus.jsm.consumers.list("SAMPLES_2").next()).toEqual([]);
   });
+
+  it("never holds more than its bound for a slow reader, and loses nothing of a backlog beyond it", async () => {
+    const publisher = jetStreamPublisher(bus);
+    const { created, lastSequence } = await streamIdentity(bus, 2);
+    const frame = new Uint8Array(1 << 20);
+    const count = 80;
+    for (let i = 0; i < count; i += 4) {
+      await Promise.all([0, 1, 2, 3].map((k) => publisher.publish(2, frame, `slow-${i + k}`)));
+    }
+    const reading = await nats.bus();
+    const received = () => reading.nc.stats().inBytes;
+    const feed = await consumePartition(reading, 2, {
+      startSequence: lastSequence + 1,
+      created,
+      maxBatchBytes: 1 << 20,
+    });
+    const before = received();
+    let read = 0;
+    for (let i = 0; i < count; i++) {
+      const batch = await feed.next();
+      expect(batch?.sequences).toEqual([lastSequence + 1 + i]);
+      read += batch?.bytes ?? 0;
+      expect(received() - before - read).toBeLessThanOrEqual(33 << 20);
+      // Time for what was asked for to arrive.
+      await reading.nc.flush();
+    }
+    expect(feed.pending()).toBe(0);
+    await feed.close();
+  });
+
+  it("goes on when an operator deletes its consumer on the server", async () => {
+    const publisher = jetStreamPublisher(bus);
+    const { created, lastSequence } = await streamIdentity(bus, 0);
+    const feed = await consumePartition(bus, 0, { startSequence: lastSequence + 1, created });
+    await publisher.publish(0, bytes("before"), "before");
+    expect((await feed.next())?.sequences).toEqual([lastSequence + 1]);
+    for (const c of await bus.jsm.consumers.list("SAMPLES_0").next())
+      await bus.jsm.consumers.delete("SAMPLES_0", c.name);
+    await publisher.publish(0, bytes("after"), "after");
+    expect((await feed.next())?.sequences).toEqual([lastSequence + 2]);
+    await feed.close();
+  });
+
+  it("says how many messages were gone before they were read", async () => {
+    const publisher = jetStreamPublisher(bus);
+    const { created, lastSequence } = await streamIdentity(bus, 1);
+    for (let i = 0; i < 5; i++) await publisher.publish(1, bytes(`${i}`), `gone-${i}`);
+    await bus.jsm.streams.deleteMessage("SAMPLES_1", lastSequence + 1);
+    await bus.jsm.streams.deleteMessage("SAMPLES_1", lastSequence + 2);
+    await bus.jsm.streams.deleteMessage("SAMPLES_1", lastSequence + 4);
+    const feed = await consumePartition(bus, 1, { startSequence: lastSequence + 1, created });
+    let skipped = 0;
+    const seqs: number[] = [];
+    while (seqs.length < 2) {
+      const batch = await feed.next();
+      skipped += batch?.skipped ?? 0;
+      seqs.push(...(batch?.sequences ?? []));
+    }
+    expect(seqs).toEqual([lastSequence + 3, lastSequence + 5]);
+    expect(skipped).toBe(3);
+    await feed.close();
+  });
 });
