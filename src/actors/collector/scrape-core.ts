@@ -133,7 +133,7 @@ function readSamples(
     sample: (start, end, value, ownTime) => {
       counts.scraped++;
       // Only a key: every byte counts, so the encoding that costs least will do.
-      const text = buffer.latin1Slice(start, end);
+      const text = buffer.toString("latin1", start, end);
       let entry = memory.byText.get(text);
       if (entry === undefined) {
         entry = { series: findSeries(memory, rules, body, start, end, counts), round };
