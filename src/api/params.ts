@@ -1,8 +1,7 @@
 import { parseDuration } from "../lib/duration.ts";
 import type { Matcher } from "../model/matcher.ts";
 import { QueryError } from "../model/query.ts";
-import type { Expr } from "../query/parse/ast.ts";
-import { parseExpr } from "../query/parse/parse.ts";
+import { parseSelector } from "../query/parse/parse.ts";
 
 /** Parameters of one API call: the URL's query string and, for a POST form, the body's as well (the body's come first). */
 export type Params = URLSearchParams;
@@ -62,15 +61,10 @@ export function parseLimit(params: Params): number {
 /** The `match[]` parameters as lists of matchers. */
 export function parseMatchSets(params: Params): Matcher[][] {
   return params.getAll("match[]").map((text) => {
-    let expr: Expr;
     try {
-      expr = parseExpr(text);
+      return parseSelector(text);
     } catch (e) {
       throw invalidParameter("match[]", e instanceof Error ? e.message : String(e));
     }
-    if (expr.kind !== "vectorSelector") {
-      throw invalidParameter("match[]", `${JSON.stringify(text)} is not a series selector`);
-    }
-    return [...expr.matchers];
   });
 }

@@ -2,7 +2,7 @@ import type { Registry } from "prom-client";
 import { type ShardClient, type ShardStats, WAL_FSYNC_BUCKETS } from "../model/shard.ts";
 import { histogram, type Reading, readMetric } from "./read-metric.ts";
 
-type ShardNumber = { [K in keyof ShardStats]: ShardStats[K] extends number ? K : never }[keyof ShardStats];
+type ShardNumber = { [K in keyof ShardStats]-?: ShardStats[K] extends number ? K : never }[keyof ShardStats];
 
 const GAUGES: readonly (readonly [name: string, help: string, key: ShardNumber])[] = [
   ["tocsin_head_series", "Series in the head.", "headSeries"],

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import type { Logger as Log } from "pino";
 import type { AlertmanagerConfig } from "../actors/alert/alertmanager-config.ts";
-import { loadAlertmanagerConfig } from "../actors/alert/load-config.ts";
+import { loadAlertmanagerConfig, parseAlertmanagerConfig } from "../actors/alert/load-config.ts";
 import { checkExpression } from "../actors/rule/check-expression.ts";
 import { loadRuleFiles } from "../actors/rule/rule-file.ts";
 import type { RuleGroupSpec } from "../actors/rule/rule-spec.ts";
@@ -12,9 +12,11 @@ import { type Config, ConfigError, type ConfigProblem, formatProblem } from "../
 export interface Loaded {
   readonly config: Config;
   readonly groups: readonly RuleGroupSpec[];
-  /** Undefined: alerts are shown and go nowhere. */
-  readonly alertmanager: AlertmanagerConfig | undefined;
+  readonly alertmanager: AlertmanagerConfig;
 }
+
+/** Without an alertmanager_config_file alerts are shown and go nowhere. */
+const NOBODY = "route: { receiver: nobody }\nreceivers: [{ name: nobody }]\n";
 
 /** Reads all files; logs what is accepted without effect. Throws ConfigError with the problems of every file. */
 export function loadAll(file: string, log: Pick<Log, "warn">): Loaded {
@@ -26,8 +28,10 @@ export function loadAll(file: string, log: Pick<Log, "warn">): Loaded {
   );
   for (const w of rules?.warnings ?? []) log.warn(w);
   const path = config.alertmanagerConfigFile;
-  const alertmanager = path === undefined ? undefined : collect(problems, () => loadAlertmanagerConfig(path));
-  if (problems.length > 0) throw new ConfigError(problems);
+  const alertmanager = collect(problems, () =>
+    path === undefined ? parseAlertmanagerConfig(file, NOBODY) : loadAlertmanagerConfig(path),
+  );
+  if (problems.length > 0 || alertmanager === undefined) throw new ConfigError(problems);
   return { config, groups: rules?.groups ?? [], alertmanager };
 }
 

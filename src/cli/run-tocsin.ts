@@ -1,12 +1,15 @@
 import { join } from "node:path";
 import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
 import type { Logger as Log } from "pino";
 import { makeAlertManager } from "../actors/alert/alert-manager.ts";
-import { makeScrapeManager } from "../actors/collector/scrape-manager.ts";
+import { makeScrapeManager, type ScrapeManager } from "../actors/collector/scrape-manager.ts";
 import { makeRuleManager } from "../actors/rule/rule-manager.ts";
 import { spawn } from "../actors/runtime/actor.ts";
 import { makeCensus } from "../actors/runtime/census.ts";
+import { makeDynamicSupervisor } from "../actors/runtime/dynamic-supervisor.ts";
+import { KEEP_TRYING } from "../actors/runtime/supervisor.ts";
 import { onLabelsRequest } from "../actors/shard/labels-request.ts";
 import { makeShards } from "../actors/shard/shard-host.ts";
 import { superviseBus, superviseSystem } from "../actors/system.ts";
@@ -81,6 +84,7 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
   });
 
   const externalUrl = urlOf(address);
+  const userAgent = `Tocsin/${options.version}`;
   let events = 0;
   const publish = (subject: string, payload: Uint8Array) =>
     publisher.publishTo(subject, payload, `${startTime}-${process.pid}-${events++}`);
@@ -88,6 +92,7 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
     config: loaded.alertmanager,
     dataDir: dataDir.alerting,
     externalUrl,
+    userAgent,
     publish,
     onDeath: census.onDeath,
   });
@@ -105,12 +110,18 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
     },
     loaded.groups,
   );
-  const scrapes = makeScrapeManager({
-    ingest: gateway,
-    config,
-    self: address,
-    onDeath: census.onDeath,
-    onProblem: (line) => log.warn(line),
+  let scrapes: ScrapeManager | undefined;
+  const runScrapes = Effect.gen(function* () {
+    const supervisor = yield* makeDynamicSupervisor<Scope.Scope>("scrapes", KEEP_TRYING, census.onDeath);
+    scrapes = yield* makeScrapeManager({
+      ingest: gateway,
+      config: loaded.config,
+      supervisor,
+      selfAddress: `${address.host === "0.0.0.0" || address.host === "::" ? "127.0.0.1" : address.host}:${address.port}`,
+      userAgent,
+      onProblem: (line) => log.warn(line),
+    });
+    return yield* supervisor.join;
   });
   const hostCollector = config.agent.enabled
     ? makeHostCollector({
@@ -125,7 +136,7 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
     loaded = loadAll(options.config, log);
     rules.reload(loaded.groups);
     alertManager.reload(loaded.alertmanager);
-    scrapes.reload(loaded.config);
+    if (scrapes !== undefined) await Effect.runPromise(scrapes.reload(loaded.config));
     log.info("configuration reloaded");
   };
   const registry = makeRegistry();
@@ -148,7 +159,7 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
     limits: config.limits,
     rules: rules.rules,
     alerts: rules.alerts,
-    targets: scrapes.targets,
+    targets: () => scrapes?.targets() ?? [],
     registry,
     observe,
     ready: shards.ready,
@@ -193,7 +204,7 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
         ),
         (stop) => Effect.sync(stop),
       ).pipe(Effect.andThen(Effect.never)),
-      scrapes: scrapes.run,
+      scrapes: runScrapes,
       ...(hostCollector === undefined ? {} : { hostCollector: hostCollector.run }),
       alertManager: alertManager.run,
       rules: rules.run,

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { QueryError } from "../../model/query.ts";
-import { formatExpr } from "../../query/parse/format.ts";
+import { prettyExpr } from "../../query/parse/format.ts";
 import { parseExpr } from "../../query/parse/parse.ts";
 import type { ApiDeps } from "../deps.ts";
 import { encodeInstant, encodeRange } from "../encode.ts";
@@ -66,7 +66,7 @@ export function queryRoutes(app: FastifyInstance, deps: ApiDeps): void {
   get("/api/v1/format_query", (request, reply) => {
     try {
       const query = paramsOf(request).get("query") ?? "";
-      return sendData(request, reply, formatExpr(parse(query)));
+      return sendData(request, reply, prettyExpr(parse(query)));
     } catch (e) {
       return sendQueryError(reply, e);
     }
