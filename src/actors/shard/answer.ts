@@ -1,6 +1,9 @@
 /** Answers to what a shard is asked, from its storage. Synchronous: a shard is one thread. */
+
+import { RegexError } from "../../lib/regex.ts";
 import { type Labels, labelsKey } from "../../model/labels.ts";
 import type { Matcher } from "../../model/matcher.ts";
+import { QueryError } from "../../model/query.ts";
 import type { SeriesSource } from "../../model/series-source.ts";
 import type { ShardRequest, ShardStats } from "../../model/shard.ts";
 import { runShardQuery } from "../../query/execute/run-shard-query.ts";
@@ -16,6 +19,21 @@ export interface Answer {
  * @param stopped asked now and then; true ends the work early, its answer is then of no interest
  */
 export function answerRequest(
+  source: SeriesSource,
+  stats: () => ShardStats,
+  request: ShardRequest,
+  stopped: () => boolean,
+): Answer {
+  try {
+    return answerUnchecked(source, stats, request, stopped);
+  } catch (error) {
+    // A matcher's pattern that is no regular expression is the caller's fault.
+    if (error instanceof RegexError) throw new QueryError("bad_data", error.message);
+    throw error;
+  }
+}
+
+function answerUnchecked(
   source: SeriesSource,
   stats: () => ShardStats,
   request: ShardRequest,

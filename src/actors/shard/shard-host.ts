@@ -7,6 +7,7 @@
  * - at most `maxInFlight` requests wait (policy: fail, `ShardBusy`), so a stuck shard cannot fill the memory of its callers;
  * - a cancelled request rejects at once, and keeps its slot until the worker has let go of it.
  */
+import type { Worker } from "node:worker_threads";
 import * as Data from "effect/Data";
 import * as Effect from "effect/Effect";
 import type { ShardClient, ShardRequest, ShardResponses } from "../../model/shard.ts";
@@ -42,6 +43,8 @@ export interface ShardHostOptions {
   readonly maxInFlight?: number;
   /** The shard's log lines. */
   readonly say: (level: "debug" | "info" | "warn" | "error", line: string) => void;
+  /** Hears of each thread that is started. */
+  readonly onThread?: (thread: Worker) => void;
   /** How long a clean stop may take before the thread is terminated; default 10 s. */
   readonly stopMs?: number;
 }
@@ -172,6 +175,7 @@ export function makeShardHost(options: ShardHostOptions): ShardHost {
       workerData: threadData,
       stop: { message: { kind: "stop" }, graceMs: options.stopMs ?? 10_000 },
       onMessage,
+      ...(options.onThread === undefined ? {} : { onStart: options.onThread }),
     });
   });
 

@@ -243,10 +243,7 @@ export function startShard(options: ShardOptions): Shard {
       enter("connecting", "waiting for the bus");
       const connected = await options.connect(signal);
       bus = connected;
-      timers.push(
-        setInterval(purge, PURGE_EVERY_MS),
-        setInterval(() => ask(connected), ASK_EVERY_MS),
-      );
+      asking = setInterval(() => ask(connected), ASK_EVERY_MS);
       while (!signal.aborted) {
         try {
           await consumeStream(connected, log);
