@@ -14,7 +14,7 @@ import * as subjects from "./subjects.ts";
 
 export interface StreamLimits {
   readonly partitions: number;
-  /** Age at which a sample that no shard has taken is given up; also of what agents published. */
+  /** Age at which a sample that no shard has taken is given up; also of what agents published. 0: never. */
   readonly maxAgeMs: number;
   /** Bytes of all partitions' streams together. */
   readonly maxBytes: number;
@@ -35,7 +35,8 @@ export function wantedStreams(limits: StreamLimits): Partial<StreamConfig>[] {
   const base: Partial<StreamConfig> = {
     storage: StorageType.File,
     num_replicas: limits.replicas ?? 1,
-    duplicate_window: nanos(Math.min(DUPLICATE_WINDOW_MS, limits.maxAgeMs)),
+    // May not be longer than messages live.
+    duplicate_window: nanos(Math.min(DUPLICATE_WINDOW_MS, limits.maxAgeMs || DUPLICATE_WINDOW_MS)),
     max_msg_size: MAX_PAYLOAD_BYTES,
     allow_direct: true,
   };

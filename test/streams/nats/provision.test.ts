@@ -48,6 +48,16 @@ describe("provisioning", () => {
     expect(updates).toEqual([]);
   });
 
+  it("takes an age of 0 as any age, and short ages", async () => {
+    for (const maxAgeMs of [0, 5_000]) {
+      await provisionStreams(bus, { ...LIMITS, maxAgeMs });
+      expect((await bus.jsm.streams.info("SAMPLES_0")).config).toMatchObject({
+        max_age: maxAgeMs * 1e6,
+        duplicate_window: maxAgeMs === 0 ? 120e9 : 5e9,
+      });
+    }
+  });
+
   it("says which stream cannot be had, and why", async () => {
     await expect(provisionStreams(bus, { ...LIMITS, maxBytes: 2 ** 42 })).rejects.toMatchObject({
       code: "provisioning",
