@@ -1,9 +1,10 @@
 /**
  * A fast hash of bytes in plain JavaScript: 32-bit lanes, since 64-bit integers are slow here.
  *
- * Two lanes make a 64-bit hash, a third gives 32 independent check bits. The step of the first two lanes is a bijection
- * of their 64-bit state for every pair of words, so no entropy is lost on the way. Not a cryptographic hash: whoever must
- * not suffer from made-up collisions seeds it with secret random numbers.
+ * Three lanes take four bytes each in turn and feed one another. For given words the step is a bijection of the 96-bit
+ * state, and for a given state different words give different states, so nothing is lost on the way. The result is a
+ * 64-bit hash and 32 further bits to check it with. Not a cryptographic hash: whoever must not suffer from made-up
+ * collisions seeds it with secret random numbers.
  *
  * The result for given seeds is part of the frame format (docs/format/frame.md): it never changes.
  */
@@ -30,41 +31,42 @@ export function hash96(
   let a = (seedA ^ Math.imul(length, P2)) | 0;
   let b = (seedB + Math.imul(length, P1)) | 0;
   let c = seedC | 0;
+  let w0 = 0;
+  let w1 = 0;
+  let w2 = 0;
   let i = start;
-  for (const last = end - 8; i <= last; i += 8) {
-    const w0 = view.getInt32(i, true);
-    const w1 = view.getInt32(i + 4, true);
-    a = Math.imul(a ^ w0, P1);
+  for (const last = end - 12; i <= last; i += 12) {
+    a = Math.imul(a ^ view.getInt32(i, true), P1);
     a = (((a << 15) | (a >>> 17)) + b) | 0;
-    b = Math.imul(b ^ w1, P2);
-    b = (((b << 13) | (b >>> 19)) + a) | 0;
-    c = Math.imul(((c << 11) | (c >>> 21)) ^ w0 ^ ((w1 << 17) | (w1 >>> 15)), P3);
+    b = Math.imul(b ^ view.getInt32(i + 4, true), P2);
+    b = (((b << 13) | (b >>> 19)) + c) | 0;
+    c = Math.imul(c ^ view.getInt32(i + 8, true), P3);
+    c = (((c << 17) | (c >>> 15)) + a) | 0;
   }
-  if (i < end) {
-    // The rest, at most seven bytes, zero-filled: the length in the seed tells it from real zeros.
-    let w0 = 0;
-    let w1 = 0;
-    let rest = end - i;
-    if (rest >= 4) {
-      w0 = view.getInt32(i, true);
-      i += 4;
-      rest -= 4;
-      for (let k = 0; k < rest; k++) w1 |= view.getUint8(i + k) << (8 * k);
-    } else {
-      for (let k = 0; k < rest; k++) w0 |= view.getUint8(i + k) << (8 * k);
-    }
-    a = Math.imul(a ^ w0, P1);
-    a = (((a << 15) | (a >>> 17)) + b) | 0;
-    b = Math.imul(b ^ w1, P2);
-    b = (((b << 13) | (b >>> 19)) + a) | 0;
-    c = Math.imul(((c << 11) | (c >>> 21)) ^ w0 ^ ((w1 << 17) | (w1 >>> 15)), P3);
+  // The rest: the last twelve bytes once more as far as they were taken, or all there is, filled up with zeros. The length
+  // in the seeds tells which.
+  if (length >= 12) {
+    w0 = view.getInt32(end - 12, true);
+    w1 = view.getInt32(end - 8, true);
+    w2 = view.getInt32(end - 4, true);
+  } else {
+    for (let shift = 0; i < end && shift < 32; i++, shift += 8) w0 |= view.getUint8(i) << shift;
+    for (let shift = 0; i < end && shift < 32; i++, shift += 8) w1 |= view.getUint8(i) << shift;
+    for (let shift = 0; i < end; i++, shift += 8) w2 |= view.getUint8(i) << shift;
   }
-  a = avalanche((a + b) | 0);
+  a = Math.imul(a ^ w0, P1);
+  a = (((a << 15) | (a >>> 17)) + b) | 0;
+  b = Math.imul(b ^ w1, P2);
+  b = (((b << 13) | (b >>> 19)) + c) | 0;
+  c = Math.imul(c ^ w2, P3);
+  c = (((c << 17) | (c >>> 15)) + a) | 0;
+
+  a = avalanche(a ^ c);
   b = avalanche((b + a) | 0);
-  a = (a + b) | 0;
-  out[at] = a;
-  out[at + 1] = b;
-  out[at + 2] = avalanche(c);
+  c = avalanche(c ^ b);
+  out[at] = a + c;
+  out[at + 1] = b + c;
+  out[at + 2] = c;
 }
 
 /** Spreads every input bit over all output bits; a bijection. */

@@ -43,10 +43,8 @@ export function decodeSnappy(input: Uint8Array, arena: ByteArena, limit: number)
       if (length > n - i || length > size - o) throw malformed("a literal runs over the end");
       if (length <= 16 && i <= wide) {
         // More than the literal may be copied: what comes next overwrites it.
-        to.setInt32(o, from.getInt32(i, true), true);
-        to.setInt32(o + 4, from.getInt32(i + 4, true), true);
-        to.setInt32(o + 8, from.getInt32(i + 8, true), true);
-        to.setInt32(o + 12, from.getInt32(i + 12, true), true);
+        to.setBigUint64(o, from.getBigUint64(i, true), true);
+        to.setBigUint64(o + 8, from.getBigUint64(i + 8, true), true);
       } else if (length < 128) for (let k = 0; k < length; k++) out[o + k] = input[i + k] as number;
       else out.set(input.subarray(i, i + length), o);
       i += length;
@@ -72,12 +70,15 @@ export function decodeSnappy(input: Uint8Array, arena: ByteArena, limit: number)
     if (offset === 0 || offset > o || length > size - o) throw malformed("a copy points outside");
     const end = o + length;
     let source = o - offset;
-    if (offset >= 8) {
-      // Eight bytes at a time, up to seven too many: the slack takes them, later elements overwrite them.
-      for (; o < end; o += 8, source += 8) {
-        to.setInt32(o, to.getInt32(source, true), true);
-        to.setInt32(o + 4, to.getInt32(source + 4, true), true);
+    // Sixteen or eight bytes at a time, up to fifteen too many: the slack takes them, later elements overwrite them. V8 moves
+    // 64-bit integers through a DataView without making BigInts of them.
+    if (offset >= 16) {
+      for (; o < end; o += 16, source += 16) {
+        to.setBigUint64(o, to.getBigUint64(source, true), true);
+        to.setBigUint64(o + 8, to.getBigUint64(source + 8, true), true);
       }
+    } else if (offset >= 8) {
+      for (; o < end; o += 8, source += 8) to.setBigUint64(o, to.getBigUint64(source, true), true);
     } else {
       for (; o < end; o++, source++) out[o] = out[source] as number;
     }

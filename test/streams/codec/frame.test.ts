@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { type Labels, labelsFromEntries } from "../../../src/model/labels.ts";
 import { STALE_NAN_HI, STALE_NAN_LO } from "../../../src/model/sample.ts";
 import { decodeFrame, makeFrameScratch } from "../../../src/streams/codec/frame-decode.ts";
@@ -16,6 +16,9 @@ import {
 } from "../../../src/streams/codec/frame-encode.ts";
 import { FrameError, MAX_TIME_MS } from "../../../src/streams/codec/frame-layout.ts";
 import { partitionOf, seriesHash } from "../../../src/streams/codec/series-hash.ts";
+
+// Properties are many runs, and machines are shared: time is no criterion here.
+vi.setConfig({ testTimeout: 60_000 });
 
 interface Content {
   readonly definitions: readonly { lo: number; hi: number; tenant: string; labels: Labels }[];
@@ -162,7 +165,7 @@ describe("frame", () => {
           }
         },
       ),
-      { numRuns: 5000 },
+      { numRuns: 1000 },
     );
   });
 
@@ -239,10 +242,10 @@ describe("seriesHash", () => {
       h("other", ["__name__", "up"]),
       h("default", ["__name__", "später", "ort", "Österreich 🚆"]),
     ]).toEqual([
-      "a1afc91fea44e892 of 16: 15",
-      "e06ae39d4d0537cb of 16: 13",
-      "3e89e33e571cdff3 of 16: 14",
-      "a67954070298f9e6 of 16: 7",
+      "5b4fb0c0a813afda of 16: 0",
+      "3b578652644aa4bc of 16: 2",
+      "1ab6f43ba63c94bc of 16: 11",
+      "0966448216176e4a of 16: 2",
     ]);
   });
 
