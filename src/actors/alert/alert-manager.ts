@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
@@ -74,6 +75,8 @@ export interface AlertManager {
 const WAITING_BATCHES = 10_000;
 const SAVE_EVERY_MS = 1000;
 const TIDY_EVERY_MS = 60_000;
+/** What is under way gets this long at a stop or a new configuration. */
+const STOP_GRACE_MS = 2000;
 
 type Message =
   | { readonly type: "alerts"; readonly alerts: readonly PostedAlert[] }
@@ -157,6 +160,7 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
       ledger,
       mailboxOf: (receiver) => mailboxes.get(receiver),
       inhibitedBy: (alerts, now) => inhibitions(d, alerts, now),
+      lastMoment: once(() => setTimeout(STOP_GRACE_MS, undefined, { ref: false })),
       event: (receiver, event) => events.offer(`tocsin.notifications.${subjectToken(receiver)}`, event),
     };
     const wakes = new WeakMap<AlertGroup, Mailbox<void>>();
@@ -259,6 +263,15 @@ function lastTold(ledger: Ledger, config: AlertmanagerConfig, group: AlertGroup,
     if (entry !== undefined && entry.firing.length > 0) last = Math.max(last ?? 0, entry.time);
   }
   return last;
+}
+
+/** The first call makes it, all get the same. */
+function once<A>(make: () => A): () => A {
+  let made: { value: A } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
 }
 
 /** A receiver's name as one token of a subject. */

@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import * as Clock from "effect/Clock";
-import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import type { Intent, Ledger } from "../notify/ledger.ts";
 import type { Delivered, Delivery } from "../notify/receiver.actor.ts";
@@ -20,6 +19,8 @@ export interface NotifyDeps {
   readonly mailboxOf: (receiver: string) => Mailbox<Delivery> | undefined;
   /** Fingerprints of the alerts that inhibit an alert, for all alerts of a flush at once. */
   readonly inhibitedBy: (alerts: readonly HeldAlert[], now: number) => ReadonlyMap<string, readonly string[]>;
+  /** Resolves when a stop cannot wait any longer for what is under way. */
+  readonly lastMoment: () => Promise<void>;
   readonly event: (receiver: string, event: unknown) => void;
 }
 
@@ -89,32 +90,54 @@ const tell = Effect.fnUntraced(function* (
   };
   // Without send_resolved the end is only written down, so that the next firing counts as new.
   const told = webhook.sendResolved ? alerts : alerts.filter((a) => a.endsAt === 0);
-  if (told.length > 0) {
-    deps.ledger.intend(intent);
-    deps.event(receiver.name, { version: 1, type: "intent", ...intent, time: new Date(now).toISOString() });
-    const outcome = yield* deliver(
-      deps,
-      group,
-      receiver,
-      webhook,
-      integration,
-      told,
-      now + Math.max(groupIntervalMs, SHORTEST_DEADLINE_MS),
-    );
-    const at = yield* Clock.currentTimeMillis;
-    deps.event(receiver.name, { version: 1, type: "result", ...intent, time: new Date(at).toISOString(), ...outcome });
-    if (!outcome.ok) {
-      yield* written(deps.ledger.recordFailure(intent, outcome.reason, at));
-      return false;
-    }
-  }
-  const time = yield* Clock.currentTimeMillis;
-  const expiresAt = time + Math.min(2 * repeatIntervalMs, RETENTION_MS);
-  const entry = { groupKey: group.key, receiver: receiver.name, integration, time, firing, resolved, expiresAt };
-  yield* written(deps.ledger.record(entry, intent));
-  return true;
+  const clock = yield* Clock.clockWith(Effect.succeed);
+  const finish = async (outcome: Delivered): Promise<Told> => {
+    const time = clock.currentTimeMillisUnsafe();
+    if (!outcome.ok)
+      return { ok: false, unwritten: await rejection(deps.ledger.recordFailure(intent, outcome.reason, time)) };
+    const expiresAt = time + Math.min(2 * repeatIntervalMs, RETENTION_MS);
+    const entry = { groupKey: group.key, receiver: receiver.name, integration, time, firing, resolved, expiresAt };
+    return { ok: true, unwritten: await rejection(deps.ledger.record(entry, intent)) };
+  };
+  if (told.length === 0) return yield* finished(deps, finish({ ok: true }));
+  deps.ledger.intend(intent);
+  deps.event(receiver.name, { version: 1, type: "intent", ...intent, time: new Date(now).toISOString() });
+  const deadline = now + Math.max(groupIntervalMs, SHORTEST_DEADLINE_MS);
+  const delivered = yield* deliver(deps, group, receiver, webhook, integration, told, deadline);
+  const work = delivered.then((outcome) => {
+    const time = new Date(clock.currentTimeMillisUnsafe()).toISOString();
+    deps.event(receiver.name, { version: 1, type: "result", ...intent, time, ...outcome });
+    return finish(outcome);
+  });
+  return yield* finished(deps, work);
 });
 
+interface Told {
+  readonly ok: boolean;
+  /** Why the ledger did not take it. */
+  readonly unwritten: string | undefined;
+}
+
+/**
+ * Waits for the work. At a stop a notification that is under way gets a moment to end and be written down, so that it is
+ * not sent again. A disk that does not take the ledger must not stop notifications; it costs a repetition after a restart.
+ */
+const finished = Effect.fnUntraced(function* (deps: NotifyDeps, work: Promise<Told>) {
+  const { ok, unwritten } = yield* Effect.promise(() => work).pipe(
+    Effect.onInterrupt(() => Effect.promise(() => Promise.race([work, deps.lastMoment()]))),
+  );
+  if (unwritten !== undefined) yield* Effect.logError(`notification ledger not written (${unwritten})`);
+  return ok;
+});
+
+function rejection(work: Promise<void>): Promise<string | undefined> {
+  return work.then(
+    () => undefined,
+    (error: unknown) => String(error),
+  );
+}
+
+/** Hands the notification to the receiver's actor; the promise inside never rejects. */
 const deliver = Effect.fnUntraced(function* (
   deps: NotifyDeps,
   group: AlertGroup,
@@ -124,9 +147,6 @@ const deliver = Effect.fnUntraced(function* (
   alerts: readonly HeldAlert[],
   deadline: number,
 ) {
-  const mailbox = deps.mailboxOf(receiver.name);
-  if (mailbox === undefined)
-    return { ok: false, reason: `receiver ${receiver.name} is not running` } satisfies Delivered;
   const notification: Notification = {
     receiver: receiver.name,
     groupKey: group.key,
@@ -135,15 +155,10 @@ const deliver = Effect.fnUntraced(function* (
     alerts,
   };
   const body = JSON.stringify(webhookPayload(notification, webhook.maxAlerts));
-  const done = yield* Deferred.make<Delivered>();
   const attempt = (signal: AbortSignal) => postWebhook(webhook, body, deps.userAgent, signal);
-  yield* Effect.ignore(mailbox.send({ integration, alerts, attempt, deadline, done }));
-  return yield* Deferred.await(done);
+  const { promise, resolve } = Promise.withResolvers<Delivered>();
+  const mailbox = deps.mailboxOf(receiver.name);
+  if (mailbox === undefined) resolve({ ok: false, reason: `receiver ${receiver.name} is not running` });
+  else yield* Effect.ignore(mailbox.send({ integration, alerts, attempt, deadline, done: resolve }));
+  return promise;
 });
-
-/** A disk that does not take the ledger must not stop notifications; the cost is a repetition after a restart. */
-function written(work: Promise<void>): Effect.Effect<void> {
-  return Effect.tryPromise(() => work).pipe(
-    Effect.catch((e) => Effect.logError(`notification ledger not written (${String(e.cause)})`)),
-  );
-}

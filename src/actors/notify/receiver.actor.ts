@@ -1,5 +1,4 @@
 import * as Clock from "effect/Clock";
-import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import * as Random from "effect/Random";
 import * as Semaphore from "effect/Semaphore";
@@ -23,7 +22,8 @@ export interface Delivery {
   readonly attempt: (signal: AbortSignal) => Promise<Attempt>;
   /** When to give up, Unix ms. */
   readonly deadline: number;
-  readonly done: Deferred.Deferred<Delivered>;
+  /** Takes the first answer; further ones are ignored. */
+  readonly done: (outcome: Delivered) => void;
 }
 
 export type Delivered = { readonly ok: true } | { readonly ok: false; readonly reason: string };
@@ -72,9 +72,9 @@ export const receiverActor = Effect.fnUntraced(function* (
       `delivery to ${name}`,
       deliver(name, delivery, countersOf(delivery.integration)).pipe(
         Effect.onExit(() => {
-          const gone: Delivered = { ok: false, reason: `receiver ${name} stopped` };
           // Does nothing when the delivery has been answered.
-          return Effect.andThen(Deferred.succeed(delivery.done, gone), places.release(1));
+          delivery.done({ ok: false, reason: `receiver ${name} stopped` });
+          return places.release(1);
         }),
       ),
     );
@@ -90,7 +90,7 @@ const deliver = Effect.fnUntraced(function* (name: string, delivery: Delivery, c
     count(counters, attempt.ok, (performance.now() - started) / 1000);
     if (attempt.ok) {
       counters.sent++;
-      yield* Deferred.succeed(delivery.done, { ok: true });
+      delivery.done({ ok: true });
       return;
     }
     const wait = pause * (yield* Random.nextBetween(0.5, 1.5));
@@ -101,7 +101,7 @@ const deliver = Effect.fnUntraced(function* (name: string, delivery: Delivery, c
       yield* Effect.logError(
         `notification of ${delivery.alerts.length} alerts to ${name}/${delivery.integration} failed: ${reason}`,
       );
-      yield* Deferred.succeed(delivery.done, { ok: false, reason });
+      delivery.done({ ok: false, reason });
       return;
     }
     if (tries === 1) {
