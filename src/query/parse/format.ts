@@ -179,6 +179,9 @@ function durationBody({ op, args }: DurationExpr): string {
       return `${op}(${a}, ${b})`;
     case "neg":
       return `-${a}`;
+    // Parentheses around a literal are not kept in the tree; a negative base of a power needs them back.
+    case "^":
+      return `${a?.startsWith("-") ? `(${a})` : a} ^ ${b}`;
     default:
       return `${a} ${op} ${b}`;
   }

@@ -43,7 +43,7 @@ describe("formatExpr", () => {
         expect(formatExpr(parseExpr(line))).toBe(line);
         expect(stripTree(parseExpr(prettyExpr(tree)))).toEqual(stripTree(tree));
       }),
-      { numRuns: 1000 },
+      { numRuns: 500 },
     );
   });
 });
