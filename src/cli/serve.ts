@@ -27,8 +27,7 @@ export function serve(options: ServeOptions): void {
   const say: Say = (level, line) => log[level](line);
   const program = Effect.scoped(runTocsin(options, log, say)).pipe(
     Effect.onExit((exit) => {
-      if (Exit.isSuccess(exit)) return Effect.void;
-      return Effect.sync(() => explain(exit, log));
+      return Effect.sync(() => (Exit.isFailure(exit) ? explain(exit, log) : undefined));
     }),
     Effect.provide(Logger.layer([effectLogger(log)])),
   );
@@ -37,7 +36,10 @@ export function serve(options: ServeOptions): void {
 
 function explain(exit: Exit.Failure<unknown, unknown>, log: Log): void {
   for (const reason of exit.cause.reasons) {
-    if (reason._tag === "Interrupt") continue;
+    if (reason._tag === "Interrupt") {
+      log.info("stopped");
+      continue;
+    }
     const error = reason._tag === "Fail" ? reason.error : reason.defect;
     if (error instanceof ConfigError) for (const p of error.problems) log.fatal(formatProblem(p));
     else if (error instanceof DataDirError || error instanceof NatsError || error instanceof ListenError) {

@@ -78,6 +78,6 @@ describe("start and stop", () => {
     });
     expect(await tocsin.ended).toBe(1);
     expect(tocsin.output()).toMatch(/tocsin\.yml:3:\d+: .*scrape_intervall/);
-    expect(tocsin.output()).toMatch(/tocsin\.yml:4:\d+: .*enabled/);
+    expect(tocsin.output()).toMatch(/tocsin\.yml:4:\d+: expected true or false/);
   });
 });

@@ -11,7 +11,7 @@ export interface RunMainOptions {
 
 /**
  * Runs the program until it ends or a signal comes. SIGTERM and SIGINT interrupt it, its finalizers run, and the process
- * exits with 0; a second signal exits at once with 130. A failure is logged by the runtime and gives exit code 1.
+ * exits with 0; a second signal exits at once with 130. A failure gives exit code 1; the program itself says why.
  */
 export function runMain<A, E>(program: Effect.Effect<A, E>, options: RunMainOptions = { graceMs: 15_000 }): void {
   const run = Runtime.makeRunMain(({ fiber, teardown }) => {
@@ -26,6 +26,8 @@ export function runMain<A, E>(program: Effect.Effect<A, E>, options: RunMainOpti
     fiber.addObserver((exit) => teardown(exit, (code) => process.exit(code)));
   });
   run(program, {
+    // The program says itself why it failed, in words for a person.
+    disableErrorReporting: true,
     teardown: (exit, onExit) => onExit(Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? 0 : 1),
   });
 }
