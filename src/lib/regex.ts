@@ -22,8 +22,24 @@ export class RegexError extends Error {
 const MAX_ALTERNATIVES = 4096;
 const MAX_ALTERNATIVES_LENGTH = 1 << 16;
 
+/** Patterns compiled lately, oldest first: one query meets the same one in the parser, the checks and every shard. */
+const compiled = new Map<string, StringTest>();
+const MAX_COMPILED = 500;
+const MAX_COMPILED_LENGTH = 2000;
+
 /** Compiles the pattern to a test of whole strings. Throws `RegexError`. */
 export function compileMatcherRegex(pattern: string): StringTest {
+  const known = compiled.get(pattern);
+  if (known !== undefined) return known;
+  const test = compilePattern(pattern);
+  if (pattern.length <= MAX_COMPILED_LENGTH) {
+    if (compiled.size >= MAX_COMPILED) compiled.delete(compiled.keys().next().value as string);
+    compiled.set(pattern, test);
+  }
+  return test;
+}
+
+function compilePattern(pattern: string): StringTest {
   const parsed = parseSimpleRegex(pattern);
   if (parsed === undefined) return compileRe2(pattern);
   const { root, ignoreCase } = parsed;
