@@ -19,7 +19,7 @@ export interface FileDiscoveryOptions {
 /** Editors and copies write in several steps: wait until a change has settled. */
 const SETTLE_MS = 100;
 /** A folder that does not exist yet cannot be watched: look again after this time. */
-const MISSING_FOLDER_MS = 5000;
+const MISSING_FOLDER_MS = 1000;
 
 /** The targets in files, and what was read of each, so that a file that breaks keeps its last good targets. */
 export interface FileTargets {

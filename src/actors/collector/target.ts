@@ -85,5 +85,6 @@ function targetUrl(config: ScrapeConfig, labels: Map<string, string>, address: s
     url.searchParams.delete(name);
     for (const one of [value, ...others]) url.searchParams.append(name, one);
   }
-  return url.href;
+  // Not url.href, which would leave out the port 80 that the user wrote.
+  return `${scheme}://${address}${url.pathname}${url.search}`;
 }
