@@ -16,19 +16,29 @@ function findResets(series: SampleBuffer): number {
   const n = series.length;
   let count = 0;
   let previous = n > 0 ? (values[0] as number) : 0;
+  if (startTs === undefined) {
+    for (let k = 1; k < n; k++) {
+      const v = values[k] as number;
+      if (v < previous) addReset(count++, k);
+      previous = v;
+    }
+    return count;
+  }
   for (let k = 1; k < n; k++) {
     const v = values[k] as number;
-    if (v < previous || (startTs !== undefined && restartedByStartTime(startTs, ts, k))) {
-      if (count === resetIndex.length) {
-        const grown = new Int32Array(count * 2);
-        grown.set(resetIndex);
-        resetIndex = grown;
-      }
-      resetIndex[count++] = k;
-    }
+    if (v < previous || restartedByStartTime(startTs, ts, k)) addReset(count++, k);
     previous = v;
   }
   return count;
+}
+
+function addReset(at: number, k: number): void {
+  if (at === resetIndex.length) {
+    const grown = new Int32Array(at * 2);
+    grown.set(resetIndex);
+    resetIndex = grown;
+  }
+  resetIndex[at] = k;
 }
 
 /**
@@ -99,25 +109,33 @@ export function extrapolatedRate(
       result += first;
       fromT = zeroAt;
     }
-    const sampled = (lastT - fromT) / 1000;
-    const average = j > i ? (lastT - firstT) / 1000 / (j - i) : 0;
-    const threshold = average * 1.1;
-    let toStart = zeroAt >= 0 ? 0 : (firstT - (start[s] as number)) / 1000;
-    let toEnd = ((end[s] as number) - lastT) / 1000;
+    const sampled = lastT - fromT;
+    const span = lastT - firstT;
+    let toStart = zeroAt >= 0 ? 0 : firstT - (start[s] as number);
     if (zeroAt < 0) {
-      if (toStart >= threshold) toStart = average / 2;
-      if (isCounter && result > 0 && first >= 0) {
-        // A counter cannot be negative: do not extrapolate beyond the point where it would have been 0.
-        const toZero = sampled * (first / result);
-        if (toZero < toStart) toStart = toZero;
+      toStart = extrapolation(toStart, span, j - i);
+      // A counter cannot be negative: do not extrapolate beyond the point where it would have been 0.
+      if (isCounter && result > 0 && first >= 0 && sampled * first < toStart * result) {
+        toStart = sampled * (first / result);
       }
     }
-    if (toEnd >= threshold) toEnd = average / 2;
-    let factor = (sampled + toStart + toEnd) / sampled;
-    if (perSecond) factor /= seconds;
+    const toEnd = extrapolation((end[s] as number) - lastT, span, j - i);
+    const factor = (sampled + toStart + toEnd) / (perSecond ? sampled * seconds : sampled);
     out[base + s] = result * factor;
     present[base + s] = PRESENT_FLOAT;
   }
+}
+
+/**
+ * How far to extrapolate beyond an outermost sample: to the window's bound (`gap` ms away) when that is at most 10% more than
+ * the average distance of the samples, half that distance otherwise. The division is left out where the answer is plain.
+ */
+function extrapolation(gap: number, span: number, intervals: number): number {
+  if (intervals === 0) return 0;
+  if (gap * intervals <= span) return gap;
+  // In seconds, as the threshold's rounding decides for gaps of exactly 1.1 distances.
+  const average = span / 1000 / intervals;
+  return gap / 1000 >= average * 1.1 ? (average / 2) * 1000 : gap;
 }
 
 /** irate (counter, per second) and idelta: from the last two samples of the window. */

@@ -43,7 +43,7 @@ function run(source: SeriesSource, plan: ShardPlan, stopped: () => boolean): Sha
     const { minT, maxT } = rows.bounds;
     const ids = source.select(plan.tenant, plan.select.matchers, minT, maxT);
     if (ids.length > plan.limits.maxSeries) {
-      const text = `the selector matches ${ids.length} series in one shard, over the limit of ${plan.limits.maxSeries} (limits.max_query_series)`;
+      const text = `the selector matches ${ids.length} series in one shard, over the limit of ${plan.limits.maxSeries}: narrow the matchers`;
       throw new QueryError("execution", text);
     }
     ids.sort();

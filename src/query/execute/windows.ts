@@ -1,5 +1,4 @@
-import type { SampleBuffer } from "../../model/sample.ts";
-import { STALE_NAN_HI, STALE_NAN_LO } from "../../model/sample.ts";
+import { isStaleAt, type SampleBuffer } from "../../model/sample.ts";
 import type { Grid } from "../plan/grid.ts";
 
 /**
@@ -49,17 +48,36 @@ export function windowBounds(w: Windows): { minT: number; maxT: number } {
   return { minT: (w.start[0] as number) - w.before + 1, maxT: (w.end[w.steps - 1] as number) + w.after };
 }
 
-/** Finds lo and hi for the samples `ts[0..n)`. */
+/**
+ * Finds lo and hi for the samples `ts[0..n)`. Samples mostly come at an even pace, so each bound is first tried as far
+ * ahead of its predecessor as that was of its own: a look at two samples instead of all in between.
+ */
 export function locateWindows(w: Windows, ts: Float64Array, n: number): void {
   const { start, end, lo, hi, steps, before, after } = w;
   let i = 0;
   let j = 0;
+  let strideI = 0;
+  let strideJ = 0;
   for (let s = 0; s < steps; s++) {
     const from = (start[s] as number) - before;
     const to = (end[s] as number) + after;
-    while (i < n && (ts[i] as number) <= from) i++;
+    let k = i + strideI;
+    if (k > i && k < n && (ts[k - 1] as number) <= from && (ts[k] as number) > from) i = k;
+    else {
+      k = i;
+      while (k < n && (ts[k] as number) <= from) k++;
+      strideI = k - i;
+      i = k;
+    }
     if (j < i) j = i;
-    while (j < n && (ts[j] as number) <= to) j++;
+    k = j + strideJ;
+    if (k > j && k < n && (ts[k - 1] as number) <= to && (ts[k] as number) > to) j = k;
+    else {
+      k = j;
+      while (k < n && (ts[k] as number) <= to) k++;
+      strideJ = k - j;
+      j = k;
+    }
     lo[s] = i;
     hi[s] = j;
   }
@@ -70,11 +88,11 @@ export function dropStale(buffer: SampleBuffer): void {
   const { ts, values, words, startTs } = buffer;
   const n = buffer.length;
   let i = 0;
-  while (i < n && !(words[2 * i] === STALE_NAN_LO && words[2 * i + 1] === STALE_NAN_HI)) i++;
+  while (i < n && !(Number.isNaN(values[i]) && isStaleAt(words, i))) i++;
   if (i === n) return;
   let out = i;
   for (; i < n; i++) {
-    if (words[2 * i] === STALE_NAN_LO && words[2 * i + 1] === STALE_NAN_HI) continue;
+    if (isStaleAt(words, i)) continue;
     ts[out] = ts[i] as number;
     values[out] = values[i] as number;
     if (startTs !== undefined) startTs[out] = startTs[i] as number;
