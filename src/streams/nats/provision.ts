@@ -115,7 +115,7 @@ function explain(wanted: Partial<StreamConfig>, error: unknown): string {
   const code = error instanceof JetStreamApiError ? error.code : 0;
   const hint =
     code === NO_STORAGE_LEFT || code === STORAGE_LIMIT
-      ? ": the server's JetStream storage is smaller than what streams.max_bytes asks for; lower it, or raise the server's max_file_store"
+      ? ": the server's JetStream storage is smaller than what streams.max_size asks for; lower it, or raise the server's max_file_store"
       : code === SUBJECTS_OVERLAP
         ? ": another stream of this server has these subjects; is the server used by another Tocsin?"
         : "";

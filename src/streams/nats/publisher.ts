@@ -193,7 +193,7 @@ function streamFull(subject: string, why: string): TryLater {
     "stream_full",
     503,
     5,
-    `the stream of ${subject} is full (${why}): its samples wait to be stored; raise streams.max_bytes if this lasts`,
+    `the stream of ${subject} is full (${why}): its samples wait to be stored; raise streams.max_size if this lasts`,
   );
 }
 

@@ -16,7 +16,7 @@ import { startNatsServer, type TestNats } from "./with-nats-server.ts";
 
 const good = { accepted: 2, rejected: [] };
 
-describe("the ingest subject", () => {
+describe("the ingest subject", { timeout: 30_000 }, () => {
   let nats: TestNats;
   let bus: Bus;
   let reader: IngestReader;
