@@ -48,6 +48,8 @@ export interface SeriesTable {
   slots: Int32Array;
   /** 32 - log2 of the number of slots. */
   shift: number;
+  /** Whether any hash has more than one label set. */
+  ambiguous: boolean;
 }
 
 export function makeSeriesTable(): SeriesTable {
@@ -60,10 +62,16 @@ export function makeSeriesTable(): SeriesTable {
     firstT: new Float64Array(capacity),
     slots: new Int32Array(2 * 512),
     shift: 32 - 9,
+    ambiguous: false,
   };
 }
 
-/** Looks up n hashes: ids[i] becomes the id, UNKNOWN or AMBIGUOUS. */
+/**
+ * Looks up n hashes: ids[i] becomes the id, UNKNOWN or AMBIGUOUS.
+ *
+ * A sender sends its series in the same order each time, which is mostly the order in which they got their ids. So behind
+ * two neighbours the next row is tried before the hash table: it is in the cache already, the table's slot is not.
+ */
 export function lookupHashes(
   table: SeriesTable,
   hashLo: Uint32Array,
@@ -73,9 +81,19 @@ export function lookupHashes(
 ): void {
   const { slots, rows, shift } = table;
   const mask = (slots.length >>> 1) - 1;
+  // An ambiguous hash is only marked in the table.
+  const end = table.ambiguous ? 0 : table.count;
+  let expected = 0;
   for (let i = 0; i < n; i++) {
     const lo = (hashLo[i] as number) | 0;
     const hi = (hashHi[i] as number) | 0;
+    if (expected < end) {
+      const row = expected << ROW_SHIFT;
+      if (rows[row] === lo && rows[row + HASH_HI] === hi) {
+        ids[i] = expected++;
+        continue;
+      }
+    }
     let slot = Math.imul(lo ^ hi, 0x9e3779b1) >>> shift;
     let id = UNKNOWN;
     while (true) {
@@ -90,6 +108,7 @@ export function lookupHashes(
       }
       slot = (slot + 1) & mask;
     }
+    expected = id >= 0 && i > 0 && ids[i - 1] === id - 1 ? id + 1 : end;
     ids[i] = id;
   }
 }
@@ -102,6 +121,7 @@ export function firstOfHash(table: SeriesTable, hashLo: number, hashHi: number):
 
 export function markAmbiguous(table: SeriesTable, hashLo: number, hashHi: number): void {
   const at = 2 * slotOf(table, hashLo | 0, hashHi | 0) + 1;
+  table.ambiguous = true;
   table.slots[at] = (table.slots[at] as number) | 0x8000_0000;
 }
 
