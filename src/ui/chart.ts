@@ -4,6 +4,8 @@ import type { Series } from "./api.ts";
 /** A palette that people with colour blindness can tell apart (Okabe and Ito), readable on light and dark. */
 const COLOURS = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#8f7a00", "#7a5cc2"];
 
+const BINARY_STEPS = Array.from({ length: 60 }, (_, i) => 2 ** i);
+
 export interface ChartSpec {
   readonly start: number;
   readonly end: number;
@@ -13,6 +15,8 @@ export interface ChartSpec {
   readonly format: (value: number) => string;
   /** Filled and one on top of the other. */
   readonly stacked?: boolean;
+  /** Bytes: the axis steps by powers of two. */
+  readonly binary?: boolean;
   readonly height: number;
   /** Lower bound of the value axis; free where not given. */
   readonly min?: number;
@@ -38,6 +42,7 @@ export function makeChart(box: HTMLElement): { draw(spec: ChartSpec): void; clea
       const labels = spec.series.map((s) => spec.label(s.metric));
       const next = JSON.stringify([
         labels,
+        spec.series.map(lonePoint),
         spec.stacked === true,
         spec.height,
         matchMedia("(prefers-color-scheme: dark)").matches,
@@ -91,7 +96,15 @@ function options(spec: ChartSpec, labels: readonly string[], width: number): uPl
       x: { time: true, min: spec.start, max: spec.end },
       y: { range: (_u, low, high) => bounds(low, high, spec.min) },
     },
-    axes: [axis, { ...axis, size: 76, values: (_u, ticks) => ticks.map((t) => spec.format(t)) }],
+    axes: [
+      axis,
+      {
+        ...axis,
+        size: 76,
+        values: (_u, ticks) => ticks.map((t) => spec.format(t)),
+        ...(spec.binary === true ? { incrs: BINARY_STEPS } : {}),
+      },
+    ],
     series: [
       {},
       ...labels.map((label, i) => {
@@ -107,7 +120,8 @@ function options(spec: ChartSpec, labels: readonly string[], width: number): uPl
           stroke: colour,
           width: 1.5,
           spanGaps: false,
-          points: { show: false },
+          // A lone point makes no line.
+          points: { show: lonePoint(spec.series[i]!) },
           value,
           ...(spec.stacked === true ? { fill: `${colour}59` } : {}),
         };
@@ -117,6 +131,10 @@ function options(spec: ChartSpec, labels: readonly string[], width: number): uPl
       ? { bands: labels.slice(1).map((_, i) => ({ series: [i + 2, i + 1] as [number, number] })) }
       : {}),
   };
+}
+
+function lonePoint(series: Series): boolean {
+  return series.values.length === 1;
 }
 
 function bounds(low: number | null, high: number | null, min: number | undefined): [number, number] {

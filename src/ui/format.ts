@@ -29,13 +29,17 @@ export function plain(value: number): string {
 export function seconds(value: number): string {
   if (value === 0) return "0s";
   if (value < 1) return `${short(value * 1000)} ms`;
-  if (value < 120) return `${short(value)}s`;
-  return value % 3600 === 0 ? `${value / 3600}h` : `${short(value / 60)}m`;
+  if (value % 3600 === 0) return `${value / 3600}h`;
+  return value % 60 === 0 ? `${value / 60}m` : `${short(value)}s`;
 }
 
 function short(v: number): string {
   const a = Math.abs(v);
-  return v.toFixed(a >= 100 || a === 0 ? 0 : a >= 10 ? 1 : 2);
+  return String(Number(v.toFixed(a >= 100 ? 0 : a >= 10 ? 1 : 2)));
+}
+
+export function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? "" : "s"}`;
 }
 
 export function metricText(metric: Readonly<Record<string, string>>): string {

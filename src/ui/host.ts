@@ -10,6 +10,7 @@ interface Panel {
   readonly label: (metric: Readonly<Record<string, string>>) => string;
   readonly format: (value: number) => string;
   readonly stacked?: boolean;
+  readonly binary?: boolean;
   /** What the head of the panel tells from the newest values. */
   readonly summary: (latest: readonly number[]) => string;
 }
@@ -38,6 +39,7 @@ const PANELS: readonly Panel[] = [
     ].join(" or "),
     label: (metric) => part(metric).slice(2),
     format: bytes,
+    binary: true,
     stacked: true,
     summary: ([used = 0, ...rest]) => `${bytes(used)} of ${bytes(used + sum(rest))}`,
   },
@@ -49,6 +51,7 @@ const PANELS: readonly Panel[] = [
     ].join(" or "),
     label: part,
     format: bytesPerSecond,
+    binary: true,
     summary: (latest) => bytesPerSecond(sum(latest)),
   },
   {
@@ -59,6 +62,7 @@ const PANELS: readonly Panel[] = [
     ].join(" or "),
     label: part,
     format: bytesPerSecond,
+    binary: true,
     summary: (latest) => bytesPerSecond(sum(latest)),
   },
 ];
@@ -70,7 +74,7 @@ const FINEST_STEP = 5;
 export function makeHostSection(): { refresh(): Promise<void> } {
   const ranges = byId<HTMLSelectElement>("range");
   const instances = byId<HTMLSelectElement>("instance");
-  fillRanges(ranges, 900);
+  fillRanges(ranges, 300);
   const panels = PANELS.map((panel) => {
     const output = el("output");
     const box = el("div", { role: "img", "aria-label": `${panel.title} of this host over time` });

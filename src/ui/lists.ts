@@ -1,6 +1,6 @@
 import { call, type Rule, type RuleGroup, type Target } from "./api.ts";
 import { byId, el, state, table } from "./dom.ts";
-import { metricText, seconds } from "./format.ts";
+import { count, metricText, seconds } from "./format.ts";
 
 const WORST_FIRST = ["firing", "pending", "unknown", "inactive"];
 
@@ -11,7 +11,7 @@ export async function refreshRules(): Promise<void> {
   alerting.sort((a, b) => WORST_FIRST.indexOf(shownState(a.rule)) - WORST_FIRST.indexOf(shownState(b.rule)));
   const firing = alerting.filter(({ rule }) => rule.state === "firing").length;
   byId("rules-note").textContent =
-    `${alerting.length} alert rules, ${firing} firing; ${rules.length - alerting.length} recording rules`;
+    `${count(alerting.length, "alert rule")}, ${firing} firing; ${count(rules.length - alerting.length, "recording rule")}`;
   const rows = alerting.map(({ rule, group }) => [
     state(shownState(rule)),
     el("div", {}, el("strong", {}, rule.name), el("div", { class: "note" }, group.name)),
@@ -52,7 +52,7 @@ function instances(rule: Rule): HTMLElement {
 export async function refreshTargets(): Promise<void> {
   const { data } = await call<{ activeTargets: Target[] }>("targets");
   const down = data.activeTargets.filter((t) => t.health === "down").length;
-  byId("targets-note").textContent = `${data.activeTargets.length} targets, ${down} down`;
+  byId("targets-note").textContent = `${count(data.activeTargets.length, "target")}, ${down} down`;
   const rows = data.activeTargets.map((t) => [
     state(t.health),
     t.scrapePool,

@@ -1,6 +1,6 @@
 import { ApiError, instant, range } from "./api.ts";
 import { makeChart } from "./chart.ts";
-import { byId, fillRanges, table } from "./dom.ts";
+import { byId, el, fillRanges, table } from "./dom.ts";
 import { metricText, plain } from "./format.ts";
 
 /** More lines than this nobody can read; the table has them all. */
@@ -16,7 +16,7 @@ export function makeQuerySection(): { refresh(): Promise<void> } {
   const error = byId("query-error");
   const graph = byId("query-graph");
   const list = byId("query-table");
-  fillRanges(ranges, 3600);
+  fillRanges(ranges, 900);
   const chart = makeChart(graph);
   const params = new URLSearchParams(location.search);
   // Prometheus's own parameter names: links in alerts (generatorURL) and from other tools open here.
@@ -51,8 +51,10 @@ export function makeQuerySection(): { refresh(): Promise<void> } {
     graph.hidden = false;
     list.hidden = true;
     const series = data.result.slice(0, MOST_LINES);
-    if (series.length === 0) chart.clear();
-    else chart.draw({ start, end, step, series, label: metricText, format: plain, height: 340 });
+    if (series.length === 0) {
+      chart.clear();
+      graph.replaceChildren(el("p", { class: "empty" }, "no samples in this range"));
+    } else chart.draw({ start, end, step, series, label: metricText, format: plain, height: 340 });
     return summary(data.result.length, MOST_LINES, warnings);
   }
 
