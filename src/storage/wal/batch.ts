@@ -13,7 +13,7 @@ export interface Batch {
 
 /** A buffer that one large commit has made larger than this is not kept. */
 const KEEP = 16 << 20;
-const FIRST = 1 << 20;
+const FIRST = 64 << 10;
 
 export function makeBatch(): Batch {
   return { buffer: new Uint8Array(FIRST), length: 0, checksums: [], lastSeq: 0 };

@@ -62,7 +62,7 @@ const contents = (out: ReturnType<typeof makeSampleBuffer>): Sample[] =>
 
 describe("chunk code", () => {
   test("gives back every time and every bit of every value", () => {
-    fc.assert(
+    void fc.assert(
       fc.property(chunk, fc.integer({ min: 0, max: 9 }), (samples, at) => {
         const { words, used } = encode(samples, at);
         expect(used).toBeLessThanOrEqual(chunkWordsBound(samples.length));
@@ -76,7 +76,7 @@ describe("chunk code", () => {
   });
 
   test("a range gives the samples inside it, both ends included, behind what the buffer had", () => {
-    fc.assert(
+    void fc.assert(
       fc.property(chunk, fc.nat(129), fc.nat(129), fc.integer({ min: -1, max: 1 }), (samples, i, j, shift) => {
         const minT = (samples[i % samples.length] as Sample).t + shift;
         const maxT = (samples[j % samples.length] as Sample).t + shift;

@@ -37,7 +37,7 @@ const frames = fc
 
 describe("head against maps", () => {
   test("stores, counts and reads back what the rules say", () => {
-    fc.assert(
+    void fc.assert(
       fc.property(frames, fc.nat(), fc.nat(), ({ all, size }, i, j) => {
         const head = createHead({ outOfOrderWindowMs: window });
         const model: ReferenceHead = { windowMs: window, series: new Map(), newest: new Map() };
