@@ -49,7 +49,7 @@ function compilePattern(pattern: string): StringTest {
     const globs = toGlobs(root);
     if (globs !== undefined) return globTest(globs);
   }
-  return isSafeForBacktracking(root) && (!ignoreCase || isAsciiOnly(root))
+  return isSafeForBacktracking(root) && (!ignoreCase || foldsAlike(root))
     ? compileJs(root, ignoreCase)
     : compileRe2(pattern);
 }
@@ -274,18 +274,22 @@ function isSafeForBacktracking(root: RegexNode): boolean {
   return safe && unbounded <= 2 && branches <= 64;
 }
 
-function isAsciiOnly(root: RegexNode): boolean {
+/**
+ * True when ignoring case means the same in both engines: for ASCII literals it does (`k` is also the Kelvin sign, `s` the
+ * long s), for classes it depends on how they are written.
+ */
+function foldsAlike(root: RegexNode): boolean {
   switch (root.kind) {
     case "literal":
       return /^[\0-\x7f]*$/.test(root.text);
     case "class":
-      return root.any || (root.ranges.at(-1)?.[1] ?? 0) < 0x80;
+      return root.any;
     case "sequence":
-      return root.parts.every(isAsciiOnly);
+      return root.parts.every(foldsAlike);
     case "choice":
-      return root.options.every(isAsciiOnly);
+      return root.options.every(foldsAlike);
     case "repeat":
-      return isAsciiOnly(root.node);
+      return foldsAlike(root.node);
   }
 }
 

@@ -68,6 +68,14 @@ describe("compileMatcherRegex", { timeout: 60_000 }, () => {
     );
   });
 
+  it("ignores case as RE2 does, odd letters included", () => {
+    for (const p of ["(?i)k", "(?i)s.*", "(?i)\\w", "(?i)[a-z]+", "(?i)É", "(?i)ß", "(?i)a|ſ", "(?i)[^k]"]) {
+      for (const v of ["k", "K", "\u212a", "s", "S", "ſ", "é", "É", "ß", "ẞ", "ss", "i", "İ", "ı"]) {
+        expect([p, v, compileMatcherRegex(p)(v)]).toEqual([p, v, reference(p)(v)]);
+      }
+    }
+  });
+
   it.each([
     ["(", "error parsing regexp: missing closing ): `(`"],
     ["a)", "error parsing regexp: unexpected ): `a)`"],
