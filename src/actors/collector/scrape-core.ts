@@ -1,10 +1,11 @@
 import type { ScrapeConfig } from "../../model/config.ts";
-import type { SeriesRef } from "../../model/ingest.ts";
+import { MalformedBody, type SeriesRef } from "../../model/ingest.ts";
 import { compareLabels, type Labels, labelsFromEntries, labelValue, METRIC_NAME } from "../../model/labels.ts";
 import { parseExposition } from "../../streams/codec/exposition.ts";
 import { expositionLabels } from "../../streams/codec/exposition-labels.ts";
 import { makeSampleBatch, pushSample, pushStale, type SampleBatch } from "../../streams/outbox/sample-batch.ts";
 import { type Relabeler, relabelLabels } from "./relabel.ts";
+import { ScrapeError } from "./scrape-error.ts";
 
 /**
  * From a scraped body to samples. Pure but for the target's memory of its series, which it is handed.
@@ -87,7 +88,8 @@ export function takeScrape(memory: TargetMemory, rules: ScrapeRules, outcome: Sc
     try {
       readSamples(memory, rules, outcome.body, t, batch, counts);
     } catch (cause) {
-      if (!(cause instanceof Error)) throw cause;
+      // Anything else is a bug of ours: the actor dies of it and is started again.
+      if (!(cause instanceof ScrapeError || cause instanceof MalformedBody)) throw cause;
       error = cause.message;
       batch = makeSampleBatch(memory.byHash.size + 16);
     }
@@ -159,7 +161,7 @@ function readSamples(
     },
   });
   if (config.sampleLimit > 0 && counts.kept > config.sampleLimit) {
-    throw new Error(`sample_limit exceeded: ${counts.kept} samples, the limit is ${config.sampleLimit}`);
+    throw new ScrapeError(`sample_limit exceeded: ${counts.kept} samples, the limit is ${config.sampleLimit}`);
   }
 }
 
@@ -174,12 +176,12 @@ function findSeries(
 ): SeriesState | undefined {
   const scraped = expositionLabels(body, start, end);
   if ("duplicate" in scraped) {
-    throw new Error(`label ${JSON.stringify(scraped.duplicate)} stands twice in ${seriesText(body, start, end)}`);
+    throw new ScrapeError(`label ${JSON.stringify(scraped.duplicate)} stands twice in ${seriesText(body, start, end)}`);
   }
   const labels = relabelLabels(rules.metricRelabeler, addTargetLabels(scraped, rules));
   if (labels === undefined) return undefined;
   if (labelValue(labels, METRIC_NAME) === "") {
-    throw new Error(`${seriesText(body, start, end)} has no metric name after relabeling`);
+    throw new ScrapeError(`${seriesText(body, start, end)} has no metric name after relabeling`);
   }
   checkLimits(rules.config, labels, () => seriesText(body, start, end));
   const ref = rules.makeRef(labels);
@@ -225,15 +227,17 @@ export function addTargetLabels(scraped: Labels, rules: Pick<ScrapeRules, "confi
 function checkLimits(config: ScrapeConfig, labels: Labels, text: () => string): void {
   const { labelLimit, labelNameLengthLimit: nameLimit, labelValueLengthLimit: valueLimit } = config;
   if (labelLimit > 0 && labels.length / 2 > labelLimit) {
-    throw new Error(`label_limit exceeded: ${text()} has ${labels.length / 2} labels, the limit is ${labelLimit}`);
+    throw new ScrapeError(
+      `label_limit exceeded: ${text()} has ${labels.length / 2} labels, the limit is ${labelLimit}`,
+    );
   }
   if (nameLimit === 0 && valueLimit === 0) return;
   for (let i = 0; i < labels.length; i += 2) {
     if (nameLimit > 0 && Buffer.byteLength(labels[i] as string) > nameLimit) {
-      throw new Error(`label_name_length_limit exceeded: ${labels[i]} of ${text()}, the limit is ${nameLimit}`);
+      throw new ScrapeError(`label_name_length_limit exceeded: ${labels[i]} of ${text()}, the limit is ${nameLimit}`);
     }
     if (valueLimit > 0 && Buffer.byteLength(labels[i + 1] as string) > valueLimit) {
-      throw new Error(`label_value_length_limit exceeded: ${labels[i]} of ${text()}, the limit is ${valueLimit}`);
+      throw new ScrapeError(`label_value_length_limit exceeded: ${labels[i]} of ${text()}, the limit is ${valueLimit}`);
     }
   }
 }

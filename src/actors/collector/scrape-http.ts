@@ -3,6 +3,7 @@ import * as https from "node:https";
 import type { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import type { ScrapeConfig } from "../../model/config.ts";
+import { ScrapeError } from "./scrape-error.ts";
 
 /** The HTTP side of one job: connections are kept between scrapes. */
 export interface ScrapeClient {
@@ -15,14 +16,6 @@ export interface ScrapeClient {
 export interface ScrapeBody {
   readonly bytes: Uint8Array;
   readonly contentType: string;
-}
-
-/** A scrape that failed; the message is shown as the target's last error. */
-export class ScrapeError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = "ScrapeError";
-  }
 }
 
 const MAX_REDIRECTS = 10;

@@ -1,7 +1,6 @@
 import { hostname } from "node:os";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
-import type * as Scope from "effect/Scope";
 import * as Semaphore from "effect/Semaphore";
 import type { Config, ScrapeConfig } from "../../model/config.ts";
 import type { Ingest } from "../../model/ingest.ts";
@@ -19,7 +18,7 @@ export interface ScrapeManagerOptions {
   readonly ingest: Ingest;
   readonly config: Config;
   /** Runs the targets, the discoveries and the outbox; give it an intensity that does not give up (KEEP_TRYING). */
-  readonly supervisor: DynamicSupervisor<Scope.Scope>;
+  readonly supervisor: DynamicSupervisor;
   /** host:port that stands for the target address `self`. */
   readonly selfAddress?: string;
   readonly userAgent?: string;
