@@ -8,8 +8,10 @@
  * - a cancelled request rejects at once, and keeps its slot until the worker has let go of it.
  */
 import type { Worker } from "node:worker_threads";
+import * as Cause from "effect/Cause";
 import * as Data from "effect/Data";
 import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
 import type { ShardClient, ShardRequest, ShardResponses } from "../../model/shard.ts";
 import type { OnDeath } from "../runtime/death.ts";
 import { type MailboxStats, makeMailbox } from "../runtime/mailbox.ts";
@@ -153,9 +155,10 @@ export function makeShardHost(options: ShardHostOptions): ShardHost {
     yield* Effect.acquireRelease(
       Effect.sync(() => setStatus({ phase: "replaying", detail: "starting", starts: status.starts + 1 })),
       // Runs after the thread has ended.
-      () =>
+      (_, exit) =>
         Effect.sync(() => {
-          const why = status.detail === "stopping" ? "stopped" : "it died and is being restarted";
+          const stopped = Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause);
+          const why = stopped ? "stopped" : "it died and is being restarted";
           setStatus({ phase: "down", detail: why });
           failAll(why);
         }),
