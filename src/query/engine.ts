@@ -139,7 +139,7 @@ function openQuery(
 }
 
 /** Waits for the evaluation, but no longer than the query may go on: a shard that never answers does not hold it. */
-async function unlessStopped<T>(ctx: QueryContext, work: Promise<T>): Promise<T> {
+async function unlessStopped<T>(ctx: QueryContext, work: () => Promise<T>): Promise<T> {
   checkAlive(ctx);
   let listener: () => void = () => undefined;
   const stopped = new Promise<never>((_, reject) => {
@@ -147,7 +147,7 @@ async function unlessStopped<T>(ctx: QueryContext, work: Promise<T>): Promise<T>
     ctx.signal.addEventListener("abort", listener, { once: true });
   });
   try {
-    return await Promise.race([work, stopped]);
+    return await Promise.race([work(), stopped]);
   } finally {
     ctx.signal.removeEventListener("abort", listener);
   }
@@ -161,11 +161,11 @@ function finishVector(vector: Vector): Vector {
 }
 
 async function runRange(ctx: QueryContext, expr: Expr, grid: Grid): Promise<RangeResult> {
-  const evaluation =
+  const evaluate = (): Promise<Vector> =>
     typeOf(expr) === "scalar"
       ? evaluateScalar(ctx, expr, grid).then(vectorOfScalar)
       : evaluateVector(ctx, expr, grid).then(finishVector);
-  const { labels, values, present } = sortByLabels(await unlessStopped(ctx, evaluation));
+  const { labels, values, present } = sortByLabels(await unlessStopped(ctx, evaluate));
   return { type: "matrix", matrix: { ...grid, labels, values, present }, ...annotated(ctx) };
 }
 
@@ -174,18 +174,18 @@ async function runInstant(ctx: QueryContext, expr: Expr, request: InstantRequest
   const grid = instantGrid(time);
   switch (typeOf(expr)) {
     case "scalar": {
-      const [value] = await unlessStopped(ctx, evaluateScalar(ctx, expr, grid));
+      const [value] = await unlessStopped(ctx, () => evaluateScalar(ctx, expr, grid));
       return { type: "scalar", time, value: value as number, ...annotated(ctx) };
     }
     case "string":
       return { type: "string", time, value: evaluateString(expr), ...annotated(ctx) };
     case "matrix": {
       const inner = unwrap(expr) as MatrixSelector | SubqueryExpr;
-      const series = await unlessStopped(ctx, rangeVector(ctx, inner, grid));
+      const series = await unlessStopped(ctx, () => rangeVector(ctx, inner, grid));
       return { type: "matrix", ...series, ...annotated(ctx) };
     }
     default: {
-      const { labels, values } = finishVector(await unlessStopped(ctx, evaluateVector(ctx, expr, grid)));
+      const { labels, values } = finishVector(await unlessStopped(ctx, () => evaluateVector(ctx, expr, grid)));
       return { type: "vector", time, labels, values, ...annotated(ctx) };
     }
   }

@@ -29,7 +29,7 @@ async function askShards<K extends ShardAnswer["kind"]>(
     tenant: ctx.tenant,
     limits: { ...ctx.limits, timeoutMs: Math.max(0, ctx.deadline - ctx.now()) },
   };
-  const asked = ctx.shards.map((shard) => shard.request({ kind: "query", tenant: ctx.tenant, plan }, ctx.signal));
+  const asked = ctx.shards.map(async (shard) => shard.request({ kind: "query", tenant: ctx.tenant, plan }, ctx.signal));
   const settled = await Promise.allSettled(asked);
   if (ctx.signal.aborted) throw stopError(ctx);
   const answers: Extract<ShardAnswer, { kind: K }>[] = [];

@@ -296,13 +296,17 @@ export function madOverTime(
 }
 
 function sortWindow(values: Float64Array, i: number, j: number): Float64Array {
-  sorted.set(values.subarray(i, j));
+  for (let k = i; k < j; k++) sorted[k - i] = values[k] as number;
   sortNanFirst(sorted, j - i);
   return sorted;
 }
 
 /** Ascending, NaN as the smallest value (typed arrays sort it last). */
 export function sortNanFirst(values: Float64Array, n: number): void {
+  if (n <= 48) {
+    insertionSort(values, n);
+    return;
+  }
   const part = values.subarray(0, n);
   part.sort();
   let nans = 0;
@@ -310,5 +314,21 @@ export function sortNanFirst(values: Float64Array, n: number): void {
   if (nans > 0 && nans < n) {
     part.copyWithin(nans, 0, n - nans);
     part.fill(Number.NaN, 0, nans);
+  }
+}
+
+/** For short ones: a call of the typed array's own sort costs more than the sorting. */
+function insertionSort(values: Float64Array, n: number): void {
+  for (let i = 1; i < n; i++) {
+    const v = values[i] as number;
+    const nan = Number.isNaN(v);
+    let k = i;
+    while (k > 0) {
+      const p = values[k - 1] as number;
+      if (nan ? Number.isNaN(p) : !(p > v)) break;
+      values[k] = p;
+      k--;
+    }
+    values[k] = v;
   }
 }

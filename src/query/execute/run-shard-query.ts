@@ -88,18 +88,25 @@ export function tooManySamples(limit: number): QueryError {
 function evaluateRows(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator, watch: Watch): ShardAnswer {
   const { steps } = rows;
   const labels: Labels[] = [];
-  let values = new Float64Array(Math.max(1, ids.length) * steps);
-  let present = new Uint8Array(Math.max(1, ids.length) * steps);
+  let capacity = Math.min(Math.max(1, ids.length), 256);
+  let values = new Float64Array(capacity * steps);
+  let present = new Uint8Array(capacity * steps);
   const notes = new Map<string, ShardNote>();
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i] as number;
     const series = readSeries(source, id, i, rows, watch);
     if (series.length === 0) continue;
+    if (labels.length === capacity) {
+      capacity = Math.min(2 * capacity, ids.length);
+      values = grown(values, new Float64Array(capacity * steps));
+      present = grown(present, new Uint8Array(capacity * steps));
+    }
     const base = labels.length * steps;
     if (!rows.evaluate(series, values, present, base)) continue;
     const set = source.labels(id);
     addNotes(notes, rows, series, set);
     labels.push(set);
+    checkPoints(labels.length * steps, watch);
   }
   // Rows go out in the order of their labels: the front end merges the shards' answers without sorting again.
   const order = Uint32Array.from(labels.keys());
@@ -124,6 +131,16 @@ function evaluateRows(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator
   };
 }
 
+function grown<T extends Float64Array | Uint8Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
+}
+
+/** Points of the answer count like samples: a query may ask for more of them than it reads. */
+function checkPoints(points: number, watch: Watch): void {
+  if (points > watch.plan.limits.maxSamples) throw tooManySamples(watch.plan.limits.maxSamples);
+}
+
 function evaluateGroups(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator, watch: Watch): ShardAnswer {
   const { steps } = rows;
   const { op, grouping, without } = watch.plan.aggregate as NonNullable<ShardPlan["aggregate"]>;
@@ -141,6 +158,7 @@ function evaluateGroups(source: SeriesSource, ids: Uint32Array, rows: RowEvaluat
     if (!rows.evaluate(series, values, present, 0)) continue;
     if (rows.mayNote) addNotes(notes, rows, series, source.labels(id));
     addRow(partial, groupOf(id), drop, values, present, 0);
+    checkPoints(partial.groups * steps, watch);
   }
   const order = partial.labels.map((_, g) => g);
   order.sort((a, b) => compareLabels(partial.labels[a] as Labels, partial.labels[b] as Labels));

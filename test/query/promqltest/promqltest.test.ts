@@ -13,7 +13,7 @@ import { readScript } from "./script.ts";
  * `native-histograms.txt` lists the cases that fail because there are no native histograms yet. Every other case must pass,
  * and a listed one that passes must be taken off the list: it can only shrink.
  */
-const FOLDER = process.env["PROMQLTEST_DIR"] ?? new URL("../../../../shared/promqltest", import.meta.url).pathname;
+const FOLDER = process.env.PROMQLTEST_DIR ?? new URL("../../../../shared/promqltest", import.meta.url).pathname;
 const NOT_YET = new Set(
   readFileSync(new URL("native-histograms.txt", import.meta.url), "utf8")
     .split("\n")
