@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Logger as Log } from "pino";
 import type { AlertmanagerConfig } from "../actors/alert/alertmanager-config.ts";
@@ -10,6 +11,8 @@ import { type Config, ConfigError, type ConfigProblem, formatProblem } from "../
 
 /** The configuration with everything that it names, checked whole. */
 export interface Loaded {
+  /** The configuration file as it was read. */
+  readonly text: string;
   readonly config: Config;
   readonly groups: readonly RuleGroupSpec[];
   readonly alertmanager: AlertmanagerConfig;
@@ -20,19 +23,21 @@ const NOBODY = "route: { receiver: nobody }\nreceivers: [{ name: nobody }]\n";
 
 /** Reads all files; logs what is accepted without effect. Throws ConfigError with the problems of every file. */
 export function loadAll(file: string, log: Pick<Log, "warn">): Loaded {
-  const { config, warnings } = loadConfig(resolve(file));
+  const path = resolve(file);
+  const { config, warnings } = loadConfig(path);
+  const text = readFileSync(path, "utf8");
   for (const w of warnings) log.warn(formatProblem(w));
   const problems: ConfigProblem[] = [];
   const rules = collect(problems, () =>
     loadRuleFiles(config.ruleFiles, { evaluationIntervalMs: config.global.evaluationIntervalMs, checkExpression }),
   );
   for (const w of rules?.warnings ?? []) log.warn(w);
-  const path = config.alertmanagerConfigFile;
+  const receivers = config.alertmanagerConfigFile;
   const alertmanager = collect(problems, () =>
-    path === undefined ? parseAlertmanagerConfig(file, NOBODY) : loadAlertmanagerConfig(path),
+    receivers === undefined ? parseAlertmanagerConfig(path, NOBODY) : loadAlertmanagerConfig(receivers),
   );
   if (problems.length > 0 || alertmanager === undefined) throw new ConfigError(problems);
-  return { config, groups: rules?.groups ?? [], alertmanager };
+  return { text, config, groups: rules?.groups ?? [], alertmanager };
 }
 
 function collect<A>(problems: ConfigProblem[], load: () => A): A | undefined {

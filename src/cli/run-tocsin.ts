@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
-import type * as Scope from "effect/Scope";
 import type { Logger as Log } from "pino";
 import { makeAlertManager } from "../actors/alert/alert-manager.ts";
 import { makeScrapeManager, type ScrapeManager } from "../actors/collector/scrape-manager.ts";
@@ -32,7 +31,7 @@ import type { Say } from "../streams/nats/say.ts";
 import { type DataDir, openDataDir } from "./data-dir.ts";
 import { checkFree, explainListen, parseListenOption, urlOf } from "./listen.ts";
 import { loadAll } from "./load-all.ts";
-import { fileText, type ServeOptions } from "./serve.ts";
+import type { ServeOptions } from "./serve-options.ts";
 
 /** The embedded server answers within a second or two; a minute allows for a long recovery of its store. */
 const EMBEDDED_WAIT_MS = 60_000;
@@ -112,7 +111,7 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
   );
   let scrapes: ScrapeManager | undefined;
   const runScrapes = Effect.gen(function* () {
-    const supervisor = yield* makeDynamicSupervisor<Scope.Scope>("scrapes", KEEP_TRYING, census.onDeath);
+    const supervisor = yield* makeDynamicSupervisor("scrapes", KEEP_TRYING, census.onDeath);
     scrapes = yield* makeScrapeManager({
       ingest: gateway,
       config: loaded.config,
@@ -164,7 +163,7 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
     observe,
     ready: shards.ready,
     reload,
-    configText: () => fileText(options.config),
+    configText: () => loaded.text,
     version: options.version,
     startTime,
     now: Date.now,

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Logger from "effect/Logger";
@@ -11,15 +10,7 @@ import { DataDirError } from "./data-dir.ts";
 import { ListenError } from "./listen.ts";
 import { effectLogger, makeLog } from "./log.ts";
 import { runTocsin } from "./run-tocsin.ts";
-
-export interface ServeOptions {
-  readonly config: string;
-  readonly dataDir: string;
-  readonly listen: string;
-  readonly nats?: string;
-  readonly logLevel: string;
-  readonly version: string;
-}
+import type { ServeOptions } from "./serve-options.ts";
 
 /** `tocsin serve`: runs until a signal comes or something that cannot be mended is wrong; then says what, and exits with 1. */
 export function serve(options: ServeOptions): void {
@@ -45,14 +36,5 @@ function explain(exit: Exit.Failure<unknown, unknown>, log: Log): void {
     else if (error instanceof DataDirError || error instanceof NatsError || error instanceof ListenError) {
       log.fatal(error.message);
     } else log.fatal({ err: error }, "tocsin cannot go on");
-  }
-}
-
-/** The text of a file, for showing it as it was read; "" where it cannot be read again. */
-export function fileText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
   }
 }
