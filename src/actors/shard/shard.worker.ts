@@ -8,6 +8,7 @@ import { startShard } from "./shard.actor.ts";
 
 if (isMainThread || parentPort === null) throw new Error("shard.worker.ts runs as a worker thread only");
 const port = parentPort;
+const LINGER_MS = 50;
 const data = workerData as ShardThreadData;
 const cancelled = new Int32Array(data.cancelled);
 
@@ -39,7 +40,11 @@ port.on("message", (message: ToShard) => {
 });
 
 shard.done.then(
-  () => port.close(),
+  () => {
+    port.close();
+    // Whatever timer a library has left must not keep the thread.
+    setTimeout(() => process.exit(0), LINGER_MS).unref();
+  },
   (error: unknown) => {
     // Out of the promise, so that it ends the thread and reaches the host as the reason.
     setImmediate(() => {

@@ -1,0 +1,179 @@
+import { appendFile, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { ShardPhase } from "../../../src/actors/shard/protocol.ts";
+import { type Shard, startShard } from "../../../src/actors/shard/shard.actor.ts";
+import { type Disk, DiskError, type DiskFile, realDisk } from "../../../src/lib/disk.ts";
+import type { ShardStats } from "../../../src/model/shard.ts";
+import { WalError } from "../../../src/storage/wal/wal-error.ts";
+import { connectBus } from "../../../src/streams/nats/bus.ts";
+import { type JetStreamPublisher, jetStreamPublisher } from "../../../src/streams/nats/publisher.ts";
+import { streamIdentity } from "../../../src/streams/nats/stream-identity.ts";
+import { startNatsServer, type TestNats } from "../../streams/nats/with-nats-server.ts";
+import { consumed, runShard, withTempDir } from "./running-shard.ts";
+import { expectAllInHead, expectOnceInWal, loadFrame } from "./shard-load.ts";
+
+let nats: TestNats;
+let publisher: JetStreamPublisher;
+beforeAll(async () => {
+  nats = await startNatsServer();
+  publisher = jetStreamPublisher(await nats.bus({ partitions: 4 }));
+}, 30_000);
+afterAll(() => nats.stop());
+
+/** What the disk does wrong; undefined when it works. */
+interface Fault {
+  write?: string | undefined;
+  sync?: string | undefined;
+}
+
+/** The real disk, whose files fail as the fault says at the moment of the call. */
+function faultyDisk(fault: Fault): Disk {
+  const failing = (file: DiskFile): DiskFile => ({
+    ...file,
+    write: async (from, at) => {
+      if (fault.write !== undefined) throw new DiskError("write", "x", fault.write, `${fault.write}: injected`);
+      await file.write(from, at);
+    },
+    sync: async () => {
+      if (fault.sync !== undefined) throw new DiskError("fdatasync", "x", fault.sync, `${fault.sync}: injected`);
+      await file.sync();
+    },
+  });
+  return { ...realDisk, open: async (path, mode) => failing(await realDisk.open(path, mode)) };
+}
+
+/** A shard in this thread. */
+function startHere(partition: number, walDir: string, disk: Disk) {
+  const lines: string[] = [];
+  let wake = () => {};
+  let phase: ShardPhase = "replaying";
+  const shard: Shard = startShard({
+    partition,
+    walDir,
+    disk,
+    connect: (signal) => connectBus(nats.url, { signal }),
+    outOfOrderWindowMs: 3_600_000,
+    maxParkedSamples: 1_000,
+    say: (level, line) => {
+      lines.push(`${level} ${line}`);
+      wake();
+    },
+    onPhase: (p) => {
+      phase = p;
+      wake();
+    },
+  });
+  const ended = shard.done.then(
+    () => undefined,
+    (e: unknown) => e,
+  );
+  const until = async (condition: () => boolean) => {
+    while (!condition()) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  };
+  const stats = () => shard.answer({ kind: "stats" }, () => false).value as ShardStats;
+  return { shard, ended, lines, until, stats, ready: () => until(() => phase === "ready") };
+}
+
+test("a failed fsync ends the shard, and the next one has everything once", { timeout: 30_000 }, () =>
+  withTempDir(async (dir) => {
+    const walDir = join(dir, "wal");
+    const fault: Fault = {};
+    const first = startHere(0, walDir, faultyDisk(fault));
+    await first.ready();
+    for (let n = 0; n < 10; n++) await publisher.publish(0, loadFrame(n, n === 0), `eio-${n}`);
+    fault.sync = "EIO";
+    for (let n = 10; n < 20; n++) await publisher.publish(0, loadFrame(n, false), `eio-${n}`);
+    // The stream is idle now: the failure itself must end it.
+    const error = await first.ended;
+    expect(error).toBeInstanceOf(WalError);
+    expect(String(error)).toContain("fsync failed");
+    expect((await streamIdentity(await nats.bus(), 0)).lastSequence).toBe(20);
+
+    const second = runShard({ partition: 0, walDir, busUrl: nats.url });
+    await consumed(second, 20);
+    await expectAllInHead(second.client, 20);
+    await second.stop();
+    await expectOnceInWal(walDir, 20);
+  }),
+);
+
+test("a full disk stops nothing but storing: it goes on when there is space again", { timeout: 30_000 }, () =>
+  withTempDir(async (dir) => {
+    const walDir = join(dir, "wal");
+    const fault: Fault = {};
+    const it = startHere(1, walDir, faultyDisk(fault));
+    await it.ready();
+    await publisher.publish(1, loadFrame(0, true), "full-0");
+    fault.write = "ENOSPC";
+    for (let n = 1; n < 10; n++) await publisher.publish(1, loadFrame(n, false), `full-${n}`);
+    await it.until(() => it.lines.some((l) => l.startsWith("error") && l.includes("no space")));
+    const { consumedSequence } = it.stats();
+    expect(consumedSequence).toBeLessThan(10);
+    fault.write = undefined;
+    await it.until(() => it.lines.some((l) => l.includes("the disk has space again")));
+    it.shard.stop();
+    expect(await it.ended).toBeUndefined();
+    expect(it.stats().consumedSequence).toBe(10);
+    await expectOnceInWal(walDir, 10);
+  }),
+);
+
+test(
+  "an unfinished write at the end is cut off and said; the stream has those messages still",
+  { timeout: 30_000 },
+  () =>
+    withTempDir(async (dir) => {
+      const walDir = join(dir, "wal");
+      const first = runShard({ partition: 2, walDir, busUrl: nats.url });
+      await publisher.publish(2, loadFrame(0, true), "torn-0");
+      await consumed(first, 1);
+      await first.stop();
+      const segment = join(walDir, (await readdir(walDir))[0] as string);
+      await appendFile(segment, Buffer.alloc(100, 7));
+      await publisher.publish(2, loadFrame(1, false), "torn-1");
+      const second = runShard({ partition: 2, walDir, busUrl: nats.url });
+      await consumed(second, 2);
+      expect(second.lines.filter((l) => l.startsWith("warn"))).toMatchObject([
+        expect.stringMatching(/cut off the last 100 bytes/),
+      ]);
+      await expectAllInHead(second.client, 2);
+      await second.stop();
+      await expectOnceInWal(walDir, 2);
+    }),
+);
+
+test(
+  "a damaged WAL is not passed over: the shard stays down, says where, and its supervisor keeps trying",
+  { timeout: 30_000 },
+  () =>
+    withTempDir(async (dir) => {
+      const walDir = join(dir, "wal");
+      const first = runShard({ partition: 3, walDir, busUrl: nats.url });
+      for (let n = 0; n < 3; n++) {
+        await publisher.publish(3, loadFrame(n, n === 0), `bad-${n}`);
+        await consumed(first, n + 1);
+      }
+      await first.stop();
+      const segment = join(walDir, (await readdir(walDir))[0] as string);
+      const bytes = await readFile(segment);
+      bytes[Math.floor(bytes.length / 3)]! ^= 0xff;
+      await writeFile(segment, bytes);
+      const second = runShard({ partition: 3, walDir, busUrl: nats.url });
+      await second.until((s) => s.starts === 3);
+      expect(second.deaths[0]!.reason).toContain(segment);
+      expect(second.deaths[0]!.reason).toMatch(/at byte \d+/);
+      await second.stop();
+      // Repaired by hand, it works again.
+      bytes[Math.floor(bytes.length / 3)]! ^= 0xff;
+      await writeFile(segment, bytes);
+      const third = runShard({ partition: 3, walDir, busUrl: nats.url });
+      await third.ready();
+      await expectAllInHead(third.client, 3);
+      await third.stop();
+    }),
+);
