@@ -7,6 +7,10 @@ const IGNORED_MOUNTS =
 const IGNORED_TYPES =
   /^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|iso9660|mqueue|nsfs|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|erofs|sysfs|tracefs)$/;
 
+/** File systems whose answer comes from elsewhere, or from a process: these hang when that does. */
+const REMOTE_TYPES =
+  /^(nfs4?|cifs|smb3?|ceph|glusterfs|fuse(\..*)?|fuseblk|9p|virtiofs|afs|lustre|beegfs|davfs|ncpfs)$/;
+
 interface Mount {
   readonly device: string;
   readonly mountpoint: string;
@@ -25,7 +29,7 @@ export interface FilesystemOptions {
  * Sizes of the mounted file systems.
  *
  * Invariants: a mount whose statfs hangs is not asked again until that call returns, since each hanging call holds a
- * thread of the pool; and while `MAX_HANGING` of them hang, no further one is started.
+ * thread of the pool (which has four); and while `MAX_HANGING_REMOTE` of them hang, no further remote one is asked.
  */
 export function makeFilesystemCollector(options: FilesystemOptions): Collect {
   const hanging = new Set<string>();
@@ -42,7 +46,8 @@ export function makeFilesystemCollector(options: FilesystemOptions): Collect {
   };
 }
 
-const MAX_HANGING = 2;
+const MAX_HANGING_REMOTE = 2;
+const MAX_HANGING = 3;
 
 async function askMount(
   ask: (path: string) => Promise<StatsFs>,
@@ -52,7 +57,8 @@ async function askMount(
   timeoutMs: number,
 ): Promise<StatsFs | undefined> {
   const path = mount.mountpoint;
-  if (hanging.has(path) || hanging.size >= MAX_HANGING) return undefined;
+  const most = REMOTE_TYPES.test(mount.fstype) ? MAX_HANGING_REMOTE : MAX_HANGING;
+  if (hanging.has(path) || hanging.size >= most) return undefined;
   hanging.add(path);
   const answer = ask(host.root === "/" ? path : `${host.root}${path}`).then(
     (stats) => stats,

@@ -13,6 +13,7 @@ import type { DeathNotice } from "../../../src/actors/runtime/death.ts";
 import { makeDynamicSupervisor } from "../../../src/actors/runtime/dynamic-supervisor.ts";
 import { KEEP_TRYING } from "../../../src/actors/runtime/supervisor.ts";
 import type { Config } from "../../../src/model/config.ts";
+import { findNodeExporter, seriesByName, startNodeExporter } from "../../agent/node-exporter.ts";
 import { type RecordingIngest, recordingIngest } from "../../streams/outbox/recording-ingest.ts";
 import { configOf } from "./jobs.ts";
 
@@ -257,3 +258,32 @@ describe("the scrape manager", () => {
     }),
   );
 });
+
+const binary = findNodeExporter();
+
+describe.skipIf(binary === undefined)(
+  `a real node_exporter${binary === undefined ? " (none is installed)" : ""}`,
+  () => {
+    it.effect("is scraped in full, and goes down with it", () =>
+      Effect.gen(function* () {
+        const exporter = yield* Effect.promise(() => startNodeExporter(binary as string));
+        yield* Effect.addFinalizer(() => Effect.sync(exporter.stop));
+        const text = yield* Effect.promise(async () => (await fetch(`http://${exporter.address}/metrics`)).text());
+        const expected = [...seriesByName(text).keys()].sort();
+        const manager = yield* startManager(config(jobOf("node", statics(exporter.address))));
+        yield* interval(1);
+        assert.strictEqual(manager.targets()[0]?.lastError, "");
+        const scraped = new Set(ingest.samples.map((s) => s.labels.__name__ ?? ""));
+        for (const name of ["up", "scrape_duration_seconds", "scrape_series_added"])
+          assert.isTrue(scraped.delete(name));
+        for (const name of ["scrape_samples_scraped", "scrape_samples_post_metric_relabeling"]) scraped.delete(name);
+        assert.deepStrictEqual([...scraped].sort(), expected);
+        assert.isAbove(ingest.samples.length, 300);
+        exporter.stop();
+        yield* interval(1);
+        assert.deepStrictEqual(values("up{"), [1, 0]);
+        assert.strictEqual(values("node_load1{").at(-1), "stale");
+      }),
+    );
+  },
+);
