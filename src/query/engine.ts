@@ -11,7 +11,7 @@ import { makeSampleBuffer } from "../model/sample.ts";
 import type { ShardClient } from "../model/shard.ts";
 import { makeAnnotations } from "./execute/annotations.ts";
 import { fetchRaw } from "./execute/dispatch.ts";
-import { evaluateScalar, evaluateString, evaluateVector } from "./execute/evaluate.ts";
+import { evaluateScalar, evaluateVector, evaluator } from "./execute/evaluate.ts";
 import { evaluateSubquery, rowSamples } from "./execute/evaluate-subquery.ts";
 import { rangeOf, selectionOf } from "./execute/plan-fragment.ts";
 import { checkAlive, type QueryContext, stopError } from "./execute/query-context.ts";
@@ -29,7 +29,7 @@ import { typeOf } from "./parse/check.ts";
 import { parseExpr } from "./parse/parse.ts";
 import { queryTimes } from "./plan/duration-expr.ts";
 import { type Grid, instantGrid, makeGrid } from "./plan/grid.ts";
-import { unwrap } from "./plan/step-invariant.ts";
+import { literalText, unwrap } from "./plan/step-invariant.ts";
 
 export interface EngineOptions {
   readonly shards: readonly ShardClient[];
@@ -128,6 +128,7 @@ function openQuery(
     now,
     missing: new Map(),
     samples: 0,
+    evaluator,
   };
   return {
     ctx,
@@ -178,7 +179,7 @@ async function runInstant(ctx: QueryContext, expr: Expr, request: InstantRequest
       return { type: "scalar", time, value: value as number, ...annotated(ctx) };
     }
     case "string":
-      return { type: "string", time, value: evaluateString(expr), ...annotated(ctx) };
+      return { type: "string", time, value: literalText(expr), ...annotated(ctx) };
     case "matrix": {
       const inner = unwrap(expr) as MatrixSelector | SubqueryExpr;
       const series = await unlessStopped(ctx, () => rangeVector(ctx, inner, grid));

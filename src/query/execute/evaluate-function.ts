@@ -8,10 +8,9 @@ import { sortByLabel, sortByValue } from "../functions/sort.ts";
 import type { Call, Expr, Pos } from "../parse/ast.ts";
 import { fragmentOf } from "../plan/fragment.ts";
 import type { Grid } from "../plan/grid.ts";
-import { unwrap } from "../plan/step-invariant.ts";
+import { literalText, unwrap } from "../plan/step-invariant.ts";
 import { ineffectiveSort, invalidQuantile, warn } from "./annotations.ts";
 import { fetchAggregate } from "./dispatch.ts";
-import { evaluateScalar, evaluateString, evaluateVector } from "./evaluate.ts";
 import { evaluateInfo } from "./evaluate-info.ts";
 import { evaluateRangeCall } from "./evaluate-subquery.ts";
 import { planFragment } from "./plan-fragment.ts";
@@ -22,8 +21,8 @@ import { emptyVector, mergeEqualRows, SAME_LABELSET, type Vector, vectorOfScalar
 export async function evaluateFunction(ctx: QueryContext, call: Call, grid: Grid): Promise<Vector> {
   const { func, args } = call;
   const arg = (i: number): Expr => args[i] as Expr;
-  const vector = (i: number): Promise<Vector> => evaluateVector(ctx, arg(i), grid);
-  const scalar = (i: number): Promise<Float64Array> => evaluateScalar(ctx, arg(i), grid);
+  const vector = (i: number): Promise<Vector> => ctx.evaluator.vector(ctx, arg(i), grid);
+  const scalar = (i: number): Promise<Float64Array> => ctx.evaluator.scalar(ctx, arg(i), grid);
   switch (func) {
     case "vector":
       return vectorOfScalar(await scalar(0));
@@ -39,11 +38,11 @@ export async function evaluateFunction(ctx: QueryContext, call: Call, grid: Grid
       return absent(await anySample(ctx, present, grid), absentLabels(unwrap(arg(0))));
     }
     case "label_replace": {
-      const texts = [1, 2, 3, 4].map((i) => evaluateString(arg(i))) as [string, string, string, string];
+      const texts = [1, 2, 3, 4].map((i) => literalText(arg(i))) as [string, string, string, string];
       return labelReplace(await vector(0), ...texts);
     }
     case "label_join": {
-      const [dst, separator, ...sources] = args.slice(1).map(evaluateString) as [string, string, ...string[]];
+      const [dst, separator, ...sources] = args.slice(1).map(literalText) as [string, string, ...string[]];
       return labelJoin(await vector(0), dst, separator, sources);
     }
     case "sort":
@@ -57,7 +56,7 @@ export async function evaluateFunction(ctx: QueryContext, call: Call, grid: Grid
       }
       if (v.steps !== 1) return v;
       if (func === "sort" || func === "sort_desc") return sortByValue(v, func === "sort_desc");
-      return sortByLabel(v, args.slice(1).map(evaluateString), func === "sort_by_label_desc");
+      return sortByLabel(v, args.slice(1).map(literalText), func === "sort_by_label_desc");
     }
     case "histogram_quantile": {
       const [q, v] = await Promise.all([scalar(0), vector(1)]);
@@ -110,7 +109,7 @@ async function anySample(ctx: QueryContext, expr: Expr, grid: Grid): Promise<Vec
   if (fragment === undefined) {
     return expr.kind === "call" && expr.func === "present_over_time"
       ? evaluateRangeCall(ctx, expr, grid)
-      : evaluateVector(ctx, expr, grid);
+      : ctx.evaluator.vector(ctx, expr, grid);
   }
   const { body, pos } = await planFragment(ctx, fragment, grid);
   const aggregate = { op: "group", grouping: [], without: false } as const;
@@ -124,11 +123,11 @@ function checkQuantiles(ctx: QueryContext, q: Float64Array, pos: Pos): void {
 async function evaluateQuantiles(ctx: QueryContext, call: Call, grid: Grid): Promise<Vector> {
   const { args } = call;
   const first = args[0] as Expr;
-  const label = evaluateString(args[1] as Expr);
-  const input = await evaluateVector(ctx, first, grid);
+  const label = literalText(args[1] as Expr);
+  const input = await ctx.evaluator.vector(ctx, first, grid);
   const parts: Vector[] = [];
   for (const arg of args.slice(2)) {
-    const q = await evaluateScalar(ctx, arg, grid);
+    const q = await ctx.evaluator.scalar(ctx, arg, grid);
     checkQuantiles(ctx, q, arg.pos);
     const part = histogramQuantile(input, q, ctx.notes, first.pos);
     // The label says the quantile; one that changes over time makes a row for each of its values.

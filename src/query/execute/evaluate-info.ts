@@ -5,7 +5,6 @@ import type { Call, Expr, VectorSelector } from "../parse/ast.ts";
 import type { Grid } from "../plan/grid.ts";
 import { unwrap } from "../plan/step-invariant.ts";
 import { fetchRows } from "./dispatch.ts";
-import { evaluateVector } from "./evaluate.ts";
 import { formatMetric } from "./format-metric.ts";
 import { atOf, offsetOf } from "./plan-fragment.ts";
 import type { QueryContext } from "./query-context.ts";
@@ -22,7 +21,7 @@ const ANY_INFO: Matcher = { name: METRIC_NAME, op: "=~", value: ".+_info" };
 
 export async function evaluateInfo(ctx: QueryContext, call: Call, grid: Grid): Promise<Vector> {
   const [inner, selector] = call.args as [Expr, Expr?];
-  const base = await evaluateVector(ctx, inner, grid);
+  const base = await ctx.evaluator.vector(ctx, inner, grid);
   const given = selector === undefined ? [TARGET_INFO] : (unwrap(selector) as VectorSelector).matchers;
   const nameMatchers = infoNameMatchers(given.filter((m) => m.name === METRIC_NAME));
   const dataMatchers = given.filter((m) => m.name !== METRIC_NAME);

@@ -6,7 +6,6 @@ import { rangeArguments } from "../plan/fragment.ts";
 import type { Grid } from "../plan/grid.ts";
 import { gridEnd } from "../plan/grid.ts";
 import type { RangeFunction } from "../plan/shard-plan.ts";
-import { evaluateScalar, evaluateVector } from "./evaluate.ts";
 import { atOf, offsetOf, rangeOf, warnQuantiles } from "./plan-fragment.ts";
 import type { QueryContext } from "./query-context.ts";
 import { evaluateRange, prepareRange, rangeKeepsName } from "./range-function.ts";
@@ -33,7 +32,7 @@ export async function evaluateSubquery(ctx: QueryContext, expr: SubqueryExpr, ou
   const start = (Math.floor(after / step) + 1) * step;
   const grid: Grid = { start, step, steps: start > end ? 0 : Math.floor((end - start) / step) + 1 };
   if (grid.steps === 0) return { rows: emptyVector(0), grid, windows };
-  return { rows: await evaluateVector(ctx, expr.expr, grid), grid, windows };
+  return { rows: await ctx.evaluator.vector(ctx, expr.expr, grid), grid, windows };
 }
 
 /** Copies a row's samples into a buffer, as if they were a series of their own. */
@@ -56,7 +55,7 @@ export async function evaluateRangeCall(ctx: QueryContext, call: Call, grid: Gri
   if (range.kind !== "subquery") throw new QueryError("internal", `no range vector: ${range.kind}`);
   const [{ rows, grid: inner, windows }, ...params] = await Promise.all([
     evaluateSubquery(ctx, range, grid),
-    ...scalars.map((s: Expr) => evaluateScalar(ctx, s, grid)),
+    ...scalars.map((s: Expr) => ctx.evaluator.scalar(ctx, s, grid)),
   ]);
   const func = call.func as RangeFunction;
   const prepared = prepareRange({ func, range: rangeOf(ctx, range), params }, grid.steps);

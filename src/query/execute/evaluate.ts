@@ -5,14 +5,14 @@ import type { AggregateExpr, BinaryExpr, Call, Expr } from "../parse/ast.ts";
 import { isSetOperator, typeOf } from "../parse/check.ts";
 import { fragmentOf, isRangeFunction } from "../plan/fragment.ts";
 import { type Grid, instantGrid } from "../plan/grid.ts";
-import { isStepInvariant, unwrap } from "../plan/step-invariant.ts";
+import { isStepInvariant, literalText } from "../plan/step-invariant.ts";
 import { aggregatePartial, countValues, isPartialOp, keepK, limitRatio, quantileAggregate } from "./aggregate.ts";
 import { fetchAggregate, fetchRows } from "./dispatch.ts";
 import { evaluateFunction } from "./evaluate-function.ts";
 import { evaluateRangeCall } from "./evaluate-subquery.ts";
 import { matchVectors, setOperation } from "./matching.ts";
 import { planFragment } from "./plan-fragment.ts";
-import { checkAlive, type QueryContext } from "./query-context.ts";
+import { checkAlive, type Evaluator, type QueryContext } from "./query-context.ts";
 import { broadcast, compactRows, emptyVector, type Vector, vectorOfScalar } from "./vector.ts";
 
 /**
@@ -83,7 +83,7 @@ async function evaluateAggregate(ctx: QueryContext, expr: AggregateExpr, grid: G
     return aggregatePartial(await evaluateVector(ctx, expr.expr, grid), expr, op);
   }
   if (op === "count_values") {
-    const label = evaluateString(expr.param as Expr);
+    const label = literalText(expr.param as Expr);
     return countValues(await evaluateVector(ctx, expr.expr, grid), label, expr);
   }
   const [vector, param] = await Promise.all([
@@ -195,8 +195,4 @@ function onlySample(v: Vector): Float64Array {
   return out;
 }
 
-export function evaluateString(expr: Expr): string {
-  const e = unwrap(expr);
-  if (e.kind !== "string") throw new QueryError("internal", `no string: ${e.kind}`);
-  return e.value;
-}
+export const evaluator: Evaluator = { vector: evaluateVector, scalar: evaluateScalar };

@@ -6,7 +6,6 @@ import type { Grid } from "../plan/grid.ts";
 import type { RangeCall, RangeFunction, RowMap, Selection } from "../plan/shard-plan.ts";
 import { invalidQuantile, warn } from "./annotations.ts";
 import type { PlanBody } from "./dispatch.ts";
-import { evaluateScalar } from "./evaluate.ts";
 import type { QueryContext } from "./query-context.ts";
 
 /** Makes a fragment a plan for the shards: durations worked out, scalar arguments evaluated. `pos` is for annotations. */
@@ -61,7 +60,7 @@ export function warnQuantiles(ctx: QueryContext, call: Call, q: number | Float64
 }
 
 async function scalarParam(ctx: QueryContext, expr: Expr, grid: Grid): Promise<number | Float64Array> {
-  return expr.kind === "number" ? expr.value : evaluateScalar(ctx, expr, grid);
+  return expr.kind === "number" ? expr.value : ctx.evaluator.scalar(ctx, expr, grid);
 }
 
 export function selectionOf(ctx: QueryContext, s: VectorSelector, output: Selection["output"] = "value"): Selection {

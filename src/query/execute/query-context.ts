@@ -1,7 +1,10 @@
 import { QueryError } from "../../model/query.ts";
 import type { ShardClient } from "../../model/shard.ts";
+import type { Expr } from "../parse/ast.ts";
 import type { QueryTimes } from "../plan/duration-expr.ts";
+import type { Grid } from "../plan/grid.ts";
 import type { Annotations } from "./annotations.ts";
+import type { Vector } from "./vector.ts";
 
 /** Everything that one query carries along. */
 export interface QueryContext {
@@ -20,6 +23,15 @@ export interface QueryContext {
   /** Why shards did not answer, by partition. */
   readonly missing: Map<number, string>;
   samples: number;
+  /** The evaluator (execute/evaluate.ts), for the operators below it to evaluate their arguments with. */
+  readonly evaluator: Evaluator;
+}
+
+export interface Evaluator {
+  /** An instant vector over the grid; the caller's to change. */
+  vector(ctx: QueryContext, expr: Expr, grid: Grid): Promise<Vector>;
+  /** One value a step. */
+  scalar(ctx: QueryContext, expr: Expr, grid: Grid): Promise<Float64Array>;
 }
 
 export interface QueryLimits {

@@ -1,3 +1,4 @@
+import { QueryError } from "../../model/query.ts";
 import type { Expr } from "../parse/ast.ts";
 
 /** Functions whose result depends on the evaluation time even when their argument does not. */
@@ -43,6 +44,13 @@ export function isStepInvariant(expr: Expr): boolean {
     case "call":
       return !TIME_DEPENDENT.has(expr.func) && expr.args.every(isStepInvariant);
   }
+}
+
+/** The text of a string literal, parentheses taken off. */
+export function literalText(expr: Expr): string {
+  const e = unwrap(expr);
+  if (e.kind !== "string") throw new QueryError("internal", `no string: ${e.kind}`);
+  return e.value;
 }
 
 /** The expression without parentheses around it. */
