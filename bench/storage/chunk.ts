@@ -20,12 +20,16 @@ const random = (): number => {
   seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
   return seed / 2 ** 32;
 };
-let walk = 0;
+let level = 0;
+const walk = (): number => {
+  level += random() * 10 - 5;
+  return Math.round(level * 100) / 100;
+};
 const kinds: Record<string, { value: (i: number) => number; jitter: number }> = {
   constant: { value: () => 42, jitter: 0 },
   counter: { value: (i) => i * 37, jitter: 0 },
   "counter, jitter 3 ms": { value: (i) => i * 37, jitter: 3 },
-  "gauge, 2 decimals": { value: () => Math.round((walk += random() * 10 - 5) * 100) / 100, jitter: 3 },
+  "gauge, 2 decimals": { value: walk, jitter: 3 },
   "random double": { value: random, jitter: 3 },
 };
 
