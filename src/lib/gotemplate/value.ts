@@ -1,0 +1,29 @@
+/**
+ * Values of templates: integers are bigints, floats numbers, Go maps are Maps, structs plain objects whose functions are
+ * methods. A field that a Map does not have is "", as for Go's map[string]string with missingkey=zero.
+ */
+export type Value =
+  | string
+  | number
+  | bigint
+  | boolean
+  | null
+  | readonly Value[]
+  | ReadonlyMap<string, Value>
+  | TemplateFunction
+  | { readonly [field: string]: unknown };
+
+// biome-ignore lint/suspicious/noExplicitAny: a function says itself which values it takes, and checks them
+export type TemplateFunction = (...args: any[]) => Value;
+
+/** False for false, 0, nil, and what is empty. */
+export function isTrue(v: Value): boolean {
+  if (v === null || v === undefined || v === false || v === "" || v === 0n) return false;
+  if (typeof v === "number") return v !== 0;
+  if (Array.isArray(v)) return v.length > 0;
+  return v instanceof Map ? v.size > 0 : true;
+}
+
+export function isObject(v: Value): v is { readonly [field: string]: unknown } {
+  return typeof v === "object" && v !== null && !Array.isArray(v) && !(v instanceof Map);
+}
