@@ -80,6 +80,7 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
     maxPoints: config.limits.maxQueryPoints,
     timeoutMs: config.limits.queryTimeoutMs,
     lookbackMs: config.limits.queryLookbackMs,
+    defaultSubqueryStepMs: config.global.evaluationIntervalMs,
   });
 
   const externalUrl = urlOf(address);

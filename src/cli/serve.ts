@@ -22,7 +22,7 @@ export function serve(options: ServeOptions): void {
     }),
     Effect.provide(Logger.layer([effectLogger(log)])),
   );
-  runMain(program);
+  runMain(program, { graceMs: 15_000, reportFailure: false });
 }
 
 function explain(exit: Exit.Failure<unknown, unknown>, log: Log): void {
