@@ -11,16 +11,14 @@
  * - ids and postings only grow, in order of definition, so that a replay of the same frames gives the same head.
  */
 import type { Labels } from "../../model/labels.ts";
-import { arenaBytes, type ChunkArena, chunkIsGone, dropOldSlabs, makeChunkArena } from "./chunk-arena.ts";
+import { arenaBytes, type ChunkArena, makeChunkArena } from "./chunk-arena.ts";
 import { makePostings, obtainField, obtainList, type Postings, postingsBytes, pushPosting } from "./postings.ts";
 import {
   addSeries,
   firstOfHash,
-  LATE,
   makeSeriesTable,
   markAmbiguous,
   ROW_SHIFT,
-  SEALED,
   type SeriesTable,
   SHAPE,
   seriesTableBytes,
@@ -285,30 +283,11 @@ export function seriesValue(head: Head, id: number, name: number): number {
   return (head.values.slabs[at >>> SLAB_SHIFT] as Int32Array)[at & SLAB_MASK] as number;
 }
 
-/**
- * Gives back the memory of sealed chunks all of whose neighbours are older than `before` (Unix ms); what is younger, and
- * open chunks, stay. Returns whether anything went.
- */
-export function dropOldSamples(head: Head, before: number): boolean {
-  const { chunks, series } = head;
-  if (dropOldSlabs(chunks, before) === 0) return false;
-  for (let id = 0; id < series.count; id++) {
-    const row = id << ROW_SHIFT;
-    if (chunkIsGone(chunks, (series.rows[row + SEALED] as number) >>> 0)) series.rows[row + SEALED] = 0;
-    const late = (series.rows[row + LATE] as number) >>> 0;
-    if (late !== 0) {
-      const slab = head.pool.slabs[late >>> SLAB_SHIFT] as Int32Array;
-      if (chunkIsGone(chunks, (slab[late & SLAB_MASK] as number) >>> 0)) slab[late & SLAB_MASK] = 0;
-    }
-    if ((series.firstT[id] as number) < before) series.firstT[id] = before;
-  }
-  head.minT = Math.max(head.minT, before);
-  return true;
-}
-
 export interface HeadStats extends HeadTotals {
   readonly series: number;
   readonly chunks: number;
+  /** Of the chunks: not sealed yet. */
+  readonly openChunks: number;
   /** Memory held outside of the JavaScript heap. Pages that were never written are counted too. */
   readonly bytes: number;
   /** Infinity and -Infinity when there are no samples. */
@@ -323,6 +302,7 @@ export function headStats(head: Head): HeadStats {
     ...head.totals,
     series: head.series.count,
     chunks: head.chunks.chunks + head.openChunks,
+    openChunks: head.openChunks,
     bytes:
       seriesTableBytes(head.series) +
       symbolsBytes(head.symbols) +

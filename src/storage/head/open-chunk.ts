@@ -79,6 +79,14 @@ export function sealOpenChunk(head: Head, id: number): void {
   const maxT = times[(row >> 1) + LAST_T_F64] as number;
   const count = (rows[row + WINDOW_COUNT] as number) >>> 16;
   finishChunk(head.chunks, chunk, rows[row + SEALED] as number, count, words, maxT, id, 0);
+  rows[row + SEALED] = chunk;
+  freeOpenChunk(head, id);
+}
+
+/** Gives the open chunk's blocks back; the series has no open chunk then. */
+export function freeOpenChunk(head: Head, id: number): void {
+  const { rows } = head.series;
+  const row = id << ROW_SHIFT;
   const last = rows[row + TAIL] as number;
   for (let block = rows[row + OPEN] as number; ; ) {
     const next = (head.pool.slabs[block >>> SLAB_SHIFT] as Int32Array)[block & SLAB_MASK] as number;
@@ -86,8 +94,8 @@ export function sealOpenChunk(head: Head, id: number): void {
     if (block === last) break;
     block = next;
   }
-  rows[row + SEALED] = chunk;
   rows[row + OPEN] = 0;
+  rows[row + LEFT] = 0;
   head.openChunks--;
 }
 
