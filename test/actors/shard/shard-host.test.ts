@@ -1,7 +1,12 @@
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import * as Effect from "effect/Effect";
+import * as Fiber from "effect/Fiber";
+import * as References from "effect/References";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { DeathNotice } from "../../../src/actors/runtime/death.ts";
 import { onLabelsRequest } from "../../../src/actors/shard/labels-request.ts";
-import { makeShardHost } from "../../../src/actors/shard/shard-host.ts";
+import { makeShardHost, makeShards, type ShardHost, type ShardStatus } from "../../../src/actors/shard/shard-host.ts";
 import { DEFAULT_TENANT } from "../../../src/model/sample.ts";
 import type { Bus } from "../../../src/streams/nats/bus.ts";
 import { type JetStreamPublisher, jetStreamPublisher } from "../../../src/streams/nats/publisher.ts";
@@ -196,4 +201,49 @@ describe("a shard and its host", { timeout: 30_000 }, () => {
       expect(said()).toHaveLength(2);
       await shard.stop();
     }));
+
+  test("a shard that keeps dying leaves its sibling working", () =>
+    withTempDir(async (dir) => {
+      const deaths: DeathNotice[] = [];
+      const options = { busUrl: nats.url, outOfOrderWindowMs: 1_000, say: () => {} };
+      const broken = join(dir, "broken");
+      await writeFile(broken, "a file where the WAL's folder should be");
+      const shards = makeShards(
+        [
+          { ...options, partition: 6, walDir: join(dir, "good") },
+          { ...options, partition: 7, walDir: broken },
+        ],
+        (notice) => deaths.push(notice),
+      );
+      expect(shards.ready()).toEqual({ ready: false, reason: "shard 6: not started; shard 7: not started" });
+      const tree = Effect.provideService(Effect.scoped(shards.child.run), References.MinimumLogLevel, "None");
+      const fiber = Effect.runFork(tree);
+      const [good, bad] = shards.hosts as [ShardHost, ShardHost];
+      await until(good, (s) => s.phase === "ready");
+      await until(bad, (s) => s.starts === 3);
+      expect(deaths).toMatchObject([
+        { supervisor: "shards", child: "shard-7", action: "restart" },
+        { child: "shard-7", action: "restart" },
+      ]);
+      expect(deaths[0]?.reason).toContain(broken);
+      expect(await good.client.request<"stats">({ kind: "stats" })).toMatchObject({ partition: 6, ready: true });
+      await expect(bad.client.request<"stats">({ kind: "stats" })).rejects.toThrow(/^shard 7 is down: /);
+      expect(good.status().starts).toBe(1);
+      expect(shards.ready().reason).toMatch(/^shard 7: /);
+      await Effect.runPromise(Fiber.interrupt(fiber));
+      expect(good.status().phase).toBe("down");
+    }));
 });
+
+/** Resolves when the host's status, now or later, satisfies the condition. */
+function until(host: ShardHost, condition: (status: ShardStatus) => boolean): Promise<void> {
+  return new Promise((resolve) => {
+    const check = (status: ShardStatus) => {
+      if (!condition(status)) return;
+      off();
+      resolve();
+    };
+    const off = host.onStatus(check);
+    check(host.status());
+  });
+}

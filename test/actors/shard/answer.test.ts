@@ -1,0 +1,63 @@
+import { expect, test } from "vitest";
+import { answerRequest } from "../../../src/actors/shard/answer.ts";
+import { carryError, uncarryError } from "../../../src/actors/shard/protocol.ts";
+import { applyFrame, makeShardCore } from "../../../src/actors/shard/shard.core.ts";
+import { QueryError } from "../../../src/model/query.ts";
+import { DEFAULT_TENANT } from "../../../src/model/sample.ts";
+import type { ShardClient, ShardRequest } from "../../../src/model/shard.ts";
+import { makeEngine } from "../../../src/query/engine.ts";
+import { createHead } from "../../../src/storage/head/head.ts";
+import { headSource } from "../../../src/storage/head/head-source.ts";
+import { frameOf, testSeries } from "./frames.ts";
+
+const SERIES = 5_000;
+const core = makeShardCore(createHead({ outOfOrderWindowMs: 0 }), 0);
+const all = Array.from({ length: SERIES }, (_, i) => testSeries(String(i)));
+applyFrame(
+  core,
+  frameOf(
+    all,
+    all.map((s, i) => [s, 1_000, i] as const),
+  ),
+);
+const source = headSource(core.head);
+const noStats = () => {
+  throw new Error("not asked");
+};
+const everything: ShardRequest = { kind: "series", tenant: DEFAULT_TENANT, sets: [], minT: 0, maxT: 2_000, limit: 0 };
+
+/** A shard in this thread whose requests are stopped at the n-th look. */
+function clientStoppedAt(n: number): ShardClient {
+  let looks = 0;
+  return {
+    partition: 0,
+    request: async (request) => answerRequest(source, noStats, request, () => ++looks >= n).value as never,
+  };
+}
+
+test("a request that is stopped ends early", () => {
+  const whole = answerRequest(source, noStats, everything, () => false).value as unknown[];
+  expect(whole).toHaveLength(SERIES);
+  let looks = 0;
+  const part = answerRequest(source, noStats, everything, () => ++looks > 3).value as unknown[];
+  expect(part.length).toBeGreaterThan(0);
+  expect(part.length).toBeLessThan(SERIES / 2);
+});
+
+test("a query that is stopped fails as canceled, one that is not gives its result", async () => {
+  const ask = (client: ShardClient) =>
+    makeEngine({ shards: [client] }).instant({ tenant: DEFAULT_TENANT, query: "sum(up)", time: 1_000 });
+  expect(await ask(clientStoppedAt(Infinity))).toMatchObject({
+    values: new Float64Array([(SERIES * (SERIES - 1)) / 2]),
+  });
+  await expect(ask(clientStoppedAt(2))).rejects.toMatchObject({ type: "canceled" });
+});
+
+test("errors keep their kind on the way to the caller", () => {
+  const query = uncarryError(structuredClone(carryError(new QueryError("execution", "too many samples"))));
+  expect(query).toBeInstanceOf(QueryError);
+  expect(query).toMatchObject({ type: "execution", message: "too many samples" });
+  const other = uncarryError(structuredClone(carryError(new TypeError("x is undefined"))));
+  expect(other).not.toBeInstanceOf(QueryError);
+  expect(other.message).toBe("x is undefined");
+});
