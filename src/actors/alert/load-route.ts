@@ -58,6 +58,10 @@ export function readRoute(
       const entry = entries.get(key);
       if (entry !== undefined) report(r, entry.keyNode, `root route must not have any ${key}`);
     }
+    const goesOn = entries.get("continue");
+    if (goesOn !== undefined && readBoolean(r, goesOn.value, "continue") === true) {
+      report(r, goesOn.keyNode, "cannot have continue in root route");
+    }
   }
   const intervals = (key: string) => readIntervalNames(r, entries.get(key), names.timeIntervals);
   const self: RouteDefaults = {
