@@ -2,6 +2,7 @@ import { globSync } from "node:fs";
 import { isMap } from "yaml";
 import { formatDuration } from "../lib/duration.ts";
 import { type Config, ConfigError, type ConfigProblem, type ScrapeConfig } from "../model/config.ts";
+import { maskSecrets } from "./mask-secrets.ts";
 import { globalSchema, rootSchema, scrapeConfigFileSchema } from "./root-keys.ts";
 import type { ReadKeys, Schema } from "./schema/schema.ts";
 import { isNull, openSource, parseSource, problem, type Source, sortProblems, warn } from "./schema/source.ts";
@@ -12,6 +13,8 @@ import { agentSchema, limitsSchema, retentionSchema, storageSchema, streamsSchem
 type Root = ReadKeys<(typeof rootSchema)["keys"]>;
 
 export interface LoadedConfig {
+  /** The file as it was read, its secrets masked; for people. */
+  readonly text: string;
   readonly config: Config;
   /** Keys that are accepted and have no effect, each with its place; to be logged. */
   readonly warnings: readonly ConfigProblem[];
@@ -47,7 +50,7 @@ function readConfig(source: Source, env: NodeJS.ProcessEnv): LoadedConfig {
   }
   const config = toConfig(source, root, global, scrapeConfigs, env);
   if (problems.length > 0) throw new ConfigError(sortProblems(problems));
-  return { config, warnings: sortProblems(warnings) };
+  return { text: maskSecrets(source.text), config, warnings: sortProblems(warnings) };
 }
 
 /** The value of a whole text; undefined after a problem. An empty text is an empty object. */

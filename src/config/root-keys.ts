@@ -22,7 +22,7 @@ export const globalSchema = object("global section", {
     {},
     "Labels that alerts get when they leave this server. `$NAME` and `${NAME}` stand for environment variables.",
   ),
-  rule_query_offset: refused("rules are evaluated when their inputs are complete"),
+  rule_query_offset: refused("write query_offset in the rule groups that need it"),
   query_log_file: ignored("there is no query log file"),
   scrape_failure_log_file: ignored("failed scrapes are shown with their target and counted"),
 });

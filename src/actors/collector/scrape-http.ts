@@ -1,6 +1,7 @@
 import * as http from "node:http";
 import * as https from "node:https";
 import type { Readable } from "node:stream";
+import { getCACertificates } from "node:tls";
 import { createGunzip } from "node:zlib";
 import type { ScrapeConfig } from "../../model/config.ts";
 import { ScrapeError } from "./scrape-error.ts";
@@ -38,16 +39,21 @@ export function makeScrapeClient(config: ClientConfig, userAgent: string): Scrap
   const { tls } = config;
   const pool = { keepAlive: true, scheduling: "lifo" as const, timeout: config.scrapeIntervalMs * 2 + 5000 };
   const plain = new http.Agent(pool);
-  const secure = new https.Agent({
-    ...pool,
-    rejectUnauthorized: !tls.insecureSkipVerify,
-    ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-    ...(tls.cert === undefined ? {} : { cert: tls.cert }),
-    ...(tls.key === undefined ? {} : { key: tls.key }),
-    ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
-    ...(tls.minVersion === undefined ? {} : { minVersion: tls.minVersion }),
-    ...(tls.maxVersion === undefined ? {} : { maxVersion: tls.maxVersion }),
-  });
+  let secureMade: https.Agent | undefined;
+  const secure = (): https.Agent => {
+    // Made when it is needed first: reading the system's certificates takes some milliseconds.
+    secureMade ??= new https.Agent({
+      ...pool,
+      rejectUnauthorized: !tls.insecureSkipVerify,
+      ca: tls.ca ?? trustedBySystem(),
+      ...(tls.cert === undefined ? {} : { cert: tls.cert }),
+      ...(tls.key === undefined ? {} : { key: tls.key }),
+      ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
+      ...(tls.minVersion === undefined ? {} : { minVersion: tls.minVersion }),
+      ...(tls.maxVersion === undefined ? {} : { maxVersion: tls.maxVersion }),
+    });
+    return secureMade;
+  };
   const credentials = authorizationHeader(config);
 
   const headersFor = (timeoutMs: number, trusted: boolean): Record<string, string> => ({
@@ -62,7 +68,7 @@ export function makeScrapeClient(config: ClientConfig, userAgent: string): Scrap
   const get = (url: URL, headers: Record<string, string>, signal: AbortSignal): Promise<http.IncomingMessage> =>
     new Promise((resolve, reject) => {
       const isSecure = url.protocol === "https:";
-      const options = { headers, signal, agent: isSecure ? secure : plain };
+      const options = { headers, signal, agent: isSecure ? secure() : plain };
       const request = (isSecure ? https : http).get(url, options, resolve);
       request.on("error", (error: NodeJS.ErrnoException) => {
         // The server closed a kept connection as we took it up: that says nothing about the target.
@@ -110,9 +116,17 @@ export function makeScrapeClient(config: ClientConfig, userAgent: string): Scrap
     },
     close: () => {
       plain.destroy();
-      secure.destroy();
+      secureMade?.destroy();
     },
   };
+}
+
+let systemCertificates: string[] | undefined;
+
+/** What the machine trusts, and what Node brings along for machines without a list of their own. */
+function trustedBySystem(): string[] {
+  systemCertificates ??= [...new Set([...getCACertificates("system"), ...getCACertificates("default")])];
+  return systemCertificates;
 }
 
 function authorizationHeader(config: ClientConfig): string | undefined {
@@ -183,6 +197,9 @@ function describe(error: unknown): string {
   if (code === "ECONNRESET" || error.message === "aborted") return "connection closed in the middle of the response";
   if (code?.startsWith("Z_")) return `gzip body cannot be decompressed: ${error.message}`;
   if (code?.startsWith("HPE_")) return `not an HTTP response: ${error.message}`;
+  if (code?.includes("CERT") || code?.startsWith("UNABLE_TO")) {
+    return `${error.message.split(";", 1)[0]} (tls_config names certificates to trust)`;
+  }
   return error.message === "" ? (code ?? error.name) : error.message;
 }
 

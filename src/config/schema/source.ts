@@ -6,6 +6,7 @@ import { ConfigError, type ConfigProblem } from "../../model/config.ts";
 /** One YAML (or JSON) text that is being read: the nodes, everything wrong with them, and where each value was read. */
 export interface Source {
   readonly file: string;
+  readonly text: string;
   readonly yaml: YamlReader;
   readonly problems: ConfigProblem[];
   readonly warnings: ConfigProblem[];
@@ -23,7 +24,7 @@ export function parseSource(file: string, text: string): Source {
       },
     });
   }
-  return { file, yaml, problems: yaml.problems, warnings: [], nodes: new WeakMap() };
+  return { file, text, yaml, problems: yaml.problems, warnings: [], nodes: new WeakMap() };
 }
 
 /** Reads and parses a file; throws `ConfigError` when it cannot be read or is no UTF-8. */

@@ -1,6 +1,12 @@
+import { execFileSync, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TLSSocket } from "node:tls";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it } from "vitest";
 import { contentTypeProblem, makeScrapeClient, type ScrapeClient } from "../../../src/actors/collector/scrape-http.ts";
@@ -235,6 +241,42 @@ describe("a target that misbehaves", () => {
     const fetched = client().fetch(url, 60_000, off.signal);
     off.abort();
     await expect(fetched).rejects.toThrow();
+  });
+});
+
+const noOpenssl = spawnSync("openssl", ["version"]).status !== 0;
+
+describe.skipIf(noOpenssl)(`https${noOpenssl ? " (openssl is not installed)" : ""}`, () => {
+  it("checks the server's certificate and shows its own", async () => {
+    const dir = mkdtempSync(join(tmpdir(), "tocsin-tls-"));
+    cleanups.push(() => rmSync(dir, { recursive: true }));
+    const make = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
+    const subject = ["-subj", "/CN=db.test", "-addext", "subjectAltName=DNS:db.test"];
+    execFileSync("openssl", [...make, ...subject, "-keyout", "key.pem", "-out", "cert.pem"], {
+      cwd: dir,
+      stdio: "ignore",
+    });
+    const [key, cert] = [readFileSync(join(dir, "key.pem"), "utf8"), readFileSync(join(dir, "cert.pem"), "utf8")];
+    const server = createTlsServer(
+      { key, cert, ca: cert, requestCert: true, rejectUnauthorized: false },
+      (request, response) => {
+        const authorized = (request.socket as TLSSocket).authorized;
+        response.writeHead(200, TEXT).end(`client_known ${authorized ? 1 : 0}\n`);
+      },
+    );
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    cleanups.push(() => void server.close());
+    const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/metrics`;
+    const pem = (text: string) => JSON.stringify(text);
+    expect(await scrape(url)).toBe("error: self-signed certificate (tls_config names certificates to trust)");
+    expect(await scrape(url, "tls_config: {insecure_skip_verify: true}")).toBe("client_known 0\n");
+    expect(await scrape(url, `tls_config: {ca: ${pem(cert)}}`)).toContain("does not match certificate's altnames");
+    expect(await scrape(url, `tls_config: {ca: ${pem(cert)}, server_name: db.test}`)).toBe("client_known 0\n");
+    const own = `cert: ${pem(cert)}, key: ${pem(key)}`;
+    expect(await scrape(url, `tls_config: {ca: ${pem(cert)}, server_name: db.test, ${own}}`)).toBe("client_known 1\n");
+    const old = `tls_config: {insecure_skip_verify: true, max_version: TLS11}`;
+    expect(await scrape(url, old)).toMatch(/^error: /);
   });
 });
 
