@@ -7,7 +7,7 @@ import { compileMatcher, type Matcher } from "../../model/matcher.ts";
 import { type Head, seriesValue, tenantList } from "./head.ts";
 import { copyList, findField, findList, markList } from "./postings.ts";
 import { LAST_T_F64, ROW_SHIFT } from "./series-table.ts";
-import { findSymbol, symbolText } from "./symbols.ts";
+import { findSymbol, passingText } from "./symbols.ts";
 
 interface Test {
   readonly field: number;
@@ -77,7 +77,7 @@ function matchingLists(head: Head, test: Test): number[] {
   const { postings, symbols } = head;
   const lists: number[] = [];
   for (let list = (postings.fieldFirst[test.field] as number) - 1; list >= 0; ) {
-    if (test.matches(symbolText(symbols, postings.listValue[list] as number))) lists.push(list);
+    if (test.matches(passingText(symbols, postings.listValue[list] as number))) lists.push(list);
     list = (postings.listNext[list] as number) - 1;
   }
   return lists;
@@ -138,7 +138,7 @@ function filterByLook(head: Head, ids: Uint32Array, test: Test): Uint32Array {
     if (value < 0) return test.matchesAbsent;
     let verdict = verdicts.get(value);
     if (verdict === undefined) {
-      verdict = test.matches(symbolText(head.symbols, value));
+      verdict = test.matches(passingText(head.symbols, value));
       verdicts.set(value, verdict);
     }
     return verdict;
