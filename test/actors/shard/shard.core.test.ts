@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import {
   applyFrame,
   makeShardCore,
@@ -13,6 +13,9 @@ import { DEFAULT_TENANT, makeSampleBuffer } from "../../../src/model/sample.ts";
 import { createHead } from "../../../src/storage/head/head.ts";
 import { headSource } from "../../../src/storage/head/head-source.ts";
 import { frameOf, type Row, type TestSeries, testSeries } from "./frames.ts";
+
+// The property takes seconds on a busy machine.
+vi.setConfig({ testTimeout: 20_000 });
 
 const HOUR = 3_600_000;
 const newCore = (maxParked = 1_000) => makeShardCore(createHead({ outOfOrderWindowMs: HOUR }), maxParked);
