@@ -13,7 +13,7 @@ import { makeAnnotations } from "./execute/annotations.ts";
 import { fetchRaw } from "./execute/dispatch.ts";
 import { evaluateScalar, evaluateVector, evaluator } from "./execute/evaluate.ts";
 import { evaluateSubquery, rowSamples } from "./execute/evaluate-subquery.ts";
-import { rangeOf, selectionOf } from "./execute/plan-fragment.ts";
+import { selectionOf } from "./execute/plan-fragment.ts";
 import { checkAlive, type QueryContext, stopError } from "./execute/query-context.ts";
 import {
   compactRows,
@@ -27,7 +27,7 @@ import {
 import type { Expr, MatrixSelector, SubqueryExpr } from "./parse/ast.ts";
 import { typeOf } from "./parse/check.ts";
 import { parseExpr } from "./parse/parse.ts";
-import { queryTimes } from "./plan/duration-expr.ts";
+import { queryTimes, resolveDurations } from "./plan/duration-expr.ts";
 import { type Grid, instantGrid, makeGrid } from "./plan/grid.ts";
 import { literalText, unwrap } from "./plan/step-invariant.ts";
 
@@ -56,7 +56,7 @@ export function makeEngine(options: EngineOptions): Engine {
       const expr = parseExpr(request.query);
       const query = openQuery(options, request, instantGrid(request.time), false);
       try {
-        return await runInstant(query.ctx, expr, request);
+        return await runInstant(query.ctx, resolveDurations(expr, query.ctx.times), request);
       } finally {
         query.close();
       }
@@ -72,7 +72,7 @@ export function makeEngine(options: EngineOptions): Engine {
       const grid = checkedGrid(request, options.maxPoints ?? 11_000);
       const query = openQuery(options, request, grid, true);
       try {
-        return await runRange(query.ctx, expr, grid);
+        return await runRange(query.ctx, resolveDurations(expr, query.ctx.times), grid);
       } finally {
         query.close();
       }
@@ -89,7 +89,8 @@ function checkedGrid({ start, end, step }: RangeRequest, maxPoints: number): Gri
   }
   if (end < start) throw new QueryError("bad_data", "end timestamp must not be before start time");
   const grid = makeGrid(start, end, step);
-  if (grid.steps > maxPoints) {
+  // The limit is on whole steps between start and end, as Prometheus counts: one point more is allowed.
+  if (grid.steps - 1 > maxPoints) {
     throw new QueryError(
       "bad_data",
       `exceeded maximum resolution of ${maxPoints.toLocaleString("en-US")} points per timeseries. Try decreasing the query resolution (?step=XX)`,
@@ -197,7 +198,7 @@ type MatrixColumns = Pick<Extract<InstantResult, { type: "matrix" }>, "labels" |
 async function rangeVector(ctx: QueryContext, expr: MatrixSelector | SubqueryExpr, grid: Grid): Promise<MatrixColumns> {
   if (expr.kind === "matrixSelector") {
     const select = selectionOf(ctx, expr.selector);
-    const range = { func: "last_over_time", range: rangeOf(ctx, expr), params: [] } as const;
+    const range = { func: "last_over_time", range: expr.range, params: [] } as const;
     const found = await fetchRaw(ctx, { grid, select, range, maps: [] }, expr.pos);
     return { labels: found.map((f) => f.labels), ts: found.map((f) => f.ts), values: found.map((f) => f.values) };
   }

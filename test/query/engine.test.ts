@@ -146,7 +146,7 @@ describe("limits", () => {
   });
 
   test("points", async () => {
-    await expect(engineOver(1).range({ ...base, start: 0, end: 11_000, step: 1, query: "1" })).rejects.toMatchObject({
+    await expect(engineOver(1).range({ ...base, start: 0, end: 11_001, step: 1, query: "1" })).rejects.toMatchObject({
       type: "bad_data",
       message: expect.stringContaining("exceeded maximum resolution of 11,000 points per timeseries"),
     });

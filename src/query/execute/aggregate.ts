@@ -1,4 +1,4 @@
-import { formatFloat } from "../../lib/float-format.ts";
+import { formatFloat, formatFloatG } from "../../lib/float-format.ts";
 import { goQuote, isValidUtf8 } from "../../lib/go-quote.ts";
 import { type Labels, labelsKey, withLabel } from "../../model/labels.ts";
 import { QueryError } from "../../model/query.ts";
@@ -56,8 +56,8 @@ export function keepK(vector: Vector, expr: AggregateExpr, param: Float64Array):
   for (let s = 0; s < steps; s++) {
     const k = param[s] as number;
     if (Number.isNaN(k)) throw new QueryError("execution", "Parameter value is NaN");
-    if (k >= 2 ** 63) throw new QueryError("execution", `Scalar value ${formatFloat(k)} overflows int64`);
-    if (k <= -(2 ** 63)) throw new QueryError("execution", `Scalar value ${formatFloat(k)} underflows int64`);
+    if (k >= 2 ** 63) throw new QueryError("execution", `Scalar value ${formatFloatG(k)} overflows int64`);
+    if (k <= -(2 ** 63)) throw new QueryError("execution", `Scalar value ${formatFloatG(k)} underflows int64`);
   }
   const { groups, of } = groupRows(vector, expr);
   const members: number[][] = groups.map(() => []);

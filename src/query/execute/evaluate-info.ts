@@ -6,7 +6,7 @@ import type { Grid } from "../plan/grid.ts";
 import { unwrap } from "../plan/step-invariant.ts";
 import { fetchRows } from "./dispatch.ts";
 import { formatMetric } from "./format-metric.ts";
-import { atOf, offsetOf } from "./plan-fragment.ts";
+import { atOf } from "./plan-fragment.ts";
 import type { QueryContext } from "./query-context.ts";
 import { emptyVector, SAME_LABELSET, type Vector } from "./vector.ts";
 
@@ -69,7 +69,7 @@ function referenceTime(ctx: QueryContext, expr: Expr): { at?: number; offset: nu
         at = own;
         offset = 0;
       }
-      offset += offsetOf(ctx, e);
+      offset += e.offset;
       if (e.kind === "vectorSelector" || visit(e.expr)) return true;
       ({ at, offset } = before);
       return false;

@@ -1,12 +1,11 @@
 import { QueryError } from "../../model/query.ts";
 import { makeSampleBuffer, reserveSamples, type SampleBuffer } from "../../model/sample.ts";
 import type { Call, Expr, SubqueryExpr } from "../parse/ast.ts";
-import { durationOf } from "../plan/duration-expr.ts";
 import { rangeArguments } from "../plan/fragment.ts";
 import type { Grid } from "../plan/grid.ts";
 import { gridEnd } from "../plan/grid.ts";
 import type { RangeFunction } from "../plan/shard-plan.ts";
-import { atOf, offsetOf, rangeOf, warnQuantiles } from "./plan-fragment.ts";
+import { atOf, warnQuantiles } from "./plan-fragment.ts";
 import type { QueryContext } from "./query-context.ts";
 import { evaluateRange, prepareRange, rangeKeepsName } from "./range-function.ts";
 import { compactRows, emptyVector, makeVector, type Vector } from "./vector.ts";
@@ -21,11 +20,9 @@ export interface SubqueryRows {
 
 /** Evaluates the inner expression once over all points that any outer step needs: multiples of the subquery's step. */
 export async function evaluateSubquery(ctx: QueryContext, expr: SubqueryExpr, outer: Grid): Promise<SubqueryRows> {
-  const range = rangeOf(ctx, expr);
-  const offset = offsetOf(ctx, expr);
+  const { range, offset } = expr;
   const at = atOf(ctx, expr.at);
-  let step = expr.stepExpr === undefined ? expr.step : durationOf(expr.stepExpr, ctx.times, false);
-  if (step === 0) step = ctx.subqueryStep;
+  const step = expr.step === 0 ? ctx.subqueryStep : expr.step;
   const windows = makeWindows(outer, range, offset, at);
   const after = (at ?? outer.start) - offset - range;
   const end = (at ?? gridEnd(outer)) - offset;
@@ -58,7 +55,7 @@ export async function evaluateRangeCall(ctx: QueryContext, call: Call, grid: Gri
     ...scalars.map((s: Expr) => ctx.evaluator.scalar(ctx, s, grid)),
   ]);
   const func = call.func as RangeFunction;
-  const prepared = prepareRange({ func, range: rangeOf(ctx, range), params }, grid.steps);
+  const prepared = prepareRange({ func, range: range.range, params }, grid.steps);
   const out = makeVector(grid.steps, rows.labels);
   const buffer = makeSampleBuffer(inner.steps);
   const keepsName = rangeKeepsName(func);

@@ -1,6 +1,5 @@
 import { QueryError } from "../../model/query.ts";
 import type { Call, Expr, Pos, VectorSelector } from "../parse/ast.ts";
-import { durationOf } from "../plan/duration-expr.ts";
 import type { FragmentShape } from "../plan/fragment.ts";
 import type { Grid } from "../plan/grid.ts";
 import type { RangeCall, RangeFunction, RowMap, Selection } from "../plan/shard-plan.ts";
@@ -8,7 +7,7 @@ import { invalidQuantile, warn } from "./annotations.ts";
 import type { PlanBody } from "./dispatch.ts";
 import type { QueryContext } from "./query-context.ts";
 
-/** Makes a fragment a plan for the shards: durations worked out, scalar arguments evaluated. `pos` is for annotations. */
+/** Makes a fragment a plan for the shards: scalar arguments evaluated. `pos` is for annotations. */
 export async function planFragment(
   ctx: QueryContext,
   shape: FragmentShape,
@@ -29,7 +28,7 @@ export async function planFragment(
   checkModifiers(call, shape.selector);
   const range: RangeCall = {
     func: call.func as RangeFunction,
-    range: rangeOf(ctx, matrix),
+    range: matrix.range,
     params: await Promise.all(scalars.map(scalar)),
     ...(shape.selector.anchored === true ? { anchored: true } : {}),
     ...(shape.selector.smoothed === true ? { smoothed: true } : {}),
@@ -67,7 +66,7 @@ export function selectionOf(ctx: QueryContext, s: VectorSelector, output: Select
   const at = atOf(ctx, s.at);
   return {
     matchers: s.matchers,
-    offset: offsetOf(ctx, s),
+    offset: s.offset,
     lookback: ctx.lookback,
     output,
     ...(at === undefined ? {} : { at }),
@@ -78,12 +77,4 @@ export function selectionOf(ctx: QueryContext, s: VectorSelector, output: Select
 export function atOf(ctx: QueryContext, at: number | "start" | "end" | undefined): number | undefined {
   if (at === "start") return ctx.times.start;
   return at === "end" ? ctx.times.end : at;
-}
-
-export function offsetOf(ctx: QueryContext, e: { offset: number; offsetExpr?: Expr }): number {
-  return e.offsetExpr === undefined ? e.offset : durationOf(e.offsetExpr, ctx.times, true);
-}
-
-export function rangeOf(ctx: QueryContext, e: { range: number; rangeExpr?: Expr }): number {
-  return e.rangeExpr === undefined ? e.range : durationOf(e.rangeExpr, ctx.times, false);
 }
