@@ -5,7 +5,7 @@ import type { Ingest } from "../model/ingest.ts";
 import type { Engine } from "../model/query.ts";
 import type { ActiveAlert, RuleGroupStatus } from "../model/rules.ts";
 import type { ShardClient } from "../model/shard.ts";
-import type { TargetStatus } from "../model/targets.ts";
+import type { DroppedTarget, TargetStatus } from "../model/targets.ts";
 
 /** What the HTTP layer needs from the rest of the process; wired in src/main. */
 export interface ApiDeps {
@@ -16,8 +16,8 @@ export interface ApiDeps {
   readonly rules: () => readonly RuleGroupStatus[];
   readonly alerts: () => readonly ActiveAlert[];
   readonly targets: () => readonly TargetStatus[];
-  /** Alertmanager's API v2 reads: alerts and groups as its own JSON. */
-  readonly alertmanager?: AlertmanagerView;
+  /** Targets that relabeling took out. */
+  readonly droppedTargets: () => readonly DroppedTarget[];
   readonly registry: Registry;
   readonly observe: ApiMetrics;
   readonly ready: () => { readonly ready: boolean; readonly reason: string };
@@ -29,13 +29,6 @@ export interface ApiDeps {
   readonly startTime: number;
   readonly now: () => number;
   readonly log: Logger;
-}
-
-export interface AlertmanagerView {
-  alerts(): unknown;
-  groups(): unknown;
-  status(): unknown;
-  post(body: unknown): Promise<void>;
 }
 
 /** What the routes count. */

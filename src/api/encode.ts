@@ -1,4 +1,4 @@
-import { formatSampleValue } from "../lib/float-format.ts";
+import { formatFloat, formatSampleValue } from "../lib/float-format.ts";
 import type { Labels } from "../model/labels.ts";
 import type { Annotated, InstantResult, Matrix, RangeResult } from "../model/query.ts";
 
@@ -16,9 +16,10 @@ export function* encodeInstant(result: InstantResult): Generator<string> {
   const head = `"resultType":"${result.type}","result":`;
   switch (result.type) {
     case "scalar":
-      return yield* envelope(result, head, [point(result.time, result.value)]);
+      // Unlike the points of series: never an exponent, and the time as any other JSON number.
+      return yield* envelope(result, head, [`[${result.time / 1000},"${formatFloat(result.value)}"]`]);
     case "string":
-      return yield* envelope(result, head, [`[${formatTime(result.time)},${JSON.stringify(result.value)}]`]);
+      return yield* envelope(result, head, [`[${result.time / 1000},${JSON.stringify(result.value.toWellFormed())}]`]);
     case "vector":
       return yield* envelope(result, head, encodeVector(result.time, result.labels, result.values));
     case "matrix":

@@ -19,14 +19,17 @@ const STATUS: Record<ApiErrorType, number> = {
   not_acceptable: 406,
 };
 
+/** Sent with bytes, not text: to text the server would add a charset, which JSON does not have. */
+const JSON_TYPE = "application/json";
+
 /** Bodies below this size are not worth compressing. */
 const GZIP_FROM = 1024;
 
 export function sendError(reply: FastifyReply, type: ApiErrorType, message: string): FastifyReply {
   return reply
     .code(STATUS[type])
-    .type("application/json")
-    .send(JSON.stringify({ status: "error", errorType: type, error: message }));
+    .type(JSON_TYPE)
+    .send(Buffer.from(JSON.stringify({ status: "error", errorType: type, error: message.toWellFormed() })));
 }
 
 /** Answers an error of the engine or of parameter parsing in Prometheus's shape; anything else is left to the server's error handler. */
@@ -46,7 +49,7 @@ export function sendData(
 
 /** Sends JSON that comes in pieces: at once where it is short, streamed (and compressed where the client takes gzip) where it is long. */
 export function sendPieces(request: FastifyRequest, reply: FastifyReply, pieces: Iterable<string>): FastifyReply {
-  reply.type("application/json").header("vary", "Accept-Encoding");
+  reply.type(JSON_TYPE).header("vary", "Accept-Encoding");
   const iterator = pieces[Symbol.iterator]();
   let head = "";
   let done = false;
@@ -55,7 +58,7 @@ export function sendPieces(request: FastifyRequest, reply: FastifyReply, pieces:
     done = next.done === true;
     if (!next.done) head += next.value;
   }
-  if (done && head.length < GZIP_FROM) return reply.send(head);
+  if (done && head.length < GZIP_FROM) return reply.send(Buffer.from(head));
   const source = Readable.from(rest(head, iterator), { objectMode: false, highWaterMark: 64 * 1024 });
   if (!acceptsGzip(request)) return reply.send(source);
   reply.header("content-encoding", "gzip");

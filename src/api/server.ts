@@ -18,6 +18,12 @@ export function makeServer(deps: ApiDeps): FastifyInstance {
     bodyLimit: deps.limits.maxBodyBytes,
     routerOptions: { maxParamLength: 4096 },
     requestTimeout: 60_000,
+    // What the server itself refuses before a route is found.
+    frameworkErrors: (error, request, reply) => {
+      const isUrl = error.code === "FST_ERR_BAD_URL";
+      const reason = isUrl ? `the path ${request.url} is not UTF-8 in percent encoding` : error.message;
+      return sendError(reply, "bad_data", reason);
+    },
   });
 
   // Bodies reach their handlers as they arrived: each route knows what it reads. Over bodyLimit is refused with 413
@@ -52,7 +58,14 @@ export function makeServer(deps: ApiDeps): FastifyInstance {
     deps.log.error({ err: error, url: request.url }, "request failed");
     return sendError(reply, "internal", "internal error, see Tocsin's log");
   });
+  const methodsOf = rememberRoutes(app);
   app.setNotFoundHandler((request, reply) => {
+    const methods = methodsOf(request.url);
+    if (methods.length > 0) {
+      reply.header("allow", [...methods, "OPTIONS"].join(", "));
+      if (request.method === "OPTIONS") return reply.code(204).send();
+      return reply.code(405).type("text/plain").send("Method Not Allowed\n");
+    }
     if (!request.url.startsWith("/api/")) return reply.code(404).type("text/plain").send("404 page not found\n");
     return sendError(reply, "not_found", `no such API call: ${request.method} ${request.url.split("?")[0]}`);
   });
@@ -65,6 +78,21 @@ export function makeServer(deps: ApiDeps): FastifyInstance {
   statusRoutes(app, deps);
   uiRoutes(app);
   return app;
+}
+
+/** Remembers the routes that come after, and gives the methods of those that a URL's path fits. */
+function rememberRoutes(app: FastifyInstance): (url: string) => string[] {
+  const routes: { readonly pattern: RegExp; readonly methods: readonly string[] }[] = [];
+  app.addHook("onRoute", ({ url, method }) => {
+    const parts = url
+      .split("/")
+      .map((part) => (part.startsWith(":") ? "[^/]+" : part === "*" ? ".*" : RegExp.escape(part)));
+    routes.push({ pattern: new RegExp(`^${parts.join("/")}$`), methods: [method].flat() });
+  });
+  return (url) => {
+    const path = url.split("?")[0] as string;
+    return [...new Set(routes.filter((r) => r.pattern.test(path)).flatMap((r) => r.methods))];
+  };
 }
 
 function protocolOf(url: string): string {

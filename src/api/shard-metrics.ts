@@ -68,6 +68,13 @@ export function registerShardMetrics(registry: Registry, shards: readonly ShardC
   );
   readMetric(
     registry,
+    "tocsin_shard_messages_missed_total",
+    "counter",
+    "Messages that were gone from the stream before the shard had read them: lost.",
+    each((s, partition) => [{ labels: { partition }, value: s.messagesMissed ?? 0 }]),
+  );
+  readMetric(
+    registry,
     "tocsin_shard_samples_rejected_total",
     "counter",
     "Samples that the shard did not store, by reason.",

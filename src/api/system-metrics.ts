@@ -23,10 +23,26 @@ export interface SystemSources {
   readonly ingestSubject: () =>
     | { readonly messages: number; readonly messagesRefused: Readonly<Record<string, number>> }
     | undefined;
+  readonly scrapes: () => (ScrapeNumbers & { readonly outbox: OutboxNumbers }) | undefined;
+  readonly hostCollector: () => OutboxNumbers | undefined;
   readonly rules: () => RuleStats;
   readonly notify: () => NotifyStats;
   readonly deaths: () => readonly DeathCount[];
   readonly mailboxes: () => readonly MailboxStats[];
+}
+
+interface ScrapeNumbers {
+  readonly targets: number;
+  readonly scrapes: number;
+  readonly failures: number;
+}
+
+/** Samples made in this process on their way to the gateway. */
+interface OutboxNumbers {
+  readonly waiting: number;
+  readonly accepted: number;
+  readonly rejected: number;
+  readonly dropped: number;
 }
 
 /** Metrics of the gateway, the bus, rules, notifications and actors. */
@@ -79,6 +95,7 @@ export function registerSystemMetrics(registry: Registry, sources: SystemSources
     () => by("reason", sources.ingestSubject()?.messagesRefused ?? {}),
   );
 
+  registerCollectorMetrics(registry, sources);
   registerRuleMetrics(registry, sources.rules);
   registerNotifyMetrics(registry, sources.notify);
 
@@ -90,6 +107,33 @@ export function registerSystemMetrics(registry: Registry, sources: SystemSources
   );
   counter("tocsin_mailbox_dropped_total", "Messages that a full mailbox dropped.", () =>
     sources.mailboxes().map((m) => ({ labels: { mailbox: m.name }, value: m.dropped })),
+  );
+}
+
+function registerCollectorMetrics(registry: Registry, { scrapes, hostCollector }: SystemSources): void {
+  const ofScrapes = (name: string, type: "counter" | "gauge", help: string, key: keyof ScrapeNumbers) =>
+    readMetric(registry, name, type, help, () => [{ labels: {}, value: scrapes()?.[key] ?? 0 }]);
+  ofScrapes("tocsin_scrape_targets", "gauge", "Targets that are scraped.", "targets");
+  ofScrapes("tocsin_scrapes_total", "counter", "Scrapes of all targets.", "scrapes");
+  ofScrapes("tocsin_scrape_failures_total", "counter", "Scrapes that failed.", "failures");
+  const ofOutboxes = (name: string, type: "counter" | "gauge", help: string, key: keyof OutboxNumbers) =>
+    readMetric(registry, name, type, help, () => [
+      { labels: { collector: "scrapes" }, value: scrapes()?.outbox[key] ?? 0 },
+      { labels: { collector: "host" }, value: hostCollector()?.[key] ?? 0 },
+    ]);
+  ofOutboxes("tocsin_collector_waiting_samples", "gauge", "Collected samples that wait for the gateway.", "waiting");
+  ofOutboxes("tocsin_collector_samples_accepted_total", "counter", "Collected samples that are durable.", "accepted");
+  ofOutboxes(
+    "tocsin_collector_samples_rejected_total",
+    "counter",
+    "Collected samples that the gateway refused.",
+    "rejected",
+  );
+  ofOutboxes(
+    "tocsin_collector_samples_dropped_total",
+    "counter",
+    "Collected samples lost because too many waited.",
+    "dropped",
   );
 }
 

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Logger as Log } from "pino";
 import type { AlertmanagerConfig } from "../actors/alert/alertmanager-config.ts";
@@ -11,7 +10,7 @@ import { type Config, ConfigError, type ConfigProblem, formatProblem } from "../
 
 /** The configuration with everything that it names, checked whole. */
 export interface Loaded {
-  /** The configuration file as it was read. */
+  /** The configuration file as it was read, secrets masked. */
   readonly text: string;
   readonly config: Config;
   readonly groups: readonly RuleGroupSpec[];
@@ -24,8 +23,7 @@ const NOBODY = "route: { receiver: nobody }\nreceivers: [{ name: nobody }]\n";
 /** Reads all files; logs what is accepted without effect. Throws ConfigError with the problems of every file. */
 export function loadAll(file: string, log: Pick<Log, "warn">): Loaded {
   const path = resolve(file);
-  const { config, warnings } = loadConfig(path);
-  const text = readFileSync(path, "utf8");
+  const { text, config, warnings } = loadConfig(path);
   for (const w of warnings) log.warn(formatProblem(w));
   const problems: ConfigProblem[] = [];
   const rules = collect(problems, () =>

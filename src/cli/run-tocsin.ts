@@ -128,6 +128,8 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
         ingest: gateway,
         intervalMs: config.agent.intervalMs,
         port: address.port,
+        ...(config.agent.labels === undefined ? {} : { labels: config.agent.labels }),
+        ...(config.agent.instance === undefined ? {} : { instance: config.agent.instance }),
         onProblem: (line) => log.warn(line),
       })
     : undefined;
@@ -147,6 +149,8 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
     gateway: () => gateway.stats(),
     publisher: () => publisher.stats(),
     ingestSubject: () => reader?.stats(),
+    scrapes: () => scrapes?.stats(),
+    hostCollector: () => hostCollector?.stats(),
     rules: () => rules.stats(),
     notify: () => alertManager.stats(),
     deaths: () => census.deaths(),
@@ -160,6 +164,7 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
     rules: rules.rules,
     alerts: rules.alerts,
     targets: () => scrapes?.targets() ?? [],
+    droppedTargets: () => scrapes?.dropped() ?? [],
     registry,
     observe,
     ready: shards.ready,

@@ -4,11 +4,21 @@ import { prettyExpr } from "../../query/parse/format.ts";
 import { parseExpr } from "../../query/parse/parse.ts";
 import type { ApiDeps } from "../deps.ts";
 import { encodeInstant, encodeRange } from "../encode.ts";
-import { invalidParameter, type Params, parseDurationParam, parseLimit, parseTime } from "../params.ts";
+import {
+  invalidParameter,
+  type Params,
+  parseDurationParam,
+  parseLimit,
+  parseLookback,
+  parseTime,
+  requiredStep,
+  requiredTime,
+} from "../params.ts";
 import { clientSignal, paramsOf, tenantOf } from "../request.ts";
 import { sendData, sendPieces, sendQueryError } from "../respond.ts";
+import { syntaxTree } from "../syntax-tree.ts";
 
-/** /api/v1/query, query_range, format_query: as Prometheus's web/api/v1, GET and POST form. */
+/** /api/v1/query, query_range, parse_query, format_query: as Prometheus's web/api/v1, GET and POST form. */
 export function queryRoutes(app: FastifyInstance, deps: ApiDeps): void {
   const get = (url: string, handler: (request: FastifyRequest, reply: FastifyReply) => unknown) =>
     app.route({ method: ["GET", "POST"], url, handler });
@@ -16,8 +26,8 @@ export function queryRoutes(app: FastifyInstance, deps: ApiDeps): void {
   get("/api/v1/query", (request, reply) =>
     measured(deps, "query", reply, async () => {
       const params = paramsOf(request);
-      const time = parseTime(params, "time", deps.now());
       const limit = parseLimit(params);
+      const time = parseTime(params, "time", deps.now());
       const result = await deps.engine.instant({ ...options(deps, request, reply, params), time });
       markPartial(reply, result.partial);
       if (limit > 0 && (result.type === "vector" || result.type === "matrix") && result.labels.length > limit) {
@@ -32,24 +42,20 @@ export function queryRoutes(app: FastifyInstance, deps: ApiDeps): void {
   get("/api/v1/query_range", (request, reply) =>
     measured(deps, "query_range", reply, async () => {
       const params = paramsOf(request);
-      const start = required(params, "start", () => parseTime(params, "start", Number.NaN));
-      const end = required(params, "end", () => parseTime(params, "end", Number.NaN));
-      if (end < start) throw invalidParameter("end", "end timestamp must not be before start time");
-      const step = required(params, "step", () => parseDurationParam(params, "step") ?? Number.NaN);
-      if (step <= 0) {
-        const reason = "zero or negative query resolution step widths are not accepted. Try a positive integer";
-        throw invalidParameter("step", reason);
-      }
       const limit = parseLimit(params);
-      const stepMs = Math.max(1, Math.round(step));
+      const start = requiredTime(params, "start");
+      const end = requiredTime(params, "end");
+      if (end < start) throw invalidParameter("end", "end timestamp must not be before start time");
+      const step = requiredStep(params);
       const maxPoints = deps.limits.maxQueryPoints;
-      if ((end - start) / stepMs > maxPoints) {
+      if (Math.floor((end - start) / step) > maxPoints) {
         throw new QueryError(
           "bad_data",
           `exceeded maximum resolution of ${maxPoints.toLocaleString("en-US")} points per timeseries. Try decreasing the query resolution (?step=XX)`,
         );
       }
-      const result = await deps.engine.range({ ...options(deps, request, reply, params), start, end, step: stepMs });
+      const asked = { ...options(deps, request, reply, params), start, end, step };
+      const result = await deps.engine.range(asked).catch((e) => Promise.reject(named("query", e)));
       markPartial(reply, result.partial);
       if (limit > 0 && result.matrix.labels.length > limit) {
         const matrix = { ...result.matrix, labels: result.matrix.labels.slice(0, limit) };
@@ -62,6 +68,14 @@ export function queryRoutes(app: FastifyInstance, deps: ApiDeps): void {
       return sendPieces(request, reply, encodeRange(result));
     }),
   );
+
+  get("/api/v1/parse_query", (request, reply) => {
+    try {
+      return sendData(request, reply, syntaxTree(parse(paramsOf(request).get("query") ?? "")));
+    } catch (e) {
+      return sendQueryError(reply, e);
+    }
+  });
 
   get("/api/v1/format_query", (request, reply) => {
     try {
@@ -79,23 +93,21 @@ function parse(query: string) {
   try {
     return parseExpr(query);
   } catch (e) {
-    if (e instanceof QueryError && e.type === "bad_data") throw invalidParameter("query", e.message);
-    throw e;
+    throw named("query", e);
   }
 }
 
-function required(params: Params, name: string, value: () => number): number {
-  const text = params.get(name);
-  if (text !== null && text !== "") return value();
-  const what = name === "step" ? "duration" : "timestamp";
-  throw invalidParameter(name, `cannot parse "" to a valid ${what}`);
+/** What is wrong with a parameter's content, with the parameter's name in front. */
+function named(name: string, e: unknown): unknown {
+  return e instanceof QueryError && e.type === "bad_data" ? invalidParameter(name, e.message) : e;
 }
 
 function options(deps: ApiDeps, request: FastifyRequest, reply: FastifyReply, params: Params) {
+  const timeout = parseDurationParam(params, "timeout");
+  const lookbackMs = parseLookback(params);
   const query = params.get("query") ?? "";
   parse(query);
-  const lookbackMs = parseDurationParam(params, "lookback_delta");
-  const timeout = parseDurationParam(params, "timeout");
+  if (timeout !== undefined && timeout <= 0) throw new QueryError("timeout", "query timed out in query execution");
   return {
     tenant: tenantOf(request),
     query,

@@ -2,27 +2,29 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { compareLabels, type Labels, labelsKey, labelsToObject } from "../../model/labels.ts";
 import { QueryError } from "../../model/query.ts";
 import type { ShardClient, ShardRequest, ShardResponses } from "../../model/shard.ts";
+import type { Expr } from "../../query/parse/ast.ts";
+import { parseExpr } from "../../query/parse/parse.ts";
 import type { ApiDeps } from "../deps.ts";
-import { invalidParameter, MAX_TIME, MIN_TIME, parseLimit, parseMatchSets, parseTime } from "../params.ts";
+import { invalidParameter, MAX_TIME, MIN_TIME, type Params, parseLimit, parseMatchSets, parseTime } from "../params.ts";
 import { clientSignal, paramsOf, tenantOf } from "../request.ts";
 import { sendData, sendQueryError } from "../respond.ts";
 import { TRUNCATED } from "./query.ts";
 
-/** /api/v1/series, labels, label/<name>/values, metadata: what there is, without samples. */
+/** /api/v1/series, labels, label/<name>/values, query_exemplars: what there is, without samples. */
 export function seriesRoutes(app: FastifyInstance, deps: ApiDeps): void {
   app.route({
     method: ["GET", "POST"],
     url: "/api/v1/series",
     handler: (request, reply) =>
       answer(reply, async () => {
-        const { params, window } = common(request, deps);
+        const params = paramsOf(request);
         if (params.getAll("match[]").length === 0) throw new QueryError("bad_data", "no match[] parameter provided");
-        const sets = parseMatchSets(params);
         const limit = parseLimit(params);
+        const window = parseWindow(params);
         const ask = {
           kind: "series",
           tenant: tenantOf(request),
-          sets,
+          sets: matchSetsNamed(params),
           ...window,
           limit: limit > 0 ? limit + 1 : 0,
         } as const;
@@ -40,17 +42,27 @@ export function seriesRoutes(app: FastifyInstance, deps: ApiDeps): void {
     url: "/api/v1/labels",
     handler: (request, reply) =>
       answer(reply, async () => {
-        const { params, window } = common(request, deps);
+        const params = paramsOf(request);
+        const limit = parseLimit(params);
+        const window = parseWindow(params);
         const ask = { kind: "labelNames", tenant: tenantOf(request), sets: parseMatchSets(params), ...window } as const;
-        return strings(request, reply, deps.shards, ask, parseLimit(params));
+        return strings(request, reply, deps.shards, ask, limit);
       }),
+  });
+
+  app.route({
+    method: ["GET", "POST"],
+    url: "/api/v1/query_exemplars",
+    handler: (request, reply) => answer(reply, async () => queryExemplars(request, reply)),
   });
 
   app.get<{ Params: { name: string } }>("/api/v1/label/:name/values", (request, reply) =>
     answer(reply, async () => {
-      const { params, window } = common(request, deps);
       const name = unescapeName(request.params.name);
       if (name === "") throw new QueryError("bad_data", `invalid label name: ${JSON.stringify(name)}`);
+      const params = paramsOf(request);
+      const limit = parseLimit(params);
+      const window = parseWindow(params);
       const ask = {
         kind: "labelValues",
         tenant: tenantOf(request),
@@ -58,17 +70,32 @@ export function seriesRoutes(app: FastifyInstance, deps: ApiDeps): void {
         sets: parseMatchSets(params),
         ...window,
       } as const;
-      return strings(request, reply, deps.shards, ask, parseLimit(params));
+      return strings(request, reply, deps.shards, ask, limit);
     }),
   );
 }
 
-function common(request: FastifyRequest, deps: ApiDeps) {
+/** No exemplars are kept: the parameters are checked as Prometheus does, and the answer is that there are none. */
+function queryExemplars(request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const params = paramsOf(request);
-  const minT = parseTime(params, "start", MIN_TIME);
-  const maxT = parseTime(params, "end", MAX_TIME);
-  if (maxT < minT) throw invalidParameter("end", "end timestamp must not be before start timestamp");
-  return { params, window: { minT, maxT }, deps };
+  const { minT, maxT } = parseWindow(params);
+  if (maxT < minT) throw new QueryError("bad_data", "end timestamp must not be before start timestamp");
+  const hasSelector = selects(parseExpr(params.get("query") ?? ""));
+  return hasSelector ? sendData(request, reply, []) : reply.code(204).send();
+}
+
+/** A window that ends before it starts holds nothing: an empty answer, as Prometheus gives. */
+function parseWindow(params: Params): { readonly minT: number; readonly maxT: number } {
+  return { minT: parseTime(params, "start", MIN_TIME), maxT: parseTime(params, "end", MAX_TIME) };
+}
+
+/** Only /api/v1/series names the parameter in what it says of a selector; so does Prometheus. */
+function matchSetsNamed(params: Params) {
+  try {
+    return parseMatchSets(params);
+  } catch (e) {
+    throw e instanceof QueryError ? invalidParameter("match[]", e.message) : e;
+  }
 }
 
 async function strings(
@@ -110,14 +137,41 @@ function limited<T>(all: T[], limit: number, warnings: string[]): T[] {
   return all.slice(0, limit);
 }
 
-/** Undoes Prometheus's "values" escaping of UTF-8 names in paths: `U__` and `_hex_` for each odd character. */
+const ESCAPED = /^(?:[^_]|__|_[0-9a-f]{1,5}_)*$/i;
+
+/**
+ * Undoes Prometheus's "values" escaping of UTF-8 names in paths: `U__`, then `__` for an underscore and `_hex_` for each
+ * odd character. What is not escaped so, or names no character, is a name as it stands.
+ */
 function unescapeName(name: string): string {
   if (!name.startsWith("U__")) return name;
-  return name
-    .slice(3)
-    .replaceAll(/__|_([0-9a-fA-F]{1,6})_/g, (whole, hex: string | undefined) =>
-      hex === undefined ? "_" : whole.length > 0 ? String.fromCodePoint(Number.parseInt(hex, 16)) : whole,
-    );
+  const escaped = name.slice(3);
+  if (!ESCAPED.test(escaped)) return name;
+  const text = escaped.replaceAll(/__|_([0-9a-f]{1,5})_/gi, (_, hex: string | undefined) =>
+    hex === undefined ? "_" : String.fromCodePoint(Number.parseInt(hex, 16)),
+  );
+  return text.isWellFormed() ? text : name;
+}
+
+function selects(expr: Expr): boolean {
+  switch (expr.kind) {
+    case "vectorSelector":
+    case "matrixSelector":
+      return true;
+    case "call":
+      return expr.args.some(selects);
+    case "binary":
+      return selects(expr.lhs) || selects(expr.rhs);
+    case "aggregate":
+      return selects(expr.expr) || (expr.param !== undefined && selects(expr.param));
+    case "subquery":
+    case "unary":
+    case "paren":
+    case "stepInvariant":
+      return selects(expr.expr);
+    default:
+      return false;
+  }
 }
 
 async function answer(reply: FastifyReply, run: () => Promise<FastifyReply>): Promise<FastifyReply> {
