@@ -120,20 +120,38 @@ function appendLoop(
     }
     // In order and into the open chunk.
     const windowCount = rows[row + WINDOW_COUNT] as number;
-    let tail = rows[row + TAIL] as number;
+    const count = (windowCount >>> 16) + 1;
     const bits = rows[row + TAIL_BITS] as number;
+    const d = (delta - (rows[row + DELTA] as number)) | 0;
+    rows[row + DELTA] = delta;
+    rows[row + LEFT] = count === CHUNK_SAMPLES ? 0 : (rows[row + LEFT] as number) - delta;
+    times[lastAt] = t;
+    if (t > maxT) maxT = t;
+    stored++;
+    let tail = rows[row + TAIL] as number;
+    const lastLo = rows[row + LAST_LO] as number;
+    const lastHi = rows[row + LAST_HI] as number;
+    if (lo === lastLo && hi === lastHi && d >= -64 && d < 64) {
+      // The same value again, in time: 2 or 10 bits, mostly in the word that is there. Its free bits are 0, so that the 2
+      // (both 0) need no look at the block.
+      const used = bits & 31;
+      const length = d === 0 ? 2 : 10;
+      if (used !== 0 && used + length <= 32) {
+        if (d !== 0) {
+          const slab = slabs[tail >>> SLAB_SHIFT] as Int32Array;
+          const word = (tail & SLAB_MASK) + 1 + (bits >>> 5);
+          slab[word] = (slab[word] as number) | ((0x200 | ((d & 0x7f) << 1)) << (32 - used - length));
+        }
+        rows[row + TAIL_BITS] = bits + length;
+        rows[row + WINDOW_COUNT] = (windowCount & 0xffff) | (count << 16);
+        continue;
+      }
+    }
     let slab = slabs[tail >>> SLAB_SHIFT] as Int32Array;
     let at = tail & SLAB_MASK;
     let w = bits >>> 5;
     scratch[0] = (bits & 31) === 0 ? 0 : (slab[at + 1 + w] as number);
-    const end = encodeSample(
-      scratch,
-      bits & 31,
-      (delta - (rows[row + DELTA] as number)) | 0,
-      lo ^ (rows[row + LAST_LO] as number),
-      hi ^ (rows[row + LAST_HI] as number),
-      windowCount & 0xffff,
-    );
+    const end = encodeSample(scratch, bits & 31, d, lo ^ lastLo, hi ^ lastHi, windowCount & 0xffff);
     const touched = (end + 31) >>> 5;
     for (let k = 0; k < touched; k++) {
       if (w === BLOCK_DATA_WORDS) {
@@ -148,16 +166,10 @@ function appendLoop(
       w++;
       slab[at + w] = scratch[k] as number;
     }
-    const count = (windowCount >>> 16) + 1;
     rows[row + TAIL_BITS] = (end & 31) === 0 ? w << 5 : ((w - 1) << 5) + (end & 31);
     rows[row + WINDOW_COUNT] = (scratch[SCRATCH_WINDOW] as number) | (count << 16);
-    rows[row + DELTA] = delta;
     rows[row + LAST_LO] = lo;
     rows[row + LAST_HI] = hi;
-    rows[row + LEFT] = count === CHUNK_SAMPLES ? 0 : (rows[row + LEFT] as number) - delta;
-    times[lastAt] = t;
-    if (t > maxT) maxT = t;
-    stored++;
   }
   if (maxT > head.maxT) head.maxT = maxT;
   result.accepted += stored;
