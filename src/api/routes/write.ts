@@ -74,7 +74,10 @@ async function take(
   } catch (e) {
     if (e instanceof MalformedBody) {
       deps.observe.rejected(protocol, e.reason, 1);
-      return reply.code(400).type("text/plain").send(`${e.message}\n`);
+      return reply
+        .code(e.reason === "body_too_large" ? 413 : 400)
+        .type("text/plain")
+        .send(`${e.message}\n`);
     }
     if (e instanceof TryLater) {
       deps.observe.rejected(protocol, e.reason, 1);
