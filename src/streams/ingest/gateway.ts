@@ -160,7 +160,8 @@ export function makeGateway(options: GatewayOptions): Gateway {
   const admit = () => {
     if (closed) throw refuse(new TryLater("bus_unavailable", 503, 1, "shutting down"));
     if (totalQueued() > maxQueuedBytes) {
-      throw refuse(new TryLater("overloaded", 429, 1, "too many samples wait for the bus: send again later"));
+      // Not 429: Prometheus drops what was answered so, unless it is told otherwise (retry_on_http_429).
+      throw refuse(new TryLater("overloaded", 503, 1, "too many samples wait for the bus: send again later"));
     }
   };
   /** Entry numbers change when series are evicted, so room is made before a request is looked at. */
@@ -228,7 +229,7 @@ export function makeGateway(options: GatewayOptions): Gateway {
       submit(tenant, "series", (b, t) =>
         scanWriteRequest(b, decodeSnappy(body, b.arena, limits.maxDecodedBytes), t.seeds),
       ),
-    json: (tenant, body) => submit(tenant, "series", (b, t) => readJsonPush(b, body, now(), t.seeds)),
+    json: (tenant, body, time = now()) => submit(tenant, "series", (b, t) => readJsonPush(b, body, time, t.seeds)),
     exposition: (tenant, body, time) => submit(tenant, "line", (b, t) => readExposition(b, body, time, t.seeds)),
     series: (tenant, labels): SeriesRef => makeRef(core, tenantOf(tenant), labels),
     append: async (refs, ts, values) => {
