@@ -323,7 +323,7 @@ describe("gateway", () => {
       );
       await turn();
     }
-    expect(refused).toMatchObject({ name: "TryLater", reason: "overloaded", status: 429 });
+    expect(refused).toMatchObject({ name: "TryLater", reason: "overloaded", status: 503 });
     expect(taken.length).toBe(6);
     expect(gateway.stats().queuedBytes).toBeLessThan(100_000 + 25_000);
     bus.open();
