@@ -42,8 +42,24 @@ for (let r = 0; r < SAMPLES; r++) {
       const n = from + i;
       if (r === 0) {
         defineSeries(head, mix(n), hashHi(n), "default", [
-          ...["__name__", `metric_${n % 50}`, "cluster", `c${n % 4}`, "instance", `10.0.${(n >> 8) & 15}.${n & 255}:9100`],
-          ...["job", `job${n % 20}`, "path", `/api/v1/${n % 211}`, "pod", `pod-${n}-${n % 977}`, "status", `${200 + (n % 7)}`],
+          ...[
+            "__name__",
+            `metric_${n % 50}`,
+            "cluster",
+            `c${n % 4}`,
+            "instance",
+            `10.0.${(n >> 8) & 15}.${n & 255}:9100`,
+          ],
+          ...[
+            "job",
+            `job${n % 20}`,
+            "path",
+            `/api/v1/${n % 211}`,
+            "pod",
+            `pod-${n}-${n % 977}`,
+            "status",
+            `${200 + (n % 7)}`,
+          ],
         ]);
       }
       cols.hashLo[i] = mix(n);
@@ -65,7 +81,10 @@ console.log(
 const source = headSource(head);
 for (const matchers of [
   [{ name: "pod", op: "=", value: "pod-4711-803" }],
-  [{ name: "__name__", op: "=", value: "metric_7" }, { name: "status", op: "=~", value: "20[0-3]" }],
+  [
+    { name: "__name__", op: "=", value: "metric_7" },
+    { name: "status", op: "=~", value: "20[0-3]" },
+  ],
   [{ name: "pod", op: "=~", value: "pod-.*-803" }],
   [],
 ] as const) {
