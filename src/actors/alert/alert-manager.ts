@@ -108,7 +108,7 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
     yield* Effect.promise(() => disk.makeDir(options.dataDir));
     const ledger = yield* openState(options, disk);
     yield* spawn("notification-events", events.run);
-    const restored = yield* restoreAlerts(disk, alertsFile);
+    const restored = yield* restoreAlerts(disk, alertsFile, ledger);
     for (const alert of restored)
       if (!dispatcher.alerts.has(alert.fingerprint)) dispatcher.alerts.set(alert.fingerprint, alert);
     const save = Effect.gen(function* () {
@@ -163,18 +163,22 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
       lastMoment: once(() => setTimeout(STOP_GRACE_MS, undefined, { ref: false })),
       event: (receiver, event) => events.offer(`tocsin.notifications.${subjectToken(receiver)}`, event),
     };
+    const retired = makeMailbox<string>("retired-groups", { capacity: 10_000, overflow: "backpressure" });
+    yield* spawn("group-reaper", Effect.forever(Effect.flatMap(retired.take, (id) => groups.stop(id))));
     const wakes = new WeakMap<AlertGroup, Mailbox<void>>();
     let started = 0;
     const act = Effect.fnUntraced(function* (dispatched: Dispatched) {
       for (const group of dispatched.started) {
         const wake = makeMailbox<void>(group.key, { capacity: 1, overflow: "dropNewest" });
         wakes.set(group, wake);
+        // A group of the same key may come back while this one is being stopped.
+        const id = `${group.route.receiver} ${group.key} #${++started}`;
         const run = groupActor(group, wake, {
           notify: (g, alerts, now) => notifyGroup(deps, g, alerts, now),
-          retire: (g) => retireGroup(d, g),
+          // Full when thousands end at once: the group is asked again at its next flush.
+          retire: (g) => g.alerts.size === 0 && retired.offer(id) && retireGroup(d, g),
         });
-        // A group of the same key may come back while this one ends.
-        yield* groups.start({ id: `${group.route.receiver} ${group.key} #${++started}`, restart: "transient", run });
+        yield* groups.start({ id, restart: "permanent", run });
       }
       for (const group of dispatched.hurried) wakes.get(group)?.offer();
     });
@@ -239,9 +243,9 @@ const openState = Effect.fnUntraced(function* (options: AlertManagerOptions, dis
   return ledger;
 });
 
-const restoreAlerts = Effect.fnUntraced(function* (disk: Disk, path: string) {
+const restoreAlerts = Effect.fnUntraced(function* (disk: Disk, path: string, ledger: Ledger) {
   const now = yield* Clock.currentTimeMillis;
-  return yield* Effect.tryPromise(() => loadAlerts(disk, path, now)).pipe(
+  return yield* Effect.tryPromise(() => loadAlerts(disk, path, now, ledger.endsTold())).pipe(
     Effect.catch((e) =>
       Effect.gen(function* () {
         yield* Effect.logError(

@@ -24,9 +24,16 @@ export async function saveAlerts(disk: Disk, path: string, alerts: Iterable<Held
 
 /**
  * The alerts as they were saved, [] when there is no file. An end that lay ahead is moved on by the time that was lost:
- * nobody could say during it that the alert goes on. Rejects when the file is unreadable or damaged.
+ * nobody could say during it that the alert goes on. The snapshot may be older than the ledger: an alert whose end has been
+ * told after it was last heard of has ended. Rejects when the file is unreadable or damaged.
+ * @param endsTold when each alert's end was told, by fingerprint
  */
-export async function loadAlerts(disk: Disk, path: string, now: number): Promise<HeldAlert[]> {
+export async function loadAlerts(
+  disk: Disk,
+  path: string,
+  now: number,
+  endsTold: ReadonlyMap<string, number>,
+): Promise<HeldAlert[]> {
   const bytes = await readWhole(disk, path);
   if (bytes === undefined) return [];
   const stored = JSON.parse(new TextDecoder().decode(bytes)) as StoredSnapshot;
@@ -34,7 +41,9 @@ export async function loadAlerts(disk: Disk, path: string, now: number): Promise
   const lost = Math.max(0, now - stored.savedAt);
   return stored.alerts.map((alert) => {
     const labels = labelsFromObject(alert.labels);
-    const endsAt = alert.endsAt > stored.savedAt ? alert.endsAt + lost : alert.endsAt;
-    return { ...alert, labels, fingerprint: fingerprint(labels), endsAt };
+    const name = fingerprint(labels);
+    const ended = endsTold.get(name) ?? 0;
+    const later = alert.endsAt > stored.savedAt ? alert.endsAt + lost : alert.endsAt;
+    return { ...alert, labels, fingerprint: name, endsAt: ended >= alert.updatedAt ? Math.min(ended, later) : later };
   });
 }

@@ -72,18 +72,29 @@ export interface LogEntry {
   readonly expiresAt: number;
 }
 
-/** Alertmanager's rule for telling again: something new, the end of everything, a newly resolved one, or the repeat interval. */
-export function needsNotification(
+/** Alertmanager's words for why it tells, as its webhook has them. */
+export type NotificationReason =
+  | "first notification"
+  | "new alerts added"
+  | "all alerts resolved"
+  | "some alerts resolved"
+  | "repeat interval elapsed";
+
+/**
+ * Alertmanager's rule for telling: something new, the end of everything, a newly resolved one, or the repeat interval.
+ * Undefined when there is nothing to tell.
+ */
+export function notificationReason(
   entry: LogEntry | undefined,
   firing: readonly string[],
   resolved: readonly string[],
   options: { readonly repeatIntervalMs: number; readonly sendResolved: boolean; readonly now: number },
-): boolean {
-  if (entry === undefined) return firing.length > 0;
-  if (!subset(firing, entry.firing)) return true;
-  if (firing.length === 0) return entry.firing.length > 0;
-  if (options.sendResolved && !subset(resolved, entry.resolved)) return true;
-  return entry.time < options.now - options.repeatIntervalMs;
+): NotificationReason | undefined {
+  if (entry === undefined) return firing.length > 0 ? "first notification" : undefined;
+  if (!subset(firing, entry.firing)) return "new alerts added";
+  if (firing.length === 0) return entry.firing.length > 0 ? "all alerts resolved" : undefined;
+  if (options.sendResolved && !subset(resolved, entry.resolved)) return "some alerts resolved";
+  return entry.time < options.now - options.repeatIntervalMs ? "repeat interval elapsed" : undefined;
 }
 
 function subset(part: readonly string[], whole: readonly string[]): boolean {

@@ -8,7 +8,7 @@ import { type Notification, webhookPayload } from "../notify/webhook-payload.ts"
 import type { Mailbox } from "../runtime/mailbox.ts";
 import type { HeldAlert } from "./alert-store.ts";
 import type { AlertmanagerConfig, Receiver, Route, WebhookConfig } from "./alertmanager-config.ts";
-import { type AlertGroup, needsNotification } from "./group.core.ts";
+import { type AlertGroup, type NotificationReason, notificationReason } from "./group.core.ts";
 import { containsTime } from "./time-interval.ts";
 
 export interface NotifyDeps {
@@ -78,7 +78,8 @@ const tell = Effect.fnUntraced(function* (
   const resolved = alerts.filter((a) => a.endsAt !== 0).map((a) => a.fingerprint);
   const before = deps.ledger.entryOf(group.key, receiver.name, integration, now);
   const options = { repeatIntervalMs, sendResolved: webhook.sendResolved, now };
-  if (!needsNotification(before, firing, resolved, options)) return true;
+  const reason = notificationReason(before, firing, resolved, options);
+  if (reason === undefined) return true;
   const intent: Intent = {
     id: randomUUID(),
     groupKey: group.key,
@@ -103,7 +104,7 @@ const tell = Effect.fnUntraced(function* (
   deps.ledger.intend(intent);
   deps.event(receiver.name, { version: 1, type: "intent", ...intent, time: new Date(now).toISOString() });
   const deadline = now + Math.max(groupIntervalMs, SHORTEST_DEADLINE_MS);
-  const delivered = yield* deliver(deps, group, receiver, webhook, integration, told, deadline);
+  const delivered = yield* deliver(deps, group, receiver, webhook, integration, told, reason, deadline);
   const work = delivered.then((outcome) => {
     const time = new Date(clock.currentTimeMillisUnsafe()).toISOString();
     deps.event(receiver.name, { version: 1, type: "result", ...intent, time, ...outcome });
@@ -145,6 +146,7 @@ const deliver = Effect.fnUntraced(function* (
   webhook: WebhookConfig,
   integration: string,
   alerts: readonly HeldAlert[],
+  reason: NotificationReason,
   deadline: number,
 ) {
   const notification: Notification = {
@@ -153,6 +155,7 @@ const deliver = Effect.fnUntraced(function* (
     groupLabels: group.labels,
     externalUrl: deps.externalUrl,
     alerts,
+    reason,
   };
   const body = JSON.stringify(webhookPayload(notification, webhook.maxAlerts));
   const attempt = (signal: AbortSignal) => postWebhook(webhook, body, deps.userAgent, signal);

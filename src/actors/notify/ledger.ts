@@ -12,6 +12,8 @@ import type { LogEntry } from "../alert/group.core.ts";
 export interface Ledger {
   /** What was told last, undefined when nothing or when it has expired. */
   entryOf(groupKey: string, receiver: string, integration: string, now: number): LogEntry | undefined;
+  /** By fingerprint, when an alert's end was told last. */
+  endsTold(): ReadonlyMap<string, number>;
   /** Notes what is about to be sent; on disk with the next sync. */
   intend(intent: Intent): void;
   /** Notes what was told. Rejects with the disk's error. */
@@ -102,6 +104,13 @@ export async function openLedger(disk: Disk, path: string, now: number): Promise
     entryOf: (groupKey, receiver, integration, time) => {
       const entry = entries.get(entryKey(groupKey, receiver, integration));
       return entry === undefined || entry.expiresAt <= time ? undefined : entry;
+    },
+    endsTold: () => {
+      const out = new Map<string, number>();
+      for (const { resolved, time } of entries.values()) {
+        for (const alert of resolved) out.set(alert, Math.max(time, out.get(alert) ?? 0));
+      }
+      return out;
     },
     intend: (intent) => {
       push({ type: "intent", ...intent });

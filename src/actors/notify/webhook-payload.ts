@@ -16,6 +16,8 @@ export interface Notification {
   readonly groupLabels: Labels;
   readonly externalUrl: string;
   readonly alerts: readonly ToldAlert[];
+  /** Why it is told, in Alertmanager's words (since 0.33). */
+  readonly reason: string;
 }
 
 /** Alertmanager's webhook body, version 4. `maxAlerts` 0: all. */
@@ -33,6 +35,7 @@ export function webhookPayload(n: Notification, maxAlerts: number): unknown {
       generatorURL: a.generatorUrl,
       fingerprint: a.fingerprint,
     })),
+    notification_reason: n.reason,
     groupLabels: labelsToObject(n.groupLabels),
     commonLabels: common(alerts.map((a) => labelsToObject(a.labels))),
     commonAnnotations: common(alerts.map((a) => sorted(a.annotations))),

@@ -92,6 +92,7 @@ describe("alert manager", () => {
           generatorURL: "http://tocsin/graph",
           fingerprint: expect.stringMatching(/^[0-9a-f]{16}$/),
         })),
+        notification_reason: "first notification",
         groupLabels: { alertname: "A" },
         commonLabels: { alertname: "A" },
         commonAnnotations: { summary: "it burns" },
@@ -140,7 +141,8 @@ describe("alert manager", () => {
       expect(hook.received.length).toBe(1);
       yield* later(60_000);
       yield* hooked(2);
-      expect(hook.received[1]?.body).toEqual(hook.received[0]?.body);
+      const reason = "repeat interval elapsed";
+      expect(hook.received[1]?.body).toEqual({ ...hook.received[0]?.body, notification_reason: reason });
     }),
   );
 

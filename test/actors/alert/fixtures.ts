@@ -20,6 +20,7 @@ export interface WebhookBody {
     readonly generatorURL: string;
     readonly fingerprint: string;
   }[];
+  readonly notification_reason: string;
   readonly groupLabels: Record<string, string>;
   readonly commonLabels: Record<string, string>;
   readonly commonAnnotations: Record<string, string>;

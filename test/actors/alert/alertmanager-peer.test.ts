@@ -1,0 +1,198 @@
+import { spawn } from "node:child_process";
+import { existsSync, realpathSync, writeFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import * as Effect from "effect/Effect";
+import * as Fiber from "effect/Fiber";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { makeAlertManager } from "../../../src/actors/alert/alert-manager.ts";
+import { parseAlertmanagerConfig } from "../../../src/actors/alert/load-config.ts";
+import type { PostedAlert } from "../../../src/model/alerts.ts";
+import { labelsToObject } from "../../../src/model/labels.ts";
+import { freshFolder, posted, type WebhookServer, webhookServer } from "./fixtures.ts";
+
+// The same alerts at the same moments to the real Alertmanager and to ours: every notification must be the same, in the
+// same order within each group. In real time, since the peer has no other.
+const peer = process.env.ALERTMANAGER ?? "/tmp/peers/bin/alertmanager";
+
+const config = (url: string) => `
+route:
+  receiver: web
+  group_by: [alertname]
+  group_wait: 300ms
+  group_interval: 1s
+  repeat_interval: 2500ms
+  routes:
+    - matchers: [team="x"]
+      receiver: quiet
+      continue: true
+    - matchers: [severity=~"page|ticket"]
+      receiver: limited
+      group_by: ["..."]
+      group_wait: 0s
+    - matchers: [muted="yes"]
+      receiver: web
+      mute_time_intervals: [always]
+inhibit_rules:
+  - source_matchers: [severity="page"]
+    target_matchers: [severity="ticket"]
+    equal: [host]
+time_intervals:
+  - name: always
+    time_intervals: [{weekdays: ["sunday:saturday"]}]
+receivers:
+  - name: web
+    webhook_configs: [{url: "${url}/web"}, {url: "${url}/web2", max_alerts: 1}]
+  - name: quiet
+    webhook_configs: [{url: "${url}/quiet", send_resolved: false}]
+  - name: limited
+    webhook_configs: [{url: "${url}/limited"}]
+`;
+
+/** Every notification without what differs by nature: its moment, and the sender's own address. */
+function normalized(hook: WebhookServer, since: number): Record<string, unknown[]> {
+  const out: Record<string, unknown[]> = {};
+  for (const { path, body } of hook.received) {
+    const alerts = body.alerts.map((a) => ({
+      ...a,
+      // Alertmanager sees ends a little later or earlier than we do only where it sets them itself.
+      startsAt: Math.round((Date.parse(a.startsAt) - since) / 1000),
+      endsAt: a.endsAt.startsWith("0001") ? "none" : Math.round((Date.parse(a.endsAt) - since) / 1000),
+    }));
+    const key = `${path} ${body.groupKey}`;
+    out[key] ??= [];
+    out[key].push({ ...body, alerts, externalURL: "" });
+  }
+  return Object.fromEntries(Object.entries(out).sort());
+}
+
+describe.skipIf(!existsSync(peer))(`beside Alertmanager (${peer}; set ALERTMANAGER where it is elsewhere)`, () => {
+  it("tells the same", { timeout: 60_000 }, async () => {
+    const [theirs, ours] = await Promise.all([webhookServer(), webhookServer()]);
+    const folder = freshFolder();
+    writeFileSync(join(folder, "am.yml"), config(theirs.url));
+    const port = await freePort();
+    const [command, ...args] = commandOf(peer);
+    const child = spawn(
+      command,
+      [
+        ...args,
+        `--config.file=${join(folder, "am.yml")}`,
+        `--storage.path=${join(folder, "data")}`,
+        `--web.listen-address=127.0.0.1:${port}`,
+        "--cluster.listen-address=",
+      ],
+      { stdio: "ignore" },
+    );
+    let exited = false;
+    child.on("exit", () => {
+      exited = true;
+    });
+    onTestFinished(() => void child.kill("SIGKILL"));
+    const manager = makeAlertManager({
+      config: parseAlertmanagerConfig("am.yml", config(ours.url)),
+      dataDir: join(folder, "ours"),
+      publish: () => Promise.resolve(),
+      externalUrl: "http://tocsin",
+      userAgent: "Tocsin/test",
+      onDeath: () => {},
+    });
+    const fiber = Effect.runFork(Effect.scoped(manager.run));
+    try {
+      while (!(await answers(port))) {
+        expect(exited, "Alertmanager ended at its start").toBe(false);
+        await sleep(50);
+      }
+      const since = Date.now();
+      const send = async (...alerts: PostedAlert[]) => {
+        manager.receive(alerts);
+        const response = await fetch(`http://127.0.0.1:${port}/api/v2/alerts`, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify(alerts.map(wire)),
+        });
+        expect(response.status).toBe(200);
+      };
+      const far = since + 3_600_000;
+      const at = async (ms: number) => sleep(Math.max(0, since + ms - Date.now()));
+      const alert = (labels: Record<string, string>, endsAt = far) => posted(labels, { startsAt: since, endsAt });
+      const a = { alertname: "A", job: "b", instance: "1" };
+      await send(
+        alert(a),
+        alert({ alertname: "A", job: "a", instance: "2" }),
+        alert({ alertname: "A", zone: "z" }),
+        alert({ alertname: "A", team: "x", extra: "long" }),
+        alert({ alertname: "P", severity: "page", host: "h" }),
+        alert({ alertname: "T", severity: "ticket", host: "h" }),
+        alert({ alertname: "T", severity: "ticket", host: "i" }),
+        alert({ alertname: "M", muted: "yes" }),
+      );
+      await at(800); // after the first flush of each group
+      await send(alert({ alertname: "A", job: "c" }), alert({ alertname: "Short", team: "x" }, since + 850));
+      await at(1800);
+      await send(alert(a, since + 1700), alert({ alertname: "P", severity: "page", host: "h" }, since + 1700));
+      await at(3800);
+      await send(alert({ alertname: "A", team: "x", extra: "long" }, since + 3700));
+      await at(5800);
+      for (const job of ["a", "b", "c"]) {
+        await send(
+          alert(
+            {
+              alertname: "A",
+              job,
+              ...(job === "a" ? { instance: "2" } : {}),
+              ...(job === "b" ? { instance: "1" } : {}),
+            },
+            since + 5700,
+          ),
+        );
+      }
+      await send(alert({ alertname: "A", zone: "z" }, since + 5700));
+      await at(8800);
+      expect(normalized(ours, since)).toEqual(normalized(theirs, since));
+      expect(ours.received.length).toBeGreaterThan(15);
+    } finally {
+      await Effect.runPromise(Fiber.interrupt(fiber));
+      await Promise.all([theirs.close(), ours.close()]);
+    }
+  });
+});
+
+/**
+ * Debian's Alertmanager wants its templates in /usr/share. Unpacked elsewhere it gets them there in a mount namespace of
+ * its own, where nothing outside of it changes.
+ */
+function commandOf(binary: string): [string, ...string[]] {
+  const wanted = "/usr/share/prometheus/alertmanager";
+  const unpacked = join(dirname(realpathSync(binary)), "../share/prometheus/alertmanager");
+  if (existsSync(wanted) || !existsSync(unpacked)) return [binary];
+  const script = `mount -t tmpfs none /usr/share && mkdir -p ${dirname(wanted)} && ln -s "$0" ${wanted} && exec "$@"`;
+  return ["unshare", "-rm", "sh", "-c", script, unpacked, binary];
+}
+
+function wire(alert: PostedAlert): unknown {
+  return {
+    labels: labelsToObject(alert.labels),
+    annotations: alert.annotations,
+    startsAt: new Date(alert.startsAt as number).toISOString(),
+    endsAt: new Date(alert.endsAt as number).toISOString(),
+    generatorURL: alert.generatorUrl,
+  };
+}
+
+async function answers(port: number): Promise<boolean> {
+  return fetch(`http://127.0.0.1:${port}/-/ready`).then(
+    (r) => r.ok,
+    () => false,
+  );
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
