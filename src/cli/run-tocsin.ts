@@ -1,271 +1,98 @@
-import { join } from "node:path";
 import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import type { Logger as Log } from "pino";
-import { makeAlertManager } from "../actors/alert/alert-manager.ts";
-import { makeScrapeManager, type ScrapeManager } from "../actors/collector/scrape-manager.ts";
-import { makeRuleManager } from "../actors/rule/rule-manager.ts";
-import { spawn } from "../actors/runtime/actor.ts";
 import { makeCensus } from "../actors/runtime/census.ts";
-import { makeDynamicSupervisor } from "../actors/runtime/dynamic-supervisor.ts";
-import { KEEP_TRYING } from "../actors/runtime/supervisor.ts";
-import { onLabelsRequest } from "../actors/shard/labels-request.ts";
-import { makeShards } from "../actors/shard/shard-host.ts";
-import { superviseBus, superviseSystem } from "../actors/system.ts";
-import { makeHostCollector } from "../agent/host-collector.ts";
-import { makeApiMetrics, makeRegistry } from "../api/metrics.ts";
-import { makeServer } from "../api/server.ts";
-import { registerShardMetrics } from "../api/shard-metrics.ts";
-import { registerSystemMetrics } from "../api/system-metrics.ts";
-import type { Config } from "../model/config.ts";
-import { makeEngine } from "../query/engine.ts";
-import { makeGateway } from "../streams/ingest/gateway.ts";
-import { type Bus, connectBus } from "../streams/nats/bus.ts";
-import { embeddedServerChild } from "../streams/nats/embedded-server.ts";
-import { type IngestReader, readIngestSubject } from "../streams/nats/ingest-subject.ts";
-import { chooseListen, parseListen } from "../streams/nats/listen-address.ts";
-import { obtainNatsServer } from "../streams/nats/obtain-server.ts";
-import { provisionStreams, reservedBytes } from "../streams/nats/provision.ts";
-import { jetStreamPublisher } from "../streams/nats/publisher.ts";
+import { labelRequestsChild } from "../actors/shard/label-requests.actor.ts";
+import { superviseSystem } from "../actors/system.ts";
+import type { ApiDeps } from "../api/deps.ts";
+import { type IngestReader, ingestSubjectChild } from "../streams/nats/ingest-subject.ts";
 import type { Say } from "../streams/nats/say.ts";
-import { type DataDir, openDataDir } from "./data-dir.ts";
-import { checkFree, explainListen, parseListenOption, urlOf } from "./listen.ts";
-import { loadAll } from "./load-all.ts";
+import { attempt } from "./attempt.ts";
+import { openDataDir } from "./data-dir.ts";
+import { checkFree, type ListenError, parseListenOption } from "./listen.ts";
+import { liveConfiguration, makeReload, reloadOnHangup } from "./reload.ts";
+import { serveApi } from "./serve-api.ts";
 import type { ServeOptions } from "./serve-options.ts";
+import { wireBus } from "./wire-bus.ts";
+import { wireMetrics } from "./wire-metrics.ts";
+import { wireParts } from "./wire-parts.ts";
 
-/** The embedded server answers within a second or two; a minute allows for a long recovery of its store. */
-const EMBEDDED_WAIT_MS = 60_000;
-
-/** Builds all parts, wires them, and runs the supervision tree until it is interrupted. Fails with what a person must mend. */
+/**
+ * Builds all parts, wires them, and runs the supervision tree until it is interrupted. Fails with what a person must mend.
+ *
+ * The start is this function from top to bottom. The stop is the same from bottom to top: each step that holds something
+ * open has released it by a finalizer of the surrounding scope, and those run in reverse.
+ */
 export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log: Log, say: Say) {
   const startTime = Date.now();
+
+  // 1. What may be wrong with what a person gave is said before any work is begun.
   const address = parseListenOption(options.listen);
   yield* attempt(() => checkFree(address));
-  let loaded = yield* attempt(async () => loadAll(options.config, log));
-  const { config } = loaded;
+  const live = yield* attempt(async () => liveConfiguration(options.config, log));
+  const { config } = live.current();
+
+  // 2. The data dir, locked; let go of last.
   const dataDir = yield* Effect.acquireRelease(
     attempt(() => openDataDir(options.dataDir, config.storage.partitions)),
     (dir) => Effect.promise(() => dir.release()),
   );
+
+  // 3. The bus: server, connection, streams, publisher.
   const census = makeCensus();
+  const { onDeath } = census;
+  const { streams } = config;
+  const busParts = yield* wireBus({ url: options.nats ?? streams.url, streams, dataDir, say, onDeath });
+  const { bus, publisher } = busParts;
 
-  const busUrl = options.nats ?? config.streams.url ?? (yield* startBus(config, dataDir, say, census.onDeath));
-  const bus = yield* connect(busUrl, options.nats ?? config.streams.url, say);
-  const { partitions } = dataDir;
-  const { maxAgeMs, maxBytes } = config.streams;
-  yield* attempt(() => provisionStreams(bus, { partitions, maxAgeMs, maxBytes }));
+  // 4. The parts. At the stop the gateway sends what it holds while the publisher and the bus are still there.
+  const { version } = options;
+  const made = { loaded: live.current, dataDir, address, version, startTime, onDeath, log };
+  const parts = yield* wireParts({ ...busParts, ...made });
+  const { gateway, shards, engine, alertManager, rules, scrapes, hostCollector } = parts;
+  let ingestReader: IngestReader | undefined;
+  const { registry, observe } = wireMetrics({ parts, publisher, census, ingestReader: () => ingestReader });
+  const reload = makeReload(live, parts, log);
+  yield* reloadOnHangup(reload, log);
 
-  const publisher = jetStreamPublisher(bus);
-  const gateway = makeGateway({ partitions, publisher, limits: config.limits, now: Date.now });
-  yield* Effect.addFinalizer(() =>
-    Effect.promise(async () => {
-      await gateway.close();
-      publisher.close();
-    }),
-  );
-
-  const shards = makeShards(
-    Array.from({ length: partitions }, (_, partition) => ({
-      partition,
-      walDir: join(dataDir.shard(partition), "wal"),
-      busUrl,
-      outOfOrderWindowMs: config.storage.outOfOrderWindowMs,
-      say: (level, line) => log[level]({ shard: partition }, line),
-    })),
-    census.onDeath,
-  );
-  const engine = makeEngine({
-    shards: shards.clients,
-    maxSamples: config.limits.maxQuerySamples,
-    maxPoints: config.limits.maxQueryPoints,
-    timeoutMs: config.limits.queryTimeoutMs,
-    lookbackMs: config.limits.queryLookbackMs,
-    defaultSubqueryStepMs: config.global.evaluationIntervalMs,
-  });
-
-  const externalUrl = urlOf(address);
-  const userAgent = `Tocsin/${options.version}`;
-  let events = 0;
-  const publish = (subject: string, payload: Uint8Array) =>
-    publisher.publishTo(subject, payload, `${startTime}-${process.pid}-${events++}`);
-  const alertManager = makeAlertManager({
-    config: loaded.alertmanager,
-    dataDir: dataDir.alerting,
-    externalUrl,
-    userAgent,
-    publish,
-    onDeath: census.onDeath,
-  });
-  const rules = makeRuleManager(
-    {
-      engine,
-      ingest: gateway,
-      sink: alertManager.receive,
-      publish,
-      dataDir: dataDir.alerting,
-      externalLabels: config.global.externalLabels,
-      externalUrl,
-      onDeath: census.onDeath,
-      ready: () => shards.ready().ready,
-    },
-    loaded.groups,
-  );
-  let scrapes: ScrapeManager | undefined;
-  const runScrapes = Effect.gen(function* () {
-    const supervisor = yield* makeDynamicSupervisor("scrapes", KEEP_TRYING, census.onDeath);
-    scrapes = yield* makeScrapeManager({
-      ingest: gateway,
-      config: loaded.config,
-      supervisor,
-      selfAddress: `${address.host === "0.0.0.0" || address.host === "::" ? "127.0.0.1" : address.host}:${address.port}`,
-      userAgent,
-      onProblem: (line) => log.warn(line),
-    });
-    return yield* supervisor.join;
-  });
-  const hostCollector = config.agent.enabled
-    ? makeHostCollector({
-        ingest: gateway,
-        intervalMs: config.agent.intervalMs,
-        port: address.port,
-        ...(config.agent.labels === undefined ? {} : { labels: config.agent.labels }),
-        ...(config.agent.instance === undefined ? {} : { instance: config.agent.instance }),
-        onProblem: (line) => log.warn(line),
-      })
-    : undefined;
-
-  const reload = async () => {
-    loaded = loadAll(options.config, log);
-    rules.reload(loaded.groups);
-    alertManager.reload(loaded.alertmanager);
-    if (scrapes !== undefined) await Effect.runPromise(scrapes.reload(loaded.config));
-    log.info("configuration reloaded");
-  };
-  const registry = makeRegistry();
-  const observe = makeApiMetrics(registry);
-  let reader: IngestReader | undefined;
-  registerShardMetrics(registry, shards.clients);
-  registerSystemMetrics(registry, {
-    gateway: () => gateway.stats(),
-    publisher: () => publisher.stats(),
-    ingestSubject: () => reader?.stats(),
-    scrapes: () => scrapes?.stats(),
-    hostCollector: () => hostCollector?.stats(),
-    rules: () => rules.stats(),
-    notify: () => alertManager.stats(),
-    deaths: () => census.deaths(),
-    mailboxes: () => census.mailboxes(),
-  });
-  const app = makeServer({
+  // 5. The supervision tree. Nothing above was alive yet but the bus; at the stop all actors end first, side by side.
+  const apiDeps: ApiDeps = {
     engine,
     shards: shards.clients,
     ingest: gateway,
     limits: config.limits,
     rules: rules.rules,
     alerts: rules.alerts,
-    targets: () => scrapes?.targets() ?? [],
-    droppedTargets: () => scrapes?.dropped() ?? [],
+    targets: () => scrapes.current()?.targets() ?? [],
+    droppedTargets: () => scrapes.current()?.dropped() ?? [],
     registry,
     observe,
     ready: shards.ready,
     reload,
-    configText: () => loaded.text,
-    version: options.version,
+    configText: () => live.current().text,
+    version,
     startTime,
     now: Date.now,
     log,
-  });
-  const listening = yield* Deferred.make<never, unknown>();
-  const api = Effect.acquireRelease(
-    attempt(() => app.listen(address)).pipe(
-      Effect.mapError((e) => explainListen(e as NodeJS.ErrnoException, address)),
-      // The port is what a person asked for: without it the process is of no use, so the tree ends.
-      Effect.tapError((e) => Deferred.fail(listening, e)),
-    ),
-    () => Effect.promise(() => app.close()),
-  ).pipe(
-    Effect.tap(() => Effect.sync(() => log.info(`Tocsin ${options.version}: open ${urlOf(address)}`))),
-    Effect.andThen(Effect.never),
-  );
-
-  yield* reloadOnHangup(reload, log);
+  };
+  const unusable = yield* Deferred.make<never, ListenError>();
   const system = superviseSystem(
     {
-      shards: shards.child,
-      ingestSubject: Effect.gen(function* () {
-        const current = yield* Effect.acquireRelease(
-          attempt(() => readIngestSubject(bus, gateway, { say })),
-          (r) => Effect.promise(() => r.close()),
-        );
-        reader = current;
-        yield* attempt(() => current.ended);
+      shards: shards.child.run,
+      ingestSubject: ingestSubjectChild(bus, gateway, { say }, (reader) => {
+        ingestReader = reader;
       }),
-      labelRequests: Effect.acquireRelease(
-        Effect.sync(() =>
-          onLabelsRequest(bus, (partition, wanted) => {
-            gateway.markUnannounced(partition, wanted.unknown);
-            gateway.markAmbiguous(partition, wanted.ambiguous);
-          }),
-        ),
-        (stop) => Effect.sync(stop),
-      ).pipe(Effect.andThen(Effect.never)),
-      scrapes: runScrapes,
+      labelRequests: labelRequestsChild(bus, (partition, wanted) => {
+        gateway.markUnannounced(partition, wanted.unknown);
+        gateway.markAmbiguous(partition, wanted.ambiguous);
+      }),
+      scrapes: scrapes.run,
       ...(hostCollector === undefined ? {} : { hostCollector: hostCollector.run }),
       alertManager: alertManager.run,
       rules: rules.run,
-      api,
+      api: serveApi(apiDeps, { address, unusable }),
     },
-    census.onDeath,
+    onDeath,
   );
-  return yield* Effect.raceFirst(system, Deferred.await(listening));
+  return yield* Effect.raceFirst(system, Deferred.await(unusable));
 });
-
-/** Runs the embedded nats-server under supervision for as long as the scope; returns its URL. */
-const startBus = Effect.fnUntraced(function* (
-  config: Config,
-  dataDir: DataDir,
-  say: Say,
-  onDeath: Parameters<typeof superviseBus>[1],
-) {
-  const program = yield* attempt(() => obtainNatsServer({ say }));
-  const wanted = parseListen(config.streams.listen);
-  const listen = yield* attempt(() => chooseListen(wanted));
-  if (listen.taken)
-    say("warn", `streams.listen ${config.streams.listen} is in use: the bus listens on port ${listen.port} instead`);
-  const { maxAgeMs, maxBytes } = config.streams;
-  const child = embeddedServerChild({
-    ...program,
-    dir: dataDir.nats,
-    listen,
-    maxStoreBytes: 2 * reservedBytes({ partitions: dataDir.partitions, maxAgeMs, maxBytes }),
-    say,
-  });
-  yield* spawn("bus", superviseBus(child, onDeath));
-  return `nats://${listen.host.includes(":") ? `[${listen.host}]` : listen.host}:${listen.port}`;
-});
-
-const connect = (url: string, given: string | undefined, say: Say) =>
-  Effect.acquireRelease(
-    Effect.tryPromise({
-      try: (signal) =>
-        connectBus(url, { say, signal, name: "tocsin", ...(given === undefined ? { waitMs: EMBEDDED_WAIT_MS } : {}) }),
-      catch: (e) => e,
-    }),
-    (bus: Bus) => Effect.promise(() => bus.close()),
-  );
-
-const reloadOnHangup = (reload: () => Promise<void>, log: Log) =>
-  Effect.acquireRelease(
-    Effect.sync(() => {
-      const listener = () => {
-        reload().catch((e: unknown) => log.error({ err: e }, "configuration not reloaded, the old one goes on"));
-      };
-      process.on("SIGHUP", listener);
-      return listener;
-    }),
-    (listener) => Effect.sync(() => process.off("SIGHUP", listener)),
-  );
-
-function attempt<A>(run: () => Promise<A>): Effect.Effect<A, unknown> {
-  return Effect.tryPromise({ try: run, catch: (e) => e });
-}

@@ -1,0 +1,74 @@
+import * as Effect from "effect/Effect";
+import { spawn } from "../actors/runtime/actor.ts";
+import type { OnDeath } from "../actors/runtime/death.ts";
+import { superviseBus } from "../actors/system.ts";
+import type { Config } from "../model/config.ts";
+import { type Bus, connectBus } from "../streams/nats/bus.ts";
+import { embeddedServerChild } from "../streams/nats/embedded-server.ts";
+import { chooseListen, parseListen } from "../streams/nats/listen-address.ts";
+import { obtainNatsServer } from "../streams/nats/obtain-server.ts";
+import { provisionStreams, reservedBytes } from "../streams/nats/provision.ts";
+import { type JetStreamPublisher, jetStreamPublisher } from "../streams/nats/publisher.ts";
+import type { Say } from "../streams/nats/say.ts";
+import { attempt } from "./attempt.ts";
+import type { DataDir } from "./data-dir.ts";
+
+export interface BusParts {
+  /** For the shards, which connect by themselves. */
+  readonly url: string;
+  readonly bus: Bus;
+  readonly publisher: JetStreamPublisher;
+}
+
+export interface BusOptions {
+  /** Of an existing server; undefined runs the embedded one. */
+  readonly url: string | undefined;
+  readonly streams: Config["streams"];
+  readonly dataDir: DataDir;
+  readonly say: Say;
+  readonly onDeath: OnDeath;
+}
+
+/** The embedded server answers within a second or two; a minute allows for a long recovery of its store. */
+const EMBEDDED_WAIT_MS = 60_000;
+
+/** The bus for as long as the scope: its server where none was given, the connection, the streams, the publisher. */
+export const wireBus = Effect.fnUntraced(function* (options: BusOptions) {
+  const { say } = options;
+  const { maxAgeMs, maxBytes } = options.streams;
+  const url = options.url ?? (yield* startServer(options));
+  const waitMs = options.url === undefined ? { waitMs: EMBEDDED_WAIT_MS } : {};
+  const bus = yield* Effect.acquireRelease(
+    Effect.tryPromise({
+      try: (signal) => connectBus(url, { say, signal, name: "tocsin", ...waitMs }),
+      catch: (e) => e,
+    }),
+    (b) => Effect.promise(() => b.close()),
+  );
+  yield* attempt(() => provisionStreams(bus, { partitions: options.dataDir.partitions, maxAgeMs, maxBytes }));
+  const publisher = yield* Effect.acquireRelease(
+    Effect.sync(() => jetStreamPublisher(bus)),
+    (p) => Effect.sync(() => p.close()),
+  );
+  const parts: BusParts = { url, bus, publisher };
+  return parts;
+});
+
+/** Runs the embedded nats-server under supervision for as long as the scope; returns its URL. */
+const startServer = Effect.fnUntraced(function* ({ streams, dataDir, say, onDeath }: BusOptions) {
+  const program = yield* attempt(() => obtainNatsServer({ say }));
+  const wanted = parseListen(streams.listen);
+  const listen = yield* attempt(() => chooseListen(wanted));
+  if (listen.taken)
+    say("warn", `streams.listen ${streams.listen} is in use: the bus listens on port ${listen.port} instead`);
+  const { maxAgeMs, maxBytes } = streams;
+  const child = embeddedServerChild({
+    ...program,
+    dir: dataDir.nats,
+    listen,
+    maxStoreBytes: 2 * reservedBytes({ partitions: dataDir.partitions, maxAgeMs, maxBytes }),
+    say,
+  });
+  yield* spawn("bus", superviseBus(child, onDeath));
+  return `nats://${listen.host.includes(":") ? `[${listen.host}]` : listen.host}:${listen.port}`;
+});

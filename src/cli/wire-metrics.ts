@@ -1,0 +1,41 @@
+import type { Registry } from "prom-client";
+import type { Census } from "../actors/runtime/census.ts";
+import type { ApiMetrics } from "../api/deps.ts";
+import { makeApiMetrics, makeRegistry } from "../api/metrics.ts";
+import { registerShardMetrics } from "../api/shard-metrics.ts";
+import { registerSystemMetrics } from "../api/system-metrics.ts";
+import type { IngestReader } from "../streams/nats/ingest-subject.ts";
+import type { BusParts } from "./wire-bus.ts";
+import type { Parts } from "./wire-parts.ts";
+
+export interface MetricsOptions {
+  readonly parts: Parts;
+  readonly publisher: Pick<BusParts["publisher"], "stats">;
+  readonly census: Census;
+  /** The reader of what agents publish on NATS; undefined while it is down. */
+  readonly ingestReader: () => IngestReader | undefined;
+}
+
+/** Tocsin's own metrics: a registry that reads the parts when it is asked, and what the API counts into it. */
+export function wireMetrics({ parts, publisher, census, ingestReader }: MetricsOptions): {
+  readonly registry: Registry;
+  readonly observe: ApiMetrics;
+} {
+  const { gateway, shards, alertManager, rules, scrapes, hostCollector } = parts;
+  const registry = makeRegistry();
+  const observe = makeApiMetrics(registry);
+  registerShardMetrics(registry, shards.clients);
+  for (const host of shards.hosts) census.watch({ stats: host.mailbox });
+  registerSystemMetrics(registry, {
+    gateway: () => gateway.stats(),
+    publisher: () => publisher.stats(),
+    ingestSubject: () => ingestReader()?.stats(),
+    scrapes: () => scrapes.current()?.stats(),
+    hostCollector: () => hostCollector?.stats(),
+    rules: () => rules.stats(),
+    notify: () => alertManager.stats(),
+    deaths: () => census.deaths(),
+    mailboxes: () => census.mailboxes(),
+  });
+  return { registry, observe };
+}

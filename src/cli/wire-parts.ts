@@ -1,0 +1,138 @@
+import { join } from "node:path";
+import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+import type { Logger as Log } from "pino";
+import { type AlertManager, makeAlertManager } from "../actors/alert/alert-manager.ts";
+import { makeScrapeManager, type ScrapeManager } from "../actors/collector/scrape-manager.ts";
+import { makeRuleManager, type RuleManager } from "../actors/rule/rule-manager.ts";
+import type { OnDeath } from "../actors/runtime/death.ts";
+import { makeDynamicSupervisor } from "../actors/runtime/dynamic-supervisor.ts";
+import { KEEP_TRYING } from "../actors/runtime/supervisor.ts";
+import { makeShards, type Shards } from "../actors/shard/shard-host.ts";
+import { type HostCollector, makeHostCollector } from "../agent/host-collector.ts";
+import type { Engine } from "../model/query.ts";
+import { makeEngine } from "../query/engine.ts";
+import { type Gateway, makeGateway } from "../streams/ingest/gateway.ts";
+import type { DataDir } from "./data-dir.ts";
+import { type ListenOption, urlOf } from "./listen.ts";
+import type { Loaded } from "./load-all.ts";
+import type { BusParts } from "./wire-bus.ts";
+
+/** Everything between the bus and the API. Nothing of it runs until the supervision tree does. */
+export interface Parts {
+  readonly gateway: Gateway;
+  readonly shards: Shards;
+  readonly engine: Engine;
+  readonly alertManager: AlertManager;
+  readonly rules: RuleManager;
+  readonly scrapes: Scrapes;
+  /** Undefined where the configuration switches it off. */
+  readonly hostCollector: HostCollector | undefined;
+}
+
+/** The scrape manager as a child of the tree; there is none while it is down. */
+export interface Scrapes {
+  readonly run: Effect.Effect<never, unknown, Scope.Scope>;
+  current(): ScrapeManager | undefined;
+}
+
+export interface PartsOptions extends BusParts {
+  /** The configuration in force; it may be another one after a reload. */
+  readonly loaded: () => Loaded;
+  readonly dataDir: DataDir;
+  readonly address: ListenOption;
+  readonly version: string;
+  readonly startTime: number;
+  readonly onDeath: OnDeath;
+  readonly log: Log;
+}
+
+/** Makes the parts and joins them; what they hold open is released with the scope. */
+export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
+  const { publisher, dataDir, address, onDeath, log } = options;
+  const { config, alertmanager, groups } = options.loaded();
+  const { partitions } = dataDir;
+
+  const gateway = yield* Effect.acquireRelease(
+    Effect.sync(() => makeGateway({ partitions, publisher, limits: config.limits, now: Date.now })),
+    (g) => Effect.promise(() => g.close()),
+  );
+  const shards = makeShards(
+    Array.from({ length: partitions }, (_, partition) => ({
+      partition,
+      walDir: join(dataDir.shard(partition), "wal"),
+      busUrl: options.url,
+      outOfOrderWindowMs: config.storage.outOfOrderWindowMs,
+      say: (level, line) => log[level]({ shard: partition }, line),
+    })),
+    onDeath,
+  );
+  const engine = makeEngine({
+    shards: shards.clients,
+    maxSamples: config.limits.maxQuerySamples,
+    maxPoints: config.limits.maxQueryPoints,
+    timeoutMs: config.limits.queryTimeoutMs,
+    lookbackMs: config.limits.queryLookbackMs,
+    defaultSubqueryStepMs: config.global.evaluationIntervalMs,
+  });
+
+  const userAgent = `Tocsin/${options.version}`;
+  let events = 0;
+  const alerting = {
+    dataDir: dataDir.alerting,
+    externalUrl: urlOf(address),
+    publish: (subject: string, payload: Uint8Array) =>
+      publisher.publishTo(subject, payload, `${options.startTime}-${process.pid}-${events++}`),
+    onDeath,
+  };
+  const alertManager = makeAlertManager({ ...alerting, config: alertmanager, userAgent });
+  const rules = makeRuleManager(
+    {
+      ...alerting,
+      engine,
+      ingest: gateway,
+      sink: alertManager.receive,
+      externalLabels: config.global.externalLabels,
+      ready: () => shards.ready().ready,
+    },
+    groups,
+  );
+
+  const { agent } = config;
+  const hostCollector = agent.enabled
+    ? makeHostCollector({
+        ingest: gateway,
+        intervalMs: agent.intervalMs,
+        port: address.port,
+        ...(agent.labels === undefined ? {} : { labels: agent.labels }),
+        ...(agent.instance === undefined ? {} : { instance: agent.instance }),
+        onProblem: (line) => log.warn(line),
+      })
+    : undefined;
+  const scrapes = wireScrapes(options, gateway, userAgent);
+  const parts: Parts = { gateway, shards, engine, alertManager, rules, scrapes, hostCollector };
+  return parts;
+});
+
+function wireScrapes({ loaded, address, onDeath, log }: PartsOptions, gateway: Gateway, userAgent: string): Scrapes {
+  let current: ScrapeManager | undefined;
+  const host = address.host === "0.0.0.0" || address.host === "::" ? "127.0.0.1" : address.host;
+  const run = Effect.gen(function* () {
+    const supervisor = yield* makeDynamicSupervisor("scrapes", KEEP_TRYING, onDeath);
+    current = yield* makeScrapeManager({
+      ingest: gateway,
+      config: loaded().config,
+      supervisor,
+      selfAddress: `${host}:${address.port}`,
+      userAgent,
+      onProblem: (line) => log.warn(line),
+    });
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        current = undefined;
+      }),
+    );
+    return yield* supervisor.join;
+  });
+  return { run, current: () => current };
+}
