@@ -27,7 +27,7 @@ import {
 import type { Expr, MatrixSelector, SubqueryExpr } from "./parse/ast.ts";
 import { typeOf } from "./parse/check.ts";
 import { parseExpr } from "./parse/parse.ts";
-import { queryTimes, resolveDurations } from "./plan/duration-expr.ts";
+import { type QueryTimes, resolveDurations } from "./plan/duration-expr.ts";
 import { type Grid, instantGrid, makeGrid } from "./plan/grid.ts";
 import { literalText, unwrap } from "./plan/step-invariant.ts";
 
@@ -54,7 +54,7 @@ export function makeEngine(options: EngineOptions): Engine {
   return {
     async instant(request) {
       const expr = parseExpr(request.query);
-      const query = openQuery(options, request, instantGrid(request.time), false);
+      const query = openQuery(options, request, { start: request.time, end: request.time, step: 0 });
       try {
         return await runInstant(query.ctx, resolveDurations(expr, query.ctx.times), request);
       } finally {
@@ -70,7 +70,7 @@ export function makeEngine(options: EngineOptions): Engine {
         throw new QueryError("bad_data", text);
       }
       const grid = checkedGrid(request, options.maxPoints ?? 11_000);
-      const query = openQuery(options, request, grid, true);
+      const query = openQuery(options, request, request);
       try {
         return await runRange(query.ctx, resolveDurations(expr, query.ctx.times), grid);
       } finally {
@@ -103,8 +103,7 @@ function checkedGrid({ start, end, step }: RangeRequest, maxPoints: number): Gri
 function openQuery(
   options: EngineOptions,
   request: QueryOptions,
-  grid: Grid,
-  isRange: boolean,
+  { start, end, step }: QueryTimes,
 ): { ctx: QueryContext; close(): void } {
   const now = options.now ?? (() => performance.now());
   const timeout = Math.min(request.timeoutMs ?? Number.POSITIVE_INFINITY, options.timeoutMs ?? 120_000);
@@ -119,8 +118,7 @@ function openQuery(
     tenant: request.tenant,
     shards: options.shards,
     notes: makeAnnotations(request.query),
-    times: queryTimes(grid, isRange),
-    isRange,
+    times: { start, end, step },
     lookback: request.lookbackMs ?? options.lookbackMs ?? 300_000,
     subqueryStep: options.defaultSubqueryStepMs ?? 60_000,
     limits: { maxSamples: options.maxSamples ?? 50_000_000, maxSeries: options.maxSeries ?? 1_000_000 },

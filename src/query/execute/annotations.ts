@@ -1,6 +1,7 @@
 import { formatFloatG } from "../../lib/float-format.ts";
 import { goQuote } from "../../lib/go-quote.ts";
 import type { Pos } from "../parse/ast.ts";
+import type { ShardNote } from "../plan/shard-plan.ts";
 
 /**
  * Warnings and infos of one query, without doubles, each with its place in the query text; Prometheus's wording.
@@ -21,6 +22,13 @@ export function warn(a: Annotations, text: string, pos: Pos): void {
 
 export function inform(a: Annotations, text: string, pos: Pos): void {
   a.infos.add(`PromQL info: ${text} (${place(a.query, pos.start)})`);
+}
+
+/** A shard's note on the data, at the place of the argument that it is about. */
+export function addNote(a: Annotations, note: ShardNote, pos: Pos): void {
+  if (note.kind === "possibleNonCounter") inform(a, possibleNonCounter(note.metric), pos);
+  else if (note.kind === "startTimeOverlap") warn(a, startTimeOverlap(note.metric), pos);
+  else warn(a, invalidQuantile(note.quantile), pos);
 }
 
 /** `line:column`, both from 1, of a byte offset in the query. */

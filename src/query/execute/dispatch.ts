@@ -2,7 +2,7 @@ import { compareLabels, type Labels, labelsKey } from "../../model/labels.ts";
 import { QueryError } from "../../model/query.ts";
 import type { Pos } from "../parse/ast.ts";
 import type { PartialOp, ShardAnswer, ShardPartials, ShardPlan, ShardRaw, ShardRows } from "../plan/shard-plan.ts";
-import { inform, possibleNonCounter, startTimeOverlap, warn } from "./annotations.ts";
+import { addNote } from "./annotations.ts";
 import { unpackLabels } from "./packed-labels.ts";
 import { addGroup, finishPartial, makePartial, mergeGroup } from "./partial-aggregate.ts";
 import { checkAlive, type QueryContext, stopError } from "./query-context.ts";
@@ -45,8 +45,7 @@ async function askShards<K extends ShardAnswer["kind"]>(
     if (answer.kind !== kind) throw new QueryError("internal", `shard ${partition} answered ${answer.kind}`);
     ctx.samples += answer.samples;
     for (const note of answer.notes) {
-      if (note.kind === "possibleNonCounter") inform(ctx.notes, possibleNonCounter(note.metric), pos);
-      else warn(ctx.notes, startTimeOverlap(note.metric), pos);
+      addNote(ctx.notes, note, pos);
     }
     answers.push(answer as Extract<ShardAnswer, { kind: K }>);
   });

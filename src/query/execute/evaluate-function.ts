@@ -50,11 +50,10 @@ export async function evaluateFunction(ctx: QueryContext, call: Call, grid: Grid
     case "sort_by_label":
     case "sort_by_label_desc": {
       const v = await vector(0);
-      if (ctx.isRange) {
+      if (grid.steps > 1) {
         warn(ctx.notes, ineffectiveSort(), call.pos);
         return v;
       }
-      if (v.steps !== 1) return v;
       if (func === "sort" || func === "sort_desc") return sortByValue(v, func === "sort_desc");
       return sortByLabel(v, args.slice(1).map(literalText), func === "sort_by_label_desc");
     }

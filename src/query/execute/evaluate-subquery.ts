@@ -1,13 +1,16 @@
+import { type Labels, labelValue, METRIC_NAME } from "../../model/labels.ts";
 import { QueryError } from "../../model/query.ts";
 import { makeSampleBuffer, reserveSamples, type SampleBuffer } from "../../model/sample.ts";
-import type { Call, Expr, SubqueryExpr } from "../parse/ast.ts";
+import type { Call, Expr, Pos, SubqueryExpr } from "../parse/ast.ts";
 import { rangeArguments } from "../plan/fragment.ts";
 import type { Grid } from "../plan/grid.ts";
 import { gridEnd } from "../plan/grid.ts";
 import type { RangeFunction } from "../plan/shard-plan.ts";
-import { atOf, warnQuantiles } from "./plan-fragment.ts";
+import { addNote } from "./annotations.ts";
+import { atOf } from "./plan-fragment.ts";
 import type { QueryContext } from "./query-context.ts";
 import { evaluateRange, prepareRange, rangeKeepsName } from "./range-function.ts";
+import { canNote, noteRange, type RangeNotes } from "./range-notes.ts";
 import { compactRows, emptyVector, makeVector, type Vector } from "./vector.ts";
 import { locateWindows, makeWindows, type Windows } from "./windows.ts";
 
@@ -46,6 +49,9 @@ export function rowSamples(rows: Vector, row: number, grid: Grid, out: SampleBuf
   out.length = n;
 }
 
+/** Prometheus replaces a subquery by its samples, which have no place in the text: notes on them point at its start. */
+const SUBQUERY_POS: Pos = { start: 0, end: 0 };
+
 /** A range function over a subquery (over a range selector it runs in the shards). */
 export async function evaluateRangeCall(ctx: QueryContext, call: Call, grid: Grid): Promise<Vector> {
   const { range, scalars } = rangeArguments(call);
@@ -59,13 +65,19 @@ export async function evaluateRangeCall(ctx: QueryContext, call: Call, grid: Gri
   const out = makeVector(grid.steps, rows.labels);
   const buffer = makeSampleBuffer(inner.steps);
   const keepsName = rangeKeepsName(func);
+  const notes: RangeNotes = new Map();
   for (let r = 0; r < rows.labels.length; r++) {
     rowSamples(rows, r, inner, buffer);
     locateWindows(windows, buffer.ts, buffer.length);
-    evaluateRange(prepared, buffer, windows, out.values, out.present, r * grid.steps);
+    const base = r * grid.steps;
+    evaluateRange(prepared, buffer, windows, out.values, out.present, base);
+    if (canNote(func)) {
+      const metric = labelValue(rows.labels[r] as Labels, METRIC_NAME);
+      noteRange(notes, prepared, buffer, out.present, base, grid.steps, metric);
+    }
     out.dropName[r] = keepsName ? (rows.dropName[r] as number) : 1;
   }
-  const result = compactRows(out);
-  if (func === "quantile_over_time") warnQuantiles(ctx, call, params[0] as Float64Array);
-  return result;
+  const pos = func === "quantile_over_time" ? (call.args[0] as Expr).pos : SUBQUERY_POS;
+  for (const note of notes.values()) addNote(ctx.notes, note, pos);
+  return compactRows(out);
 }

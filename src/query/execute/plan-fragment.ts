@@ -3,7 +3,6 @@ import type { Call, Expr, Pos, VectorSelector } from "../parse/ast.ts";
 import type { FragmentShape } from "../plan/fragment.ts";
 import type { Grid } from "../plan/grid.ts";
 import type { RangeCall, RangeFunction, RowMap, Selection } from "../plan/shard-plan.ts";
-import { invalidQuantile, warn } from "./annotations.ts";
 import type { PlanBody } from "./dispatch.ts";
 import type { QueryContext } from "./query-context.ts";
 
@@ -33,8 +32,8 @@ export async function planFragment(
     ...(shape.selector.anchored === true ? { anchored: true } : {}),
     ...(shape.selector.smoothed === true ? { smoothed: true } : {}),
   };
-  if (call.func === "quantile_over_time") warnQuantiles(ctx, call, range.params[0] as number | Float64Array);
-  return { body: { grid, select, range, maps }, pos: matrix.pos };
+  const pos = call.func === "quantile_over_time" ? (call.args[0] as Expr).pos : matrix.pos;
+  return { body: { grid, select, range, maps }, pos };
 }
 
 const ANCHORED = ["changes", "delta", "increase", "rate", "resets"];
@@ -49,13 +48,6 @@ export function checkModifiers(call: Call, selector: VectorSelector): void {
   };
   if (selector.anchored === true) check("anchored", ANCHORED);
   if (selector.smoothed === true) check("smoothed", SMOOTHED);
-}
-
-/** Warns of quantiles outside [0, 1]. */
-export function warnQuantiles(ctx: QueryContext, call: Call, q: number | Float64Array): void {
-  for (const v of typeof q === "number" ? [q] : q) {
-    if (!(v >= 0 && v <= 1)) warn(ctx.notes, invalidQuantile(v), (call.args[0] as Expr).pos);
-  }
 }
 
 async function scalarParam(ctx: QueryContext, expr: Expr, grid: Grid): Promise<number | Float64Array> {

@@ -12,7 +12,6 @@ export interface QueryContext {
   readonly shards: readonly ShardClient[];
   readonly notes: Annotations;
   readonly times: QueryTimes;
-  readonly isRange: boolean;
   readonly lookback: number;
   readonly subqueryStep: number;
   readonly limits: QueryLimits;

@@ -68,7 +68,8 @@ export function hasOverlappingStart(series: SampleBuffer, lo: number, hi: number
 
 /**
  * rate (counter, per second), increase (counter) and delta (neither): the difference of the last and the first sample,
- * extrapolated to the window's bounds where the samples come close to them.
+ * extrapolated to the window's bounds where the samples come close to them (at most 10% more than their average distance
+ * away), by half that distance elsewhere.
  */
 export function extrapolatedRate(
   series: SampleBuffer,
@@ -109,33 +110,27 @@ export function extrapolatedRate(
       result += first;
       fromT = zeroAt;
     }
-    const sampled = lastT - fromT;
-    const span = lastT - firstT;
-    let toStart = zeroAt >= 0 ? 0 : firstT - (start[s] as number);
+    // In seconds, and in this order of operations: results are Prometheus's to the last bit.
+    const sampled = (lastT - fromT) / 1000;
+    const average = (lastT - firstT) / 1000 / (j - i);
+    const threshold = average * 1.1;
+    let toStart = 0;
     if (zeroAt < 0) {
-      toStart = extrapolation(toStart, span, j - i);
+      toStart = (firstT - (start[s] as number)) / 1000;
+      if (toStart >= threshold) toStart = average / 2;
       // A counter cannot be negative: do not extrapolate beyond the point where it would have been 0.
-      if (isCounter && result > 0 && first >= 0 && sampled * first < toStart * result) {
-        toStart = sampled * (first / result);
+      if (isCounter && result > 0 && first >= 0) {
+        const toZero = sampled * (first / result);
+        if (toZero < toStart) toStart = toZero;
       }
     }
-    const toEnd = extrapolation((end[s] as number) - lastT, span, j - i);
-    const factor = (sampled + toStart + toEnd) / (perSecond ? sampled * seconds : sampled);
+    let toEnd = j === i ? 0 : ((end[s] as number) - lastT) / 1000;
+    if (toEnd >= threshold) toEnd = average / 2;
+    let factor = (sampled + toStart + toEnd) / sampled;
+    if (perSecond) factor /= seconds;
     out[base + s] = result * factor;
     present[base + s] = PRESENT_FLOAT;
   }
-}
-
-/**
- * How far to extrapolate beyond an outermost sample: to the window's bound (`gap` ms away) when that is at most 10% more than
- * the average distance of the samples, half that distance otherwise. The division is left out where the answer is plain.
- */
-function extrapolation(gap: number, span: number, intervals: number): number {
-  if (intervals === 0) return 0;
-  if (gap * intervals <= span) return gap;
-  // In seconds, as the threshold's rounding decides for gaps of exactly 1.1 distances.
-  const average = span / 1000 / intervals;
-  return gap / 1000 >= average * 1.1 ? (average / 2) * 1000 : gap;
 }
 
 /** irate (counter, per second) and idelta: from the last two samples of the window. */

@@ -109,6 +109,7 @@ export function doubleExponentialSmoothing(
 }
 
 function checkFactor(what: string, name: string, value: number): void {
-  if (value > 0 && value < 1) return;
+  // NaN passes, as in Prometheus; the result is NaN then.
+  if (!(value <= 0 || value >= 1)) return;
   throw new QueryError("execution", `invalid ${what}. Expected: 0 < ${name} < 1, got: ${value.toFixed(6)}`);
 }

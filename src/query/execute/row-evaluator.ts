@@ -1,10 +1,10 @@
 import type { SampleBuffer } from "../../model/sample.ts";
 import { applyScalar, isComparison } from "../functions/binary-op.ts";
 import { applyElementwise } from "../functions/elementwise.ts";
-import type { RowMap, ShardNote, ShardPlan } from "../plan/shard-plan.ts";
+import type { RowMap, ShardPlan } from "../plan/shard-plan.ts";
 import { selectNewest, selectSmoothed } from "./instant.ts";
 import { evaluateRange, prepareRange, rangeKeepsName } from "./range-function.ts";
-import { hasOverlappingStart } from "./rate.ts";
+import { canNote, noteRange, type RangeNotes } from "./range-notes.ts";
 import { dropStale, locateWindows, makeWindows, windowBounds } from "./windows.ts";
 
 /** A plan's way from a series' samples to its row. One evaluator serves all series of a plan, one after the other. */
@@ -18,10 +18,9 @@ export interface RowEvaluator {
   evaluate(series: SampleBuffer, values: Float64Array, present: Uint8Array, base: number): boolean;
   /** Makes the samples those of a range selector: staleness markers taken out. */
   prepare(series: SampleBuffer): void;
-  note(series: SampleBuffer, metric: string): ShardNote["kind"] | undefined;
+  /** What is to be said of the series evaluated last: of the range function's results, whatever became of them after. */
+  note(notes: RangeNotes, metric: string): void;
 }
-
-const COUNTER_SUFFIX = /_(total|sum|count|bucket)$/;
 
 export function makeRowEvaluator(plan: ShardPlan): RowEvaluator {
   const { grid, select, range } = plan;
@@ -33,7 +32,9 @@ export function makeRowEvaluator(plan: ShardPlan): RowEvaluator {
   const prepared = range === undefined ? undefined : prepareRange(range, steps);
   const maps = plan.maps.map((m) => prepareMap(m, steps));
   const seesStale = prepared === undefined && !smoothed && plan.raw !== true;
-  const counter = range?.func === "rate" || range?.func === "increase";
+  const mayNote = prepared !== undefined && canNote(prepared.call.func);
+  let current: SampleBuffer;
+  const produced = new Uint8Array(mayNote ? steps : 0);
   return {
     steps,
     bounds: windowBounds(w),
@@ -41,21 +42,22 @@ export function makeRowEvaluator(plan: ShardPlan): RowEvaluator {
       (range !== undefined && !rangeKeepsName(range.func)) ||
       select.output !== "value" ||
       maps.some((m) => m.dropsName),
-    mayNote: counter,
+    mayNote,
     evaluate(series, values, present, base) {
+      current = series;
       if (!seesStale) dropStale(series);
       locateWindows(w, series.ts, series.length);
       if (prepared !== undefined) evaluateRange(prepared, series, w, values, present, base);
       else if (smoothed) selectSmoothed(series, w, values, present, base);
       else selectNewest(series, w, select.output, values, present, base);
+      if (mayNote) produced.set(present.subarray(base, base + steps));
       for (const m of maps) m.apply(values, present, base);
       for (let i = base; i < base + steps; i++) if (present[i] !== 0) return true;
       return false;
     },
     prepare: dropStale,
-    note(series, metric) {
-      if (hasOverlappingStart(series, 0, series.length)) return "startTimeOverlap";
-      return metric !== "" && !COUNTER_SUFFIX.test(metric) ? "possibleNonCounter" : undefined;
+    note(notes, metric) {
+      if (prepared !== undefined) noteRange(notes, prepared, current, produced, 0, steps, metric);
     },
   };
 }

@@ -2,10 +2,11 @@ import { compareLabels, type Labels, labelsKey, labelValue, METRIC_NAME } from "
 import { QueryError } from "../../model/query.ts";
 import { makeSampleBuffer, type SampleBuffer } from "../../model/sample.ts";
 import type { SeriesSource } from "../../model/series-source.ts";
-import type { ShardAnswer, ShardNote, ShardPlan } from "../plan/shard-plan.ts";
+import type { ShardAnswer, ShardPlan } from "../plan/shard-plan.ts";
 import { groupLabels } from "./grouping.ts";
 import { packLabels } from "./packed-labels.ts";
 import { addGroup, addRow, makePartial, type Partial } from "./partial-aggregate.ts";
+import type { RangeNotes } from "./range-notes.ts";
 import { makeRowEvaluator, type RowEvaluator } from "./row-evaluator.ts";
 
 /** Series between two looks at the clock and at `stopped`. */
@@ -91,7 +92,7 @@ function evaluateRows(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator
   let capacity = Math.min(Math.max(1, ids.length), 256);
   let values = new Float64Array(capacity * steps);
   let present = new Uint8Array(capacity * steps);
-  const notes = new Map<string, ShardNote>();
+  const notes: RangeNotes = new Map();
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i] as number;
     const series = readSeries(source, id, i, rows, watch);
@@ -102,9 +103,10 @@ function evaluateRows(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator
       present = grown(present, new Uint8Array(capacity * steps));
     }
     const base = labels.length * steps;
-    if (!rows.evaluate(series, values, present, base)) continue;
+    const any = rows.evaluate(series, values, present, base);
+    if (rows.mayNote) rows.note(notes, labelValue(source.labels(id), METRIC_NAME));
+    if (!any) continue;
     const set = source.labels(id);
-    addNotes(notes, rows, series, set);
     labels.push(set);
     checkPoints(labels.length * steps, watch);
   }
@@ -149,14 +151,15 @@ function evaluateGroups(source: SeriesSource, ids: Uint32Array, rows: RowEvaluat
   const drop = rows.dropsName ? 1 : 0;
   const values = new Float64Array(steps);
   const present = new Uint8Array(steps);
-  const notes = new Map<string, ShardNote>();
+  const notes: RangeNotes = new Map();
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i] as number;
     const series = readSeries(source, id, i, rows, watch);
     if (series.length === 0) continue;
     present.fill(0);
-    if (!rows.evaluate(series, values, present, 0)) continue;
-    if (rows.mayNote) addNotes(notes, rows, series, source.labels(id));
+    const any = rows.evaluate(series, values, present, 0);
+    if (rows.mayNote) rows.note(notes, labelValue(source.labels(id), METRIC_NAME));
+    if (!any) continue;
     addRow(partial, groupOf(id), drop, values, present, 0);
     checkPoints(partial.groups * steps, watch);
   }
@@ -245,13 +248,6 @@ function rawSamples(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator, 
     samples: watch.samples,
     notes: [],
   };
-}
-
-function addNotes(notes: Map<string, ShardNote>, rows: RowEvaluator, series: SampleBuffer, labels: Labels): void {
-  if (!rows.mayNote) return;
-  const metric = labelValue(labels, METRIC_NAME);
-  const kind = rows.note(series, metric);
-  if (kind !== undefined && !notes.has(`${kind} ${metric}`)) notes.set(`${kind} ${metric}`, { kind, metric });
 }
 
 function buffersOf(answer: ShardAnswer): ArrayBuffer[] {

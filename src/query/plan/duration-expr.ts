@@ -1,17 +1,13 @@
 import { QueryError } from "../../model/query.ts";
 import type { Expr, MatrixSelector, SubqueryExpr, VectorSelector } from "../parse/ast.ts";
-import { type Grid, gridEnd } from "./grid.ts";
 
 /** The query as a whole, which `step()`, `range()`, `start()`, `end()` and `@ start()` refer to, also inside subqueries. */
 export interface QueryTimes {
   readonly start: number;
+  /** As asked for, not the last point of the grid. */
   readonly end: number;
   /** 0 for an instant query. */
   readonly step: number;
-}
-
-export function queryTimes(grid: Grid, isRange: boolean): QueryTimes {
-  return { start: grid.start, end: gridEnd(grid), step: isRange ? grid.step : 0 };
 }
 
 /**

@@ -104,10 +104,9 @@ export interface PartialAggregation {
 }
 
 /** A note on the data for the query's infos and warnings; the front end adds the position and removes doubles. */
-export interface ShardNote {
-  readonly kind: "possibleNonCounter" | "startTimeOverlap";
-  readonly metric: string;
-}
+export type ShardNote =
+  | { readonly kind: "possibleNonCounter" | "startTimeOverlap"; readonly metric: string }
+  | { readonly kind: "invalidQuantile"; readonly quantile: number };
 
 export type ShardAnswer = ShardRows | ShardPartials | ShardRaw | ShardFailure;
 

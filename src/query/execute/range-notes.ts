@@ -1,0 +1,43 @@
+import type { SampleBuffer } from "../../model/sample.ts";
+import type { ShardNote } from "../plan/shard-plan.ts";
+import type { PreparedRange } from "./range-function.ts";
+import { hasOverlappingStart } from "./rate.ts";
+
+/** Notes on what range functions were given, without doubles. Only a function that has a result says anything. */
+export type RangeNotes = Map<string, ShardNote>;
+
+const COUNTER_SUFFIX = /_(total|sum|count|bucket)$/;
+
+export function canNote(func: string): boolean {
+  return func === "rate" || func === "increase" || func === "quantile_over_time";
+}
+
+/** Notes on one series; `present` has the function's results from `base`. */
+export function noteRange(
+  notes: RangeNotes,
+  { call, params }: PreparedRange,
+  series: SampleBuffer,
+  present: Uint8Array,
+  base: number,
+  steps: number,
+  metric: string,
+): void {
+  if (call.func === "quantile_over_time") {
+    const q = params[0] as Float64Array;
+    for (let s = 0; s < steps; s++) {
+      const quantile = q[s] as number;
+      if ((quantile >= 0 && quantile <= 1) || present[base + s] === 0) continue;
+      notes.set(`invalidQuantile ${quantile}`, { kind: "invalidQuantile", quantile });
+    }
+    return;
+  }
+  const kind = hasOverlappingStart(series, 0, series.length) ? "startTimeOverlap" : "possibleNonCounter";
+  if (kind === "possibleNonCounter" && (metric === "" || COUNTER_SUFFIX.test(metric))) return;
+  const key = `${kind} ${metric}`;
+  if (notes.has(key)) return;
+  for (let i = base; i < base + steps; i++) {
+    if (present[i] === 0) continue;
+    notes.set(key, { kind, metric });
+    return;
+  }
+}
