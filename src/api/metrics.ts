@@ -5,6 +5,8 @@ import type { ApiMetrics } from "./deps.ts";
 export function makeRegistry(): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  // Gauges with the suffix of a counter; they are the sums of the metrics of the same name without it.
+  for (const what of ["handles", "requests", "resources"]) registry.removeSingleMetric(`nodejs_active_${what}_total`);
   return registry;
 }
 

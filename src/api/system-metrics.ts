@@ -21,7 +21,13 @@ export interface SystemSources {
   };
   readonly publisher: () => { readonly retried: number; readonly duplicates: number };
   readonly ingestSubject: () =>
-    | { readonly messages: number; readonly messagesRefused: Readonly<Record<string, number>> }
+    | {
+        readonly messages: number;
+        readonly messagesPutOff: number;
+        readonly messagesRefused: Readonly<Record<string, number>>;
+        readonly samplesAccepted: number;
+        readonly samplesRejected: Readonly<Record<string, number>>;
+      }
     | undefined;
   readonly scrapes: () => (ScrapeNumbers & { readonly outbox: OutboxNumbers }) | undefined;
   readonly hostCollector: () => OutboxNumbers | undefined;
@@ -93,6 +99,16 @@ export function registerSystemMetrics(registry: Registry, sources: SystemSources
     "tocsin_ingest_subject_messages_refused_total",
     "Messages of agents that can never be taken, by reason.",
     () => by("reason", sources.ingestSubject()?.messagesRefused ?? {}),
+  );
+
+  counter("tocsin_ingest_subject_messages_put_off_total", "Times a message of an agent had to wait for the bus.", () =>
+    one(sources.ingestSubject()?.messagesPutOff ?? 0),
+  );
+  counter("tocsin_ingest_subject_samples_accepted_total", "Samples of agents that are durable.", () =>
+    one(sources.ingestSubject()?.samplesAccepted ?? 0),
+  );
+  counter("tocsin_ingest_subject_samples_rejected_total", "Samples of agents that were refused, by reason.", () =>
+    by("reason", sources.ingestSubject()?.samplesRejected ?? {}),
   );
 
   registerCollectorMetrics(registry, sources);

@@ -1,3 +1,4 @@
+import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import { spawn } from "../actors/runtime/actor.ts";
 import type { OnDeath } from "../actors/runtime/death.ts";
@@ -31,13 +32,14 @@ export interface BusOptions {
 
 /** The embedded server answers within a second or two; a minute allows for a long recovery of its store. */
 const EMBEDDED_WAIT_MS = 60_000;
+const CONNECT_WAIT_MS = 10_000;
 
 /** The bus for as long as the scope: its server where none was given, the connection, the streams, the publisher. */
 export const wireBus = Effect.fnUntraced(function* (options: BusOptions) {
   const { say } = options;
   const { maxAgeMs, maxBytes } = options.streams;
   const url = options.url ?? (yield* startServer(options));
-  const waitMs = options.url === undefined ? { waitMs: EMBEDDED_WAIT_MS } : {};
+  const waitMs = options.url === undefined ? { waitMs: CONNECT_WAIT_MS } : {};
   const bus = yield* Effect.acquireRelease(
     Effect.tryPromise({
       try: (signal) => connectBus(url, { say, signal, name: "tocsin", ...waitMs }),
@@ -62,13 +64,17 @@ const startServer = Effect.fnUntraced(function* ({ streams, dataDir, say, onDeat
   if (listen.taken)
     say("warn", `streams.listen ${streams.listen} is in use: the bus listens on port ${listen.port} instead`);
   const { maxAgeMs, maxBytes } = streams;
-  const child = embeddedServerChild({
+  const server = {
     ...program,
     dir: dataDir.nats,
     listen,
     maxStoreBytes: 2 * reservedBytes({ partitions: dataDir.partitions, maxAgeMs, maxBytes }),
     say,
-  });
+  };
+  const up = yield* Deferred.make<void>();
+  const child = embeddedServerChild(server, () => Deferred.doneUnsafe(up, Effect.void));
   yield* spawn("bus", superviseBus(child, onDeath));
+  // A server that dies at its start is started again meanwhile; whether one answers in the end, the connection finds out.
+  yield* Effect.timeoutOption(Deferred.await(up), EMBEDDED_WAIT_MS);
   return `nats://${listen.host.includes(":") ? `[${listen.host}]` : listen.host}:${listen.port}`;
 });
