@@ -44,6 +44,9 @@ type Line =
 /** The file is rewritten with what still counts when it is this long and mostly past. */
 const COMPACT_BYTES = 4 << 20;
 
+/** Lines that wait for a disk that does not take them; the oldest go. */
+const MAX_WAITING_LINES = 10_000;
+
 const encoder = new TextEncoder();
 
 export async function openLedger(disk: Disk, path: string, now: number): Promise<Ledger> {
@@ -76,14 +79,25 @@ export async function openLedger(disk: Disk, path: string, now: number): Promise
   let writing: Promise<void> | undefined;
   const write = async (time: number) => {
     if (at > COMPACT_BYTES && at > 4 * liveBytes) {
-      await file.close();
-      await rewrite(time);
+      const old = file;
+      // Compaction that fails leaves the old file as it is, and it goes on there.
+      await rewrite(time).then(
+        () => old.close(),
+        () => {},
+      );
     }
-    const bytes = encoder.encode(buffer.join(""));
+    const lines = buffer;
     buffer = [];
-    await file.write(bytes, at);
-    at += bytes.length;
-    await file.sync();
+    try {
+      const bytes = encoder.encode(lines.join(""));
+      await file.write(bytes, at);
+      await file.sync();
+      at += bytes.length;
+    } catch (error) {
+      // Written again, at the same place, with the next.
+      buffer = [...lines, ...buffer].slice(-MAX_WAITING_LINES);
+      throw error;
+    }
   };
   /** Callers that come while a write is under way share the next one. */
   const sync = async (time: number): Promise<void> => {
