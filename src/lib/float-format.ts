@@ -27,7 +27,7 @@ export function formatFloatG(v: number): string {
   return exponent < -4 || exponent >= 6 ? withExponent(v) : formatFloat(v);
 }
 
-/** strconv.FormatFloat(v, 'f', digits, 64): rounded half to even on the exact value, as toFixed does below 1e21. */
+/** strconv.FormatFloat(v, 'f', digits, 64): but an exact tie (2.25 to one digit) is rounded up, not to even. */
 export function formatFixed(v: number, digits: number): string {
   const special = formatSpecial(v);
   if (special !== undefined) return special;

@@ -11,11 +11,12 @@ import { makeAlertManager } from "../../../src/actors/alert/alert-manager.ts";
 import { parseAlertmanagerConfig } from "../../../src/actors/alert/load-config.ts";
 import type { PostedAlert } from "../../../src/model/alerts.ts";
 import { labelsToObject } from "../../../src/model/labels.ts";
+import { findPeer } from "../../support/find-program.ts";
 import { freshFolder, posted, type WebhookServer, webhookServer } from "./fixtures.ts";
 
 // The same alerts at the same moments to the real Alertmanager and to ours: every notification must be the same, in the
 // same order within each group. In real time, since the peer has no other.
-const peer = process.env.ALERTMANAGER ?? "/tmp/peers/bin/alertmanager";
+const peer = findPeer("0.33", "alertmanager", "prometheus-alertmanager");
 
 const config = (url: string) => `
 route:
@@ -68,13 +69,13 @@ function normalized(hook: WebhookServer, since: number): Record<string, unknown[
   return Object.fromEntries(Object.entries(out).sort());
 }
 
-describe.skipIf(!existsSync(peer))(`beside Alertmanager (${peer}; set ALERTMANAGER where it is elsewhere)`, () => {
+describe.skipIf(peer === undefined)("beside Alertmanager (needs 0.33 or newer on PATH or in PEERS_BIN)", () => {
   it("tells the same", { timeout: 60_000 }, async () => {
     const [theirs, ours] = await Promise.all([webhookServer(), webhookServer()]);
     const folder = freshFolder();
     writeFileSync(join(folder, "am.yml"), config(theirs.url));
     const port = await freePort();
-    const [command, ...args] = commandOf(peer);
+    const [command, ...args] = commandOf(peer!);
     const child = spawn(
       command,
       [

@@ -1,10 +1,11 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { loadAlertmanagerConfig, parseAlertmanagerConfig } from "../../../src/actors/alert/load-config.ts";
 import { ConfigError } from "../../../src/model/config.ts";
+import { findPeer } from "../../support/find-program.ts";
 
 const parse = (text: string) => parseAlertmanagerConfig("/etc/am.yml", text);
 function problems(text: string): string[] {
@@ -146,113 +147,116 @@ time_intervals:
 });
 
 // Alertmanager's own tool as the judge of what is a valid configuration.
-const amtool = process.env.AMTOOL ?? "/tmp/peers/bin/amtool";
-describe.skipIf(!existsSync(amtool))(`against Alertmanager (${amtool}; set AMTOOL where it is elsewhere)`, () => {
-  const base = "receivers: [{name: a}, {name: b}]\n";
-  // Alertmanager takes month 13; a month that never comes is a mistake here.
-  const cases = [
-    "route: {receiver: a}",
-    "route: {}",
-    "route: {receiver: c}",
-    "route: {receiver: a, routes: [{receiver: c}]}",
-    "route: {receiver: a, match: {x: y}}",
-    "route: {receiver: a, routes: [{match: {x: y}}]}",
-    "route: {receiver: a, continue: true}",
-    "route: {receiver: a, group_by: ['...']}",
-    "route: {receiver: a, group_by: ['...', x]}",
-    "route: {receiver: a, group_by: [x, x]}",
-    "route: {receiver: a, group_by: ['']}",
-    "route: {receiver: a, group_wait: 0s}",
-    "route: {receiver: a, group_wait: 5}",
-    "route: {receiver: a, group_interval: 0s}",
-    "route: {receiver: a, repeat_interval: 0s}",
-    "route: {receiver: a, repeat_interval: 1d12h}",
-    "route: {receiver: a, foo: b}",
-    ...[
-      "a=b",
-      'a="b"',
-      "a=~b.*",
-      "a!~'x'",
-      '{a="b",c!="d"}',
-      "a",
-      "=b",
-      'a="b',
-      "a=b c",
-      "a=",
-      'a=""',
-      "a==b",
-      '"a b"="c"',
-      "a.b=c",
-      "a=~(",
-      'a="x\\"y"',
-      "a=b,",
-      ",a=b",
-      "{a=b",
-      'a=b,c="d,e"',
-      "a = b",
-      "a=b}",
+const amtool = findPeer("0.33", "amtool");
+describe.skipIf(amtool === undefined)(
+  "against Alertmanager (needs amtool 0.33 or newer on PATH or in PEERS_BIN)",
+  () => {
+    const base = "receivers: [{name: a}, {name: b}]\n";
+    // Alertmanager takes month 13; a month that never comes is a mistake here.
+    const cases = [
+      "route: {receiver: a}",
+      "route: {}",
+      "route: {receiver: c}",
+      "route: {receiver: a, routes: [{receiver: c}]}",
+      "route: {receiver: a, match: {x: y}}",
+      "route: {receiver: a, routes: [{match: {x: y}}]}",
+      "route: {receiver: a, continue: true}",
+      "route: {receiver: a, group_by: ['...']}",
+      "route: {receiver: a, group_by: ['...', x]}",
+      "route: {receiver: a, group_by: [x, x]}",
+      "route: {receiver: a, group_by: ['']}",
+      "route: {receiver: a, group_wait: 0s}",
+      "route: {receiver: a, group_wait: 5}",
+      "route: {receiver: a, group_interval: 0s}",
+      "route: {receiver: a, repeat_interval: 0s}",
+      "route: {receiver: a, repeat_interval: 1d12h}",
+      "route: {receiver: a, foo: b}",
+      ...[
+        "a=b",
+        'a="b"',
+        "a=~b.*",
+        "a!~'x'",
+        '{a="b",c!="d"}',
+        "a",
+        "=b",
+        'a="b',
+        "a=b c",
+        "a=",
+        'a=""',
+        "a==b",
+        '"a b"="c"',
+        "a.b=c",
+        "a=~(",
+        'a="x\\"y"',
+        "a=b,",
+        ",a=b",
+        "{a=b",
+        'a=b,c="d,e"',
+        "a = b",
+        "a=b}",
+        "{}",
+        "",
+        "ä=ö",
+        "a=\\b",
+        "a='b'",
+        "a=~[a-z]+,b=c",
+        "a=~a{2,3}",
+      ].map((m) => `route: {receiver: a, routes: [{receiver: b, matchers: ['${m.replaceAll("'", "''")}']}]}`),
+      "route: {receiver: a, routes: [{receiver: b, match_re: {x: '('}}]}",
+      "route: {receiver: a, routes: [{receiver: b, active_time_intervals: [t]}]}\ntime_intervals: [{name: t, time_intervals: [{weekdays: ['monday:friday', saturday], months: ['1:3', 'may'], years: ['2020:2030'], days_of_month: ['-3:-1', '1:5']}]}]",
+      ...[
+        "times: [{start_time: '09:00', end_time: '17:00'}]",
+        "times: [{start_time: '17:00', end_time: '09:00'}]",
+        "times: [{start_time: '9:00', end_time: '17:00'}]",
+        "times: [{start_time: '00:00', end_time: '24:00'}]",
+        "weekdays: ['friday:monday']",
+        "weekdays: ['Monday']",
+        "days_of_month: ['0']",
+        "days_of_month: ['32']",
+        "days_of_month: ['-1:5']",
+        "days_of_month: ['5:-1']",
+        "days_of_month: ['10:5']",
+        "days_of_month: ['31:-31']",
+        "months: ['december:january']",
+        "years: ['2030:2020']",
+        "location: Europe/Berlin",
+        "location: Mars/Base",
+      ].map((t) => `route: {receiver: a}\ntime_intervals: [{name: t, time_intervals: [{${t}}]}]`),
+      "route: {receiver: a}\ntime_intervals: [{name: t, time_intervals: []}, {name: t, time_intervals: []}]",
+      "route: {receiver: a}\ninhibit_rules: [{source_matchers: [a=b], target_matchers: [c=d], equal: [x]}]",
+      "route: {receiver: a}\ninhibit_rules: [{source_match: {a: b}, target_match_re: {c: d.*}, equal: [x]}]",
+      "route: {receiver: a}\ninhibit_rules: [{source: [a=b]}]",
+      "route: {receiver: a}\nfoo: bar",
+      "route: {receiver: a}\nglobal: {resolve_timeout: 1m, smtp_from: x@y}",
+      "route: {receiver: a}\nglobal: {resolve_timout: 1m}",
+    ].map((text) => base + text);
+    const receivers = [
+      "{url: 'http://x'}",
+      "{url: 'http://x', url_file: /x}",
       "{}",
-      "",
-      "ä=ö",
-      "a=\\b",
-      "a='b'",
-      "a=~[a-z]+,b=c",
-      "a=~a{2,3}",
-    ].map((m) => `route: {receiver: a, routes: [{receiver: b, matchers: ['${m.replaceAll("'", "''")}']}]}`),
-    "route: {receiver: a, routes: [{receiver: b, match_re: {x: '('}}]}",
-    "route: {receiver: a, routes: [{receiver: b, active_time_intervals: [t]}]}\ntime_intervals: [{name: t, time_intervals: [{weekdays: ['monday:friday', saturday], months: ['1:3', 'may'], years: ['2020:2030'], days_of_month: ['-3:-1', '1:5']}]}]",
-    ...[
-      "times: [{start_time: '09:00', end_time: '17:00'}]",
-      "times: [{start_time: '17:00', end_time: '09:00'}]",
-      "times: [{start_time: '9:00', end_time: '17:00'}]",
-      "times: [{start_time: '00:00', end_time: '24:00'}]",
-      "weekdays: ['friday:monday']",
-      "weekdays: ['Monday']",
-      "days_of_month: ['0']",
-      "days_of_month: ['32']",
-      "days_of_month: ['-1:5']",
-      "days_of_month: ['5:-1']",
-      "days_of_month: ['10:5']",
-      "days_of_month: ['31:-31']",
-      "months: ['december:january']",
-      "years: ['2030:2020']",
-      "location: Europe/Berlin",
-      "location: Mars/Base",
-    ].map((t) => `route: {receiver: a}\ntime_intervals: [{name: t, time_intervals: [{${t}}]}]`),
-    "route: {receiver: a}\ntime_intervals: [{name: t, time_intervals: []}, {name: t, time_intervals: []}]",
-    "route: {receiver: a}\ninhibit_rules: [{source_matchers: [a=b], target_matchers: [c=d], equal: [x]}]",
-    "route: {receiver: a}\ninhibit_rules: [{source_match: {a: b}, target_match_re: {c: d.*}, equal: [x]}]",
-    "route: {receiver: a}\ninhibit_rules: [{source: [a=b]}]",
-    "route: {receiver: a}\nfoo: bar",
-    "route: {receiver: a}\nglobal: {resolve_timeout: 1m, smtp_from: x@y}",
-    "route: {receiver: a}\nglobal: {resolve_timout: 1m}",
-  ].map((text) => base + text);
-  const receivers = [
-    "{url: 'http://x'}",
-    "{url: 'http://x', url_file: /x}",
-    "{}",
-    "{url: 'x'}",
-    "{url: 'http://x', send_resolved: false, max_alerts: 3, timeout: 2s}",
-    "{url: 'http://x', foo: 1}",
-    "{url: 'http://x', http_config: {follow_redirects: false}}",
-    "{url: 'http://x', http_config: {authorization: {type: Basic, credentials: x}}}",
-    "{url: 'http://x', http_config: {authorization: {credentials: x}, basic_auth: {username: u}}}",
-    "{url: 'http://x', http_config: {foo: bar}}",
-  ].map((w) => `route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [${w}]}]`);
+      "{url: 'x'}",
+      "{url: 'http://x', send_resolved: false, max_alerts: 3, timeout: 2s}",
+      "{url: 'http://x', foo: 1}",
+      "{url: 'http://x', http_config: {follow_redirects: false}}",
+      "{url: 'http://x', http_config: {authorization: {type: Basic, credentials: x}}}",
+      "{url: 'http://x', http_config: {authorization: {credentials: x}, basic_auth: {username: u}}}",
+      "{url: 'http://x', http_config: {foo: bar}}",
+    ].map((w) => `route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [${w}]}]`);
 
-  it.each([
-    ...cases,
-    ...receivers,
-    "route: {receiver: a}\nreceivers: [{name: a}, {name: a}]",
-    "route: {receiver: ''}\nreceivers: [{name: ''}]",
-  ])("%s", (text) => {
-    const folder = mkdtempSync(join(tmpdir(), "tocsin-am-"));
-    writeFileSync(join(folder, "am.yml"), text);
-    const judged = spawnSync(amtool, ["check-config", join(folder, "am.yml")], { encoding: "utf8" });
-    const ours = problems(text);
-    expect({ valid: ours.length === 0, because: ours }).toEqual({
-      valid: judged.status === 0,
-      because: judged.status === 0 ? [] : ours.length > 0 ? ours : [`Alertmanager: ${judged.stdout}`],
+    it.each([
+      ...cases,
+      ...receivers,
+      "route: {receiver: a}\nreceivers: [{name: a}, {name: a}]",
+      "route: {receiver: ''}\nreceivers: [{name: ''}]",
+    ])("%s", (text) => {
+      const folder = mkdtempSync(join(tmpdir(), "tocsin-am-"));
+      writeFileSync(join(folder, "am.yml"), text);
+      const judged = spawnSync(amtool!, ["check-config", join(folder, "am.yml")], { encoding: "utf8" });
+      const ours = problems(text);
+      expect({ valid: ours.length === 0, because: ours }).toEqual({
+        valid: judged.status === 0,
+        because: judged.status === 0 ? [] : ours.length > 0 ? ours : [`Alertmanager: ${judged.stdout}`],
+      });
     });
-  });
-});
+  },
+);
