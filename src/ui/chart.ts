@@ -97,7 +97,7 @@ function options(spec: ChartSpec, labels: readonly string[], width: number): uPl
       y: { range: (_u, low, high) => bounds(low, high, spec.min) },
     },
     axes: [
-      axis,
+      { ...axis, values: (_u, ticks) => ticks.map((t) => clock(t, spec.end - spec.start)) },
       {
         ...axis,
         size: 76,
@@ -131,6 +131,17 @@ function options(spec: ChartSpec, labels: readonly string[], width: number): uPl
       ? { bands: labels.slice(1).map((_, i) => ({ series: [i + 2, i + 1] as [number, number] })) }
       : {}),
   };
+}
+
+const DAY = 86_400;
+
+/** A time on the axis, local, 24 hours; with the date where a day is not enough to tell. */
+function clock(seconds: number, range: number): string {
+  const date = new Date(seconds * 1000);
+  const pad = (n: number) => String(n).padStart(2, "0");
+  const time = `${pad(date.getHours())}:${pad(date.getMinutes())}`;
+  if (range > DAY) return `${pad(date.getMonth() + 1)}-${pad(date.getDate())} ${time}`;
+  return range < 600 ? `${time}:${pad(date.getSeconds())}` : time;
 }
 
 function lonePoint(series: Series): boolean {

@@ -57,8 +57,8 @@ const PANELS: readonly Panel[] = [
   {
     title: "Network",
     query: [
-      named("sum(rate(node_network_receive_bytes_total{I}[W]))", "received"),
-      named("sum(rate(node_network_transmit_bytes_total{I}[W]))", "sent"),
+      named("sum(rate(node_network_receive_bytes_total{device!='lo',I}[W]))", "received"),
+      named("sum(rate(node_network_transmit_bytes_total{device!='lo',I}[W]))", "sent"),
     ].join(" or "),
     label: part,
     format: bytesPerSecond,
