@@ -55,14 +55,14 @@ function toDiscovered(file: string): Discovered[] {
 
 /**
  * Watches the files of one `file_sd_configs` entry as a supervised child; never returns. Tells the targets at once and
- * after each change.
+ * after each change. What was good last of each file outlives a death.
  */
 export function watchFiles<E, R>(
   options: FileDiscoveryOptions,
   onTargets: (targets: readonly Discovered[]) => Effect.Effect<void, E, R>,
 ): Effect.Effect<never, E, R | Scope.Scope> {
+  const files = makeFileTargets(options);
   return Effect.gen(function* () {
-    const files = makeFileTargets(options);
     // One place is enough: a change that comes while another waits is read with it.
     const changes = yield* Queue.make<void>({ capacity: 1, strategy: "dropping" });
     const watchers = yield* Effect.acquireRelease(
