@@ -213,10 +213,19 @@ async function rangeVector(ctx: QueryContext, expr: MatrixSelector | SubqueryExp
   return { labels: finished.labels, ts, values };
 }
 
+/** Annotations of one kind that an answer tells at most. */
+const MAX_ANNOTATIONS = 10;
+
+function limited(notes: ReadonlySet<string>, kind: "warning" | "info"): string[] {
+  const all = [...notes].sort();
+  const rest = all.length - MAX_ANNOTATIONS;
+  return rest > 0 ? [...all.slice(0, MAX_ANNOTATIONS), `${rest} more ${kind} annotations omitted`] : all;
+}
+
 function annotated(ctx: QueryContext): { warnings: readonly string[]; infos: readonly string[]; partial: boolean } {
-  const warnings = [...ctx.notes.warnings].sort();
+  const warnings = limited(ctx.notes.warnings, "warning");
   for (const [partition, reason] of ctx.missing) {
     warnings.push(`shard ${partition} did not answer, the result is partial: ${reason}`);
   }
-  return { warnings, infos: [...ctx.notes.infos].sort(), partial: ctx.missing.size > 0 };
+  return { warnings, infos: limited(ctx.notes.infos, "info"), partial: ctx.missing.size > 0 };
 }

@@ -2,8 +2,9 @@ import { formatFloat, formatFloatG } from "../../lib/float-format.ts";
 import { goQuote, isValidUtf8 } from "../../lib/go-quote.ts";
 import { type Labels, labelsKey, withLabel } from "../../model/labels.ts";
 import { QueryError } from "../../model/query.ts";
-import type { AggregateExpr } from "../parse/ast.ts";
+import type { AggregateExpr, Pos } from "../parse/ast.ts";
 import type { PartialOp } from "../plan/shard-plan.ts";
+import { unwrap } from "../plan/step-invariant.ts";
 import { type Annotations, invalidQuantile, invalidRatio, warn } from "./annotations.ts";
 import { groupLabels } from "./grouping.ts";
 import { sortNanFirst } from "./over-time.ts";
@@ -53,6 +54,7 @@ export function aggregatePartial(vector: Vector, expr: AggregateExpr, op: Partia
 /** topk and bottomk, k of each step; limitk: the first k. Samples that are not among them become absent. */
 export function keepK(vector: Vector, expr: AggregateExpr, param: Float64Array): Vector {
   const { steps, values, present } = vector;
+  if (vector.labels.length === 0) return vector;
   for (let s = 0; s < steps; s++) {
     const k = param[s] as number;
     if (Number.isNaN(k)) throw new QueryError("execution", "Parameter value is NaN");
@@ -180,6 +182,24 @@ function hashShare(text: string): number {
   return ((h ^ (h >>> 16)) >>> 0) / 2 ** 32;
 }
 
+/** One warning each of NaN, the highest above 1 and the lowest below 0, whether or not there is anything to aggregate. */
+function warnOfQuantiles(param: Float64Array, notes: Annotations, pos: Pos): void {
+  const { max, min, nan } = extremes(param);
+  if (nan) warn(notes, invalidQuantile(Number.NaN), pos);
+  if (max > 1) warn(notes, invalidQuantile(max), pos);
+  if (min < 0) warn(notes, invalidQuantile(min), pos);
+}
+
+function extremes(param: Float64Array): { max: number; min: number; nan: boolean } {
+  const out = { max: Number.NEGATIVE_INFINITY, min: Number.POSITIVE_INFINITY, nan: false };
+  for (const p of param) {
+    if (Number.isNaN(p)) out.nan = true;
+    if (p > out.max) out.max = p;
+    if (p < out.min) out.min = p;
+  }
+  return out;
+}
+
 export function quantileAggregate(
   vector: Vector,
   param: Float64Array,
@@ -190,9 +210,7 @@ export function quantileAggregate(
   const { groups, of } = groupRows(vector, expr);
   const members: number[][] = groups.map(() => []);
   for (let r = 0; r < of.length; r++) members[of[r] as number]?.push(r);
-  if (groups.length > 0 && expr.param !== undefined) {
-    for (const q of param) if (!(q >= 0 && q <= 1)) warn(notes, invalidQuantile(q), expr.param.pos);
-  }
+  if (expr.param !== undefined) warnOfQuantiles(param, notes, unwrap(expr.param).pos);
   const out = makeVector(steps, groups);
   const scratch = new Float64Array(vector.labels.length);
   for (let g = 0; g < groups.length; g++) {
@@ -221,11 +239,13 @@ export function countValues(vector: Vector, label: string, expr: AggregateExpr):
   const partial = makePartial("count", steps);
   const byKey = new Map<string, number>();
   for (let r = 0; r < vector.labels.length; r++) {
-    const byValue = new Map<number, number>();
+    // Negative zero is a value of its own, which a Map's keys do not tell from zero.
+    const byValue = new Map<number | "-0", number>();
     for (let s = 0; s < steps; s++) {
       if (vector.present[r * steps + s] === 0) continue;
       const v = vector.values[r * steps + s] as number;
-      let g = byValue.get(v);
+      const value = Object.is(v, -0) ? "-0" : v;
+      let g = byValue.get(value);
       if (g === undefined) {
         const labels = groupLabels(withLabel(vector.labels[r] as Labels, label, formatFloat(v)), names, expr.without);
         const key = labelsKey(labels);
@@ -234,8 +254,7 @@ export function countValues(vector: Vector, label: string, expr: AggregateExpr):
           g = addGroup(partial, labels);
           byKey.set(key, g);
         }
-        byValue.set(v, g);
-        if (vector.dropName[r] !== 0) partial.dropName[g] = 1;
+        byValue.set(value, g);
       }
       partial.count[g * steps + s] = (partial.count[g * steps + s] as number) + 1;
     }

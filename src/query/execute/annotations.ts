@@ -26,9 +26,9 @@ export function inform(a: Annotations, text: string, pos: Pos): void {
 
 /** A shard's note on the data, at the place of the argument that it is about. */
 export function addNote(a: Annotations, note: ShardNote, pos: Pos): void {
-  if (note.kind === "possibleNonCounter") inform(a, possibleNonCounter(note.metric), pos);
+  if (note.kind === "invalidQuantile") warn(a, invalidQuantile(note.quantile), pos);
   else if (note.kind === "startTimeOverlap") warn(a, startTimeOverlap(note.metric), pos);
-  else warn(a, invalidQuantile(note.quantile), pos);
+  else inform(a, possibleNonCounter(note.metric), pos);
 }
 
 /** `line:column`, both from 1, of a byte offset in the query. */

@@ -8,19 +8,19 @@ import { sortByLabel, sortByValue } from "../functions/sort.ts";
 import type { Call, Expr, Pos } from "../parse/ast.ts";
 import { fragmentOf } from "../plan/fragment.ts";
 import type { Grid } from "../plan/grid.ts";
-import { literalText, unwrap } from "../plan/step-invariant.ts";
+import { argumentPos, literalText, unwrap } from "../plan/step-invariant.ts";
 import { ineffectiveSort, invalidQuantile, warn } from "./annotations.ts";
 import { fetchAggregate } from "./dispatch.ts";
 import { evaluateInfo } from "./evaluate-info.ts";
 import { evaluateRangeCall } from "./evaluate-subquery.ts";
 import { planFragment } from "./plan-fragment.ts";
-import type { QueryContext } from "./query-context.ts";
+import { inOrder, type QueryContext } from "./query-context.ts";
 import { emptyVector, mergeEqualRows, SAME_LABELSET, type Vector, vectorOfScalar } from "./vector.ts";
 
 /** The functions that are neither range functions nor elementwise. */
 export async function evaluateFunction(ctx: QueryContext, call: Call, grid: Grid): Promise<Vector> {
   const { func, args } = call;
-  const arg = (i: number): Expr => args[i] as Expr;
+  const arg = (i: number): Expr => unwrap(args[i] as Expr);
   const vector = (i: number): Promise<Vector> => ctx.evaluator.vector(ctx, arg(i), grid);
   const scalar = (i: number): Promise<Float64Array> => ctx.evaluator.scalar(ctx, arg(i), grid);
   switch (func) {
@@ -32,10 +32,10 @@ export async function evaluateFunction(ctx: QueryContext, call: Call, grid: Grid
       await vector(0);
       return emptyVector(grid.steps);
     case "absent":
-      return absent(await anySample(ctx, arg(0), grid), absentLabels(unwrap(arg(0))));
+      return absent(await anySample(ctx, arg(0), grid), absentLabels(arg(0)));
     case "absent_over_time": {
       const present: Call = { ...call, func: "present_over_time" };
-      return absent(await anySample(ctx, present, grid), absentLabels(unwrap(arg(0))));
+      return absent(await anySample(ctx, present, grid), absentLabels(arg(0)));
     }
     case "label_replace": {
       const texts = [1, 2, 3, 4].map((i) => literalText(arg(i))) as [string, string, string, string];
@@ -58,15 +58,15 @@ export async function evaluateFunction(ctx: QueryContext, call: Call, grid: Grid
       return sortByLabel(v, args.slice(1).map(literalText), func === "sort_by_label_desc");
     }
     case "histogram_quantile": {
-      const [q, v] = await Promise.all([scalar(0), vector(1)]);
-      checkQuantiles(ctx, q, arg(0).pos);
-      return histogramQuantile(v, q, ctx.notes, arg(1).pos);
+      const [q, v] = await inOrder([scalar(0), vector(1)]);
+      checkQuantiles(ctx, q, argumentPos(call, 0));
+      return histogramQuantile(v, q, ctx.notes, argumentPos(call, 1));
     }
     case "histogram_quantiles":
       return evaluateQuantiles(ctx, call, grid);
     case "histogram_fraction": {
-      const [lower, upper, v] = await Promise.all([scalar(0), scalar(1), vector(2)]);
-      return histogramFraction(v, lower, upper, ctx.notes, arg(2).pos);
+      const [lower, upper, v] = await inOrder([scalar(0), scalar(1), vector(2)]);
+      return histogramFraction(v, lower, upper, ctx.notes, argumentPos(call, 2));
     }
     case "histogram_avg":
     case "histogram_count":
@@ -121,14 +121,13 @@ function checkQuantiles(ctx: QueryContext, q: Float64Array, pos: Pos): void {
 
 async function evaluateQuantiles(ctx: QueryContext, call: Call, grid: Grid): Promise<Vector> {
   const { args } = call;
-  const first = args[0] as Expr;
   const label = literalText(args[1] as Expr);
-  const input = await ctx.evaluator.vector(ctx, first, grid);
+  const input = await ctx.evaluator.vector(ctx, args[0] as Expr, grid);
   const parts: Vector[] = [];
-  for (const arg of args.slice(2)) {
-    const q = await ctx.evaluator.scalar(ctx, arg, grid);
-    checkQuantiles(ctx, q, arg.pos);
-    const part = histogramQuantile(input, q, ctx.notes, first.pos);
+  for (let i = 2; i < args.length; i++) {
+    const q = await ctx.evaluator.scalar(ctx, args[i] as Expr, grid);
+    checkQuantiles(ctx, q, argumentPos(call, i));
+    const part = histogramQuantile(input, q, ctx.notes, argumentPos(call, 0));
     // The label says the quantile; one that changes over time makes a row for each of its values.
     const rows = new Map<number, Vector>();
     for (let s = 0; s < grid.steps; s++) {

@@ -6,9 +6,10 @@ import { rangeArguments } from "../plan/fragment.ts";
 import type { Grid } from "../plan/grid.ts";
 import { gridEnd } from "../plan/grid.ts";
 import type { RangeFunction } from "../plan/shard-plan.ts";
+import { argumentPos } from "../plan/step-invariant.ts";
 import { addNote } from "./annotations.ts";
 import { atOf } from "./plan-fragment.ts";
-import type { QueryContext } from "./query-context.ts";
+import { inOrder, type QueryContext } from "./query-context.ts";
 import { evaluateRange, prepareRange, rangeKeepsName } from "./range-function.ts";
 import { canNote, noteRange, type RangeNotes } from "./range-notes.ts";
 import { compactRows, emptyVector, makeVector, type Vector } from "./vector.ts";
@@ -56,7 +57,7 @@ const SUBQUERY_POS: Pos = { start: 0, end: 0 };
 export async function evaluateRangeCall(ctx: QueryContext, call: Call, grid: Grid): Promise<Vector> {
   const { range, scalars } = rangeArguments(call);
   if (range.kind !== "subquery") throw new QueryError("internal", `no range vector: ${range.kind}`);
-  const [{ rows, grid: inner, windows }, ...params] = await Promise.all([
+  const [{ rows, grid: inner, windows }, ...params] = await inOrder([
     evaluateSubquery(ctx, range, grid),
     ...scalars.map((s: Expr) => ctx.evaluator.scalar(ctx, s, grid)),
   ]);
@@ -77,7 +78,7 @@ export async function evaluateRangeCall(ctx: QueryContext, call: Call, grid: Gri
     }
     out.dropName[r] = keepsName ? (rows.dropName[r] as number) : 1;
   }
-  const pos = func === "quantile_over_time" ? (call.args[0] as Expr).pos : SUBQUERY_POS;
+  const pos = func === "quantile_over_time" ? argumentPos(call, 0) : SUBQUERY_POS;
   for (const note of notes.values()) addNote(ctx.notes, note, pos);
   return compactRows(out);
 }

@@ -12,7 +12,7 @@ import { evaluateFunction } from "./evaluate-function.ts";
 import { evaluateRangeCall } from "./evaluate-subquery.ts";
 import { matchVectors, setOperation } from "./matching.ts";
 import { planFragment } from "./plan-fragment.ts";
-import { checkAlive, type Evaluator, type QueryContext } from "./query-context.ts";
+import { checkAlive, type Evaluator, inOrder, type QueryContext } from "./query-context.ts";
 import { broadcast, compactRows, emptyVector, type Vector, vectorOfScalar } from "./vector.ts";
 
 /**
@@ -58,7 +58,7 @@ async function evaluateCall(ctx: QueryContext, call: Call, grid: Grid): Promise<
   if (isRangeFunction(call.func)) return evaluateRangeCall(ctx, call, grid);
   const [first, ...rest] = call.args;
   if (first !== undefined && isElementwise(call.func)) {
-    const [v, ...params] = await Promise.all([
+    const [v, ...params] = await inOrder([
       evaluateVector(ctx, first, grid),
       ...rest.map((p) => evaluateScalar(ctx, p, grid)),
     ]);
@@ -86,7 +86,7 @@ async function evaluateAggregate(ctx: QueryContext, expr: AggregateExpr, grid: G
     const label = literalText(expr.param as Expr);
     return countValues(await evaluateVector(ctx, expr.expr, grid), label, expr);
   }
-  const [vector, param] = await Promise.all([
+  const [vector, param] = await inOrder([
     evaluateVector(ctx, expr.expr, grid),
     evaluateScalar(ctx, expr.param as Expr, grid),
   ]);
@@ -102,7 +102,7 @@ async function evaluateBinary(ctx: QueryContext, expr: BinaryExpr, grid: Grid): 
   // Histogram operators: there are only floats, for which they have no result.
   if (op === "</" || op === ">/") return emptyVector(grid.steps);
   if (leftScalar || rightScalar) {
-    const [v, scalar] = await Promise.all([
+    const [v, scalar] = await inOrder([
       evaluateVector(ctx, leftScalar ? rhs : lhs, grid),
       evaluateScalar(ctx, leftScalar ? lhs : rhs, grid),
     ]);
@@ -112,7 +112,7 @@ async function evaluateBinary(ctx: QueryContext, expr: BinaryExpr, grid: Grid): 
     if (!isComparison(op) || returnBool) v.dropName.fill(1);
     return compactRows(v);
   }
-  const [left, right] = await Promise.all([evaluateVector(ctx, lhs, grid), evaluateVector(ctx, rhs, grid)]);
+  const [left, right] = await inOrder([evaluateVector(ctx, lhs, grid), evaluateVector(ctx, rhs, grid)]);
   if (expr.matching === undefined) throw new QueryError("internal", "binary operation without matching");
   const result = isSetOperator(op)
     ? setOperation(op as "and" | "or" | "unless", left, right, expr.matching)

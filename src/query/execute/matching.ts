@@ -86,7 +86,8 @@ function outputRow(out: Output, labels: Labels): number {
 }
 
 /**
- * `lhs op rhs` for arithmetic and comparison operators. Throws `QueryError` ("execution") when the matching is ambiguous.
+ * `lhs op rhs` for arithmetic and comparison operators. Throws `QueryError` ("execution") when the matching is ambiguous,
+ * for the first step at which it is.
  */
 export function matchVectors(
   op: string,
@@ -95,6 +96,29 @@ export function matchVectors(
   matching: VectorMatching,
   returnBool: boolean,
 ): Vector {
+  try {
+    return matchSteps(op, lhs, rhs, matching, returnBool);
+  } catch (error) {
+    // Groups are worked through one after the other, so the first error met need not be that of the first step.
+    for (let s = 0; lhs.steps > 1 && s < lhs.steps; s++) {
+      matchSteps(op, atStep(lhs, s), atStep(rhs, s), matching, returnBool);
+    }
+    throw error;
+  }
+}
+
+/** One step of a vector as a vector of its own. */
+function atStep(v: Vector, s: number): Vector {
+  const { steps } = v;
+  return {
+    ...v,
+    steps: 1,
+    values: Float64Array.from(v.labels, (_, r) => v.values[r * steps + s] as number),
+    present: Uint8Array.from(v.labels, (_, r) => v.present[r * steps + s] as number),
+  };
+}
+
+function matchSteps(op: string, lhs: Vector, rhs: Vector, matching: VectorMatching, returnBool: boolean): Vector {
   const { steps } = lhs;
   const swapped = matching.card === "one-to-many";
   const many = swapped ? rhs : lhs;
@@ -117,7 +141,10 @@ export function matchVectors(
   }
   const owner = new Int32Array(steps);
   const work: Work = { op, many, one, matching, returnBool, swapped, fillMany, fillOne, live, owner, out };
-  for (const group of joinRows(many, one, matching)) {
+  const groups = joinRows(many, one, matching);
+  // Duplicates on the "one" side are found before anything is joined.
+  if (steps === 1) for (const group of groups) findOwners(work, group);
+  for (const group of groups) {
     if (group.one.length === 0 && fillOne === undefined) continue;
     if (group.many.length === 0 && fillMany === undefined) {
       findOwners(work, group);
@@ -176,8 +203,10 @@ function joinGroup(work: Work, group: MatchGroup): void {
   const { many, one, matching, live, owner, fillMany, fillOne, out } = work;
   const { steps } = many;
   findOwners(work, group);
-  // Steps at which the group has had a match, for the one-to-one check and for filling the "many" side.
+  // Steps at which the group has had a match, for filling the "many" side, and a result, for the one-to-one check: what a
+  // comparison filters out is not ambiguous.
   const matched = new Uint8Array(steps);
+  const kept = new Uint8Array(steps);
   const oneToOne = matching.card === "one-to-one";
   const seen = oneToOne ? undefined : new Set<string>();
   for (const m of group.many) {
@@ -188,15 +217,19 @@ function joinGroup(work: Work, group: MatchGroup): void {
       if (many.present[cell] === 0 || live[s] === 0) continue;
       const o = owner[s] as number;
       if (o < 0 && fillOne === undefined) continue;
+      matched[s] = 1;
+      const a = many.values[cell] as number;
+      const b = o < 0 ? (fillOne as number) : (one.values[o * steps + s] as number);
+      if (!keepsPair(work, a, b)) continue;
       if (oneToOne) {
-        if (matched[s] !== 0) {
+        if (kept[s] !== 0) {
           throw new QueryError(
             "execution",
             "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)",
           );
         }
+        kept[s] = 1;
       }
-      matched[s] = 1;
       if (o !== rowOwner) {
         rowOwner = o;
         const oneLabels = o < 0 ? group.labels : (one.labels[o] as Labels);
@@ -209,8 +242,7 @@ function joinGroup(work: Work, group: MatchGroup): void {
         }
         seen.add(key);
       }
-      const b = o < 0 ? (fillOne as number) : (one.values[o * steps + s] as number);
-      writeResult(work, row, s, many.values[cell] as number, b);
+      writeResult(work, row, s, a, b);
     }
   }
   if (fillMany === undefined) return;
@@ -225,6 +257,12 @@ function joinGroup(work: Work, group: MatchGroup): void {
     }
     writeResult(work, row, s, fillMany, one.values[o * steps + s] as number);
   }
+}
+
+/** False where a comparison filters the pair out. */
+function keepsPair({ op, swapped, returnBool }: Work, fromMany: number, fromOne: number): boolean {
+  if (returnBool || !isComparison(op)) return true;
+  return swapped ? compare(op, fromOne, fromMany) : compare(op, fromMany, fromOne);
 }
 
 function writeResult(work: Work, row: number, s: number, fromMany: number, fromOne: number): void {

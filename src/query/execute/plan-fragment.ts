@@ -3,6 +3,7 @@ import type { Call, Expr, Pos, VectorSelector } from "../parse/ast.ts";
 import type { FragmentShape } from "../plan/fragment.ts";
 import type { Grid } from "../plan/grid.ts";
 import type { RangeCall, RangeFunction, RowMap, Selection } from "../plan/shard-plan.ts";
+import { argumentPos } from "../plan/step-invariant.ts";
 import type { PlanBody } from "./dispatch.ts";
 import type { QueryContext } from "./query-context.ts";
 
@@ -32,7 +33,7 @@ export async function planFragment(
     ...(shape.selector.anchored === true ? { anchored: true } : {}),
     ...(shape.selector.smoothed === true ? { smoothed: true } : {}),
   };
-  const pos = call.func === "quantile_over_time" ? (call.args[0] as Expr).pos : matrix.pos;
+  const pos = call.func === "quantile_over_time" ? argumentPos(call, 0) : matrix.pos;
   return { body: { grid, select, range, maps }, pos };
 }
 

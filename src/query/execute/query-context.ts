@@ -44,6 +44,18 @@ export function checkAlive(ctx: QueryContext): void {
   if (ctx.now() > ctx.deadline) throw new QueryError("timeout", "query timed out in expression evaluation");
 }
 
+/**
+ * Waits for all of them; when several fail, the error is that of the first in the list, as if they had been evaluated one
+ * after the other.
+ */
+export async function inOrder<const T extends readonly Promise<unknown>[]>(
+  work: T,
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  const settled = await Promise.allSettled(work);
+  for (const outcome of settled) if (outcome.status === "rejected") throw outcome.reason;
+  return Promise.all(work) as Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }>;
+}
+
 export function stopError(ctx: QueryContext): QueryError {
   return ctx.signal.reason instanceof QueryError
     ? ctx.signal.reason

@@ -1,5 +1,5 @@
 import { EMPTY_LABELS, type Labels, labelsFromEntries, METRIC_NAME } from "../../model/labels.ts";
-import { PRESENT_FLOAT, type Vector } from "../execute/vector.ts";
+import { compactRows, PRESENT_FLOAT, type Vector } from "../execute/vector.ts";
 import type { Expr } from "../parse/ast.ts";
 
 /**
@@ -28,5 +28,5 @@ export function absent(vector: Vector, labels: Labels): Vector {
     if (++s === steps) s = 0;
   }
   const values = new Float64Array(steps).fill(1);
-  return { steps, labels: [labels], dropName: new Uint8Array(1), values, present };
+  return compactRows({ steps, labels: [labels], dropName: new Uint8Array(1), values, present });
 }

@@ -85,6 +85,15 @@ export function applyElementwise(
   }
 }
 
+/** Go's math.Max and math.Min: an infinity that decides wins over NaN. */
+function greater(a: number, b: number): number {
+  return a === Number.POSITIVE_INFINITY || b === Number.POSITIVE_INFINITY ? Number.POSITIVE_INFINITY : Math.max(a, b);
+}
+
+function lesser(a: number, b: number): number {
+  return a === Number.NEGATIVE_INFINITY || b === Number.NEGATIVE_INFINITY ? Number.NEGATIVE_INFINITY : Math.min(a, b);
+}
+
 /** An upper bound below the lower one leaves no sample; a NaN bound makes the result NaN. */
 function clampRow(
   min: Float64Array | undefined,
@@ -97,8 +106,11 @@ function clampRow(
   for (let s = 0; s < steps; s++) {
     const lower = min === undefined ? Number.NEGATIVE_INFINITY : (min[s] as number);
     const upper = max === undefined ? Number.POSITIVE_INFINITY : (max[s] as number);
+    const v = values[base + s] as number;
     if (upper < lower) present[base + s] = 0;
-    else values[base + s] = Math.max(lower, Math.min(upper, values[base + s] as number));
+    else if (min === undefined) values[base + s] = lesser(upper, v);
+    else if (max === undefined) values[base + s] = greater(lower, v);
+    else values[base + s] = greater(lower, lesser(upper, v));
   }
 }
 

@@ -1,5 +1,5 @@
 import { QueryError } from "../../model/query.ts";
-import type { Expr } from "../parse/ast.ts";
+import type { Call, Expr, Pos } from "../parse/ast.ts";
 
 /** Functions whose result depends on the evaluation time even when their argument does not. */
 const TIME_DEPENDENT: ReadonlySet<string> = new Set([
@@ -44,6 +44,18 @@ export function isStepInvariant(expr: Expr): boolean {
     case "call":
       return !TIME_DEPENDENT.has(expr.func) && expr.args.every(isStepInvariant);
   }
+}
+
+/**
+ * The place that annotations name for an argument of a call: without parentheses, unless the argument alone has the same
+ * value at every step (Prometheus wraps such a one as it stands).
+ */
+export function argumentPos(call: Call, i: number): Pos {
+  const arg = call.args[i] as Expr;
+  const inner = unwrap(arg);
+  const literal = inner.kind === "number" || inner.kind === "string";
+  const wrapped = isStepInvariant(arg) && !literal && !call.args.every(isStepInvariant);
+  return wrapped ? arg.pos : inner.pos;
 }
 
 /** The text of a string literal, parentheses taken off. */

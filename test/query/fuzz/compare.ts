@@ -61,12 +61,26 @@ export function near(a: string, b: string): boolean {
   return Math.abs(x - y) <= TOLERANCE * Math.max(Math.abs(x), Math.abs(y));
 }
 
-/** Later versions leave out a metric name that is empty. */
+function normalNote(note: string): string {
+  const rounded = note.replace(
+    /got (-?[0-9.]+e?[+-]?[0-9]*)/,
+    (_, v: string) => `got ${Number(Number(v).toPrecision(9))}`,
+  );
+  return rounded.replace(' for metric name ""', "");
+}
+
+/** Versions after 3.5 leave out a metric name that is empty, and warn of sort in range queries. */
 function normalNotes(notes: readonly string[]): string {
-  return [...new Set(notes.map((n) => n.replace(' for metric name ""', "")))].sort().join("\n  ");
+  const known = notes.filter((n) => !n.includes("sort is ineffective for range queries"));
+  // Which ten are told is Prometheus's chance.
+  const omitted = known.filter((n) => n.endsWith("annotations omitted"));
+  if (omitted.length > 0) return omitted.sort().join();
+  return [...new Set(known.map(normalNote))].sort().join("\n  ");
 }
 
 /** Which two of several series an error names depends on the order in which a hash map is walked. */
 function normalError(error: string | undefined): string | undefined {
-  return error?.replace(/(found duplicate series|multiple matches for labels).*/s, "$1");
+  return error
+    ?.replace("Scalar value NaN overflows int64", "Parameter value is NaN")
+    .replace(/(found duplicate series|multiple matches for labels).*/s, "$1");
 }

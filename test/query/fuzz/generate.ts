@@ -13,7 +13,6 @@ const RANGE_FUNCTIONS = [
 const COUNTER_FUNCTIONS = ["rate", "increase", "irate", "resets"];
 const ELEMENTWISE = [
   "abs ceil floor exp sqrt ln log2 log10 sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh deg rad sgn",
-  "timestamp",
 ].flatMap((s) => s.split(" "));
 const CALENDAR = "day_of_month day_of_week day_of_year days_in_month hour minute month year".split(" ");
 const LABELS = ["job", "instance", "code", "room", "le", "kind", "version", "nothing", "__name__"];
@@ -153,6 +152,7 @@ export function makeGenerator(r: Random): Generator {
         ]);
       return `${func}(${matrix(depth)}, ${factor()}, ${factor()})`;
     }
+    if (func === "last_over_time") return `${func}(${selector("any")}[${range()}]${modifiers()})`;
     return `${func}(${matrix(depth, COUNTER_FUNCTIONS.includes(func) && r.chance(0.8) ? "counter" : "any")})`;
   }
 
@@ -179,7 +179,11 @@ export function makeGenerator(r: Random): Generator {
       [1, "count_values"],
     ]);
     if (op === "quantile") return `quantile${by}(${quantile(depth)}, ${inner})`;
-    if (op === "count_values") return `count_values${by}("${r.pick(["value", "job", "__name__"])}", ${inner})`;
+    if (op === "count_values") {
+      // Of values that are exact: their text becomes a label.
+      const exact = r.pick(["state", "odd", "limit", "pressure", `changes(${matrix(depth - 1)})`, "-odd", "state > 0"]);
+      return `count_values${by}("${r.pick(["value", "job", "__name__"])}", ${exact})`;
+    }
     return r.chance(0.8) ? `${op}${by}(${inner})` : `${op}(${inner})${by}`;
   }
 
@@ -194,8 +198,8 @@ export function makeGenerator(r: Random): Generator {
       on +
       r.weighted([
         [4, ""],
-        [2, "group_left "],
-        [2, "group_right "],
+        [2, "group_left () "],
+        [2, "group_right () "],
         [1, "group_left (kind) "],
         [1, "group_right (version) "],
       ])
@@ -255,6 +259,7 @@ export function makeGenerator(r: Random): Generator {
       // Go's conversion to a whole number is up to the machine where there is none.
       [1, () => `${r.pick(CALENDAR)}(abs(${text}) < 1e11)`],
       [1, () => `round(${text})`],
+      [1, () => `timestamp(${text.includes("@") && text.includes("offset") ? "pressure" : text})`],
       [1, () => `round(${text}, ${shallow(depth)})`],
       [2, () => `-${parens(text)}`],
       [0.5, () => `+${parens(text)}`],
@@ -288,7 +293,6 @@ export function makeGenerator(r: Random): Generator {
       [1, () => `${name}{le!="+Inf"}`],
       [1, () => vector(depth - 1)],
     ])();
-    if (r.chance(0.25)) return `histogram_fraction(${shallow(depth)}, ${shallow(depth)}, ${buckets})`;
     return `histogram_quantile(${quantile(depth)}, ${buckets})`;
   }
 
@@ -311,7 +315,6 @@ export function makeGenerator(r: Random): Generator {
       ],
       [0.7, () => topk(depth)],
       [0.3, () => `${r.pick(["hour", "minute", "day_of_week", "year", "days_in_month"])}()`],
-      [0.4, () => info()],
     ])();
   }
 
@@ -328,14 +331,8 @@ export function makeGenerator(r: Random): Generator {
       "-unique",
       "unique{job!='db'} + 1",
     ]);
-    if (r.chance(0.15))
-      return `limit_ratio${by}(${r.pick(["0.5", "-0.5", "0", "1", "-1", "2", "0.1"])}, ${vector(depth - 1)})`;
-    return `${r.pick(["topk", "bottomk"])}${by}(${r.pick(["1", "2", "3", "5", "0", "-1", "2.9", "1e30", "scalar(limit{job='db'})/100"])}, ${inner})`;
-  }
-
-  function info(): string {
-    const inner = r.pick(["pressure", "state", "rate(requests_total[5m])", "requests_total", "target_info"]);
-    return `info(${inner}${r.pick(["", "", ", {version=~'.+'}", ", {version='1'}", ", {__name__='target_info'}"])})`;
+    if (r.chance(0.15)) return `limit_ratio${by}(${r.pick(["0", "1", "-1", "2"])}, ${vector(depth - 1)})`;
+    return `${r.pick(["topk", "bottomk"])}${by}(${r.pick(["1", "2", "3", "5", "0", "-1", "2.9", "1e30", "2 + 0 * time()"])}, ${inner})`;
   }
 
   function scalar(depth: number): string {
