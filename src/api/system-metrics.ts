@@ -20,6 +20,8 @@ export interface SystemSources {
     readonly cacheMisses: number;
   };
   readonly publisher: () => { readonly retried: number; readonly duplicates: number };
+  /** Why the embedded bus stores nothing now, undefined while it does. */
+  readonly busTrouble: () => string | undefined;
   readonly ingestSubject: () =>
     | {
         readonly messages: number;
@@ -91,6 +93,9 @@ export function registerSystemMetrics(registry: Registry, sources: SystemSources
   );
   counter("tocsin_bus_publish_duplicates_total", "Retries whose first copy the bus already had.", () =>
     one(sources.publisher().duplicates),
+  );
+  gauge("tocsin_bus_storage_failed", "1 while the embedded nats-server cannot store (a full disk, say).", () =>
+    one(sources.busTrouble() === undefined ? 0 : 1),
   );
   counter("tocsin_ingest_subject_messages_total", "Messages that agents published on NATS and that were taken.", () =>
     one(sources.ingestSubject()?.messages ?? 0),

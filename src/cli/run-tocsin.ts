@@ -17,6 +17,9 @@ import { wireBus } from "./wire-bus.ts";
 import { wireMetrics } from "./wire-metrics.ts";
 import { wireParts } from "./wire-parts.ts";
 
+/** How long requests may wait for a bus that does not answer once the process is told to stop. */
+const STOP_WAIT_MS = 2_000;
+
 /**
  * Builds all parts, wires them, and runs the supervision tree until it is interrupted. Fails with what a person must mend.
  *
@@ -51,7 +54,7 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
   const parts = yield* wireParts({ ...busParts, ...made });
   const { gateway, shards, engine, alertManager, rules, scrapes, hostCollector } = parts;
   let ingestReader: IngestReader | undefined;
-  const { registry, observe } = wireMetrics({ parts, publisher, census, ingestReader: () => ingestReader });
+  const { registry, observe } = wireMetrics({ parts, busParts, census, ingestReader: () => ingestReader });
   const reload = makeReload(live, parts, log);
   yield* reloadOnHangup(reload, log);
 
@@ -90,7 +93,7 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
       ...(hostCollector === undefined ? {} : { hostCollector: hostCollector.run }),
       alertManager: alertManager.run,
       rules: rules.run,
-      api: serveApi(apiDeps, { address, unusable }),
+      api: serveApi(apiDeps, { address, unusable, onStop: () => publisher.hurry(STOP_WAIT_MS) }),
     },
     onDeath,
   );

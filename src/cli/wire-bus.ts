@@ -6,6 +6,7 @@ import { superviseBus } from "../actors/system.ts";
 import type { Config } from "../model/config.ts";
 import { type Bus, connectBus } from "../streams/nats/bus.ts";
 import { embeddedServerChild } from "../streams/nats/embedded-server.ts";
+import { keepProvisioned } from "../streams/nats/keep-provisioned.ts";
 import { chooseListen, parseListen } from "../streams/nats/listen-address.ts";
 import { obtainNatsServer } from "../streams/nats/obtain-server.ts";
 import { provisionStreams, reservedBytes } from "../streams/nats/provision.ts";
@@ -19,6 +20,8 @@ export interface BusParts {
   readonly url: string;
   readonly bus: Bus;
   readonly publisher: JetStreamPublisher;
+  /** Why the embedded server stores nothing now (its disk is full), undefined while it does. */
+  readonly trouble: () => string | undefined;
 }
 
 export interface BusOptions {
@@ -38,7 +41,11 @@ const CONNECT_WAIT_MS = 10_000;
 export const wireBus = Effect.fnUntraced(function* (options: BusOptions) {
   const { say } = options;
   const { maxAgeMs, maxBytes } = options.streams;
-  const url = options.url ?? (yield* startServer(options));
+  let trouble: string | undefined;
+  const setTrouble = (words: string | undefined) => {
+    trouble = words;
+  };
+  const url = options.url ?? (yield* startServer(options, setTrouble));
   const waitMs = options.url === undefined ? { waitMs: CONNECT_WAIT_MS } : {};
   const bus = yield* Effect.acquireRelease(
     Effect.tryPromise({
@@ -47,17 +54,25 @@ export const wireBus = Effect.fnUntraced(function* (options: BusOptions) {
     }),
     (b) => Effect.promise(() => b.close()),
   );
-  yield* attempt(() => provisionStreams(bus, { partitions: options.dataDir.partitions, maxAgeMs, maxBytes }));
+  const limits = { partitions: options.dataDir.partitions, maxAgeMs, maxBytes };
+  yield* attempt(() => provisionStreams(bus, limits));
+  const keeper = yield* Effect.acquireRelease(
+    Effect.sync(() => keepProvisioned(bus, limits, say)),
+    (k) => Effect.sync(() => k.close()),
+  );
   const publisher = yield* Effect.acquireRelease(
-    Effect.sync(() => jetStreamPublisher(bus)),
+    Effect.sync(() => jetStreamPublisher(bus, { trouble: () => trouble, onNoStream: keeper.check })),
     (p) => Effect.sync(() => p.close()),
   );
-  const parts: BusParts = { url, bus, publisher };
+  const parts: BusParts = { url, bus, publisher, trouble: () => trouble };
   return parts;
 });
 
 /** Runs the embedded nats-server under supervision for as long as the scope; returns its URL. */
-const startServer = Effect.fnUntraced(function* ({ streams, dataDir, say, onDeath }: BusOptions) {
+const startServer = Effect.fnUntraced(function* (
+  { streams, dataDir, say, onDeath }: BusOptions,
+  setTrouble: (words: string | undefined) => void,
+) {
   const program = yield* attempt(() => obtainNatsServer({ say }));
   const wanted = parseListen(streams.listen);
   const listen = yield* attempt(() => chooseListen(wanted));
@@ -72,7 +87,13 @@ const startServer = Effect.fnUntraced(function* ({ streams, dataDir, say, onDeat
     say,
   };
   const up = yield* Deferred.make<void>();
-  const child = embeddedServerChild(server, () => Deferred.doneUnsafe(up, Effect.void));
+  const child = embeddedServerChild(server, {
+    onUp: () => {
+      setTrouble(undefined);
+      Deferred.doneUnsafe(up, Effect.void);
+    },
+    onStoreFailed: setTrouble,
+  });
   yield* spawn("bus", superviseBus(child, onDeath));
   // A server that dies at its start is started again meanwhile; whether one answers in the end, the connection finds out.
   yield* Effect.timeoutOption(Deferred.await(up), EMBEDDED_WAIT_MS);

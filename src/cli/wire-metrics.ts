@@ -10,14 +10,14 @@ import type { Parts } from "./wire-parts.ts";
 
 export interface MetricsOptions {
   readonly parts: Parts;
-  readonly publisher: Pick<BusParts["publisher"], "stats">;
+  readonly busParts: Pick<BusParts, "publisher" | "trouble">;
   readonly census: Census;
   /** The reader of what agents publish on NATS; undefined while it is down. */
   readonly ingestReader: () => IngestReader | undefined;
 }
 
 /** Tocsin's own metrics: a registry that reads the parts when it is asked, and what the API counts into it. */
-export function wireMetrics({ parts, publisher, census, ingestReader }: MetricsOptions): {
+export function wireMetrics({ parts, busParts, census, ingestReader }: MetricsOptions): {
   readonly registry: Registry;
   readonly observe: ApiMetrics;
 } {
@@ -28,7 +28,8 @@ export function wireMetrics({ parts, publisher, census, ingestReader }: MetricsO
   for (const host of shards.hosts) census.watch({ stats: host.mailbox });
   registerSystemMetrics(registry, {
     gateway: () => gateway.stats(),
-    publisher: () => publisher.stats(),
+    publisher: () => busParts.publisher.stats(),
+    busTrouble: busParts.trouble,
     ingestSubject: () => ingestReader()?.stats(),
     scrapes: () => scrapes.current()?.stats(),
     hostCollector: () => hostCollector?.stats(),

@@ -60,6 +60,7 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
   const shards = makeShards(
     Array.from({ length: partitions }, (_, partition) => ({
       partition,
+      partitions,
       walDir: join(dataDir.shard(partition), "wal"),
       busUrl: options.url,
       outOfOrderWindowMs: config.storage.outOfOrderWindowMs,

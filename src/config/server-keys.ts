@@ -66,7 +66,7 @@ export const storageSchema = object("storage section", {
 });
 
 const natsUrl = scalar("URL", (text) => {
-  if (!/^(nats|tls|ws|wss):\/\/[^\s/]+/.test(text)) {
+  if (!/^(nats|tls):\/\/[^\s/]+/.test(text)) {
     throw new Error(`${JSON.stringify(text)} is no NATS URL, write it like nats://host:4222`);
   }
   return text;

@@ -33,6 +33,8 @@ export interface StartOptions {
   /** An existing folder to go on in; a new one where not given. */
   readonly dir?: string;
   readonly config?: string;
+  /** More keys of the configuration's streams section, e.g. `max_size: 64MB`. */
+  readonly streams?: string;
   readonly files?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
   readonly port?: number;
@@ -46,7 +48,8 @@ export async function startTocsin(options: StartOptions = {}): Promise<Tocsin> {
   const url = `http://127.0.0.1:${port}`;
   for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(join(dir, name), text);
   const config = join(dir, "tocsin.yml");
-  const bus = 'streams: { listen: "127.0.0.1:0" }\n';
+  const more = options.streams === undefined ? "" : `, ${options.streams}`;
+  const bus = `streams: { listen: "127.0.0.1:0"${more} }\n`;
   writeFileSync(config, bus + (options.config ?? "agent: { enabled: false }\n"));
   const args = ["serve", "--config", config, "--data-dir", join(dir, "data"), "--listen", `127.0.0.1:${port}`];
   const child = spawn(join(ROOT, "bin/tocsin"), [...args, ...(options.args ?? [])], {

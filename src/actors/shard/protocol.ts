@@ -5,6 +5,7 @@ import type { ShardRequest } from "../../model/shard.ts";
 /** Given to the thread at its start. */
 export interface ShardThreadData {
   readonly partition: number;
+  readonly partitions: number | undefined;
   readonly walDir: string;
   /** URL of the NATS server, credentials included. */
   readonly busUrl: string;

@@ -35,6 +35,8 @@ export class ShardBusy extends Data.TaggedError("ShardBusy")<{ readonly partitio
 
 export interface ShardHostOptions {
   readonly partition: number;
+  /** Partitions of the cluster. With it a frame is refused whose series belong to another one or are not what their hashes say. */
+  readonly partitions?: number;
   /** Folder of the partition's WAL; made when absent. */
   readonly walDir: string;
   readonly busUrl: string;
@@ -165,6 +167,7 @@ export function makeShardHost(options: ShardHostOptions): ShardHost {
     );
     const threadData: ShardThreadData = {
       partition,
+      partitions: options.partitions,
       walDir: options.walDir,
       busUrl: options.busUrl,
       outOfOrderWindowMs: options.outOfOrderWindowMs,

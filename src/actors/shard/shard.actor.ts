@@ -21,7 +21,7 @@ import { FrameError } from "../../streams/codec/frame-layout.ts";
 import type { Bus } from "../../streams/nats/bus.ts";
 import { type Batch, consumePartition, type PartitionFeed } from "../../streams/nats/consume.ts";
 import { messageOf, NatsError } from "../../streams/nats/nats-error.ts";
-import type { Say } from "../../streams/nats/say.ts";
+import { type Say, sayEachReasonSometimes } from "../../streams/nats/say.ts";
 import { type StreamIdentity, streamIdentity } from "../../streams/nats/stream-identity.ts";
 import { type Answer, answerRequest } from "./answer.ts";
 import { type Committer, makeCommitter } from "./committer.ts";
@@ -32,6 +32,8 @@ import { formatEpoch, parseEpoch, resumeStream, type StreamEpoch } from "./strea
 
 export interface ShardOptions {
   readonly partition: number;
+  /** Of the cluster; undefined takes series that belong elsewhere too. */
+  readonly partitions?: number | undefined;
   readonly walDir: string;
   readonly disk: Disk;
   /** Waits for the bus; gives up when the signal is aborted. */
@@ -63,7 +65,8 @@ const RETRY_MS = 1_000;
 export function startShard(options: ShardOptions): Shard {
   const { partition, say } = options;
   const head = createHead({ outOfOrderWindowMs: options.outOfOrderWindowMs });
-  const core = makeShardCore(head, options.maxParkedSamples);
+  const owned = options.partitions === undefined ? undefined : { partition, partitions: options.partitions };
+  const core = makeShardCore(head, options.maxParkedSamples, owned);
   const source = headSource(head);
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -78,6 +81,7 @@ export function startShard(options: ShardOptions): Shard {
   let inHand = 0;
   let missed = 0;
 
+  const sayBadFrame = sayEachReasonSometimes("error", say);
   const enter = (next: ShardPhase, detail: string) => {
     phase = next;
     options.onPhase(next, detail);
@@ -88,7 +92,7 @@ export function startShard(options: ShardOptions): Shard {
       applyFrame(core, frame);
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
-      say("error", `message ${sequence} cannot be read and is left out: ${error.message}`);
+      sayBadFrame(error.code, `message ${sequence} cannot be read and is left out: ${error.message}`);
     }
   };
 

@@ -19,10 +19,20 @@ import {
   type FrameScratch,
   makeFrameScratch,
 } from "../../streams/codec/frame-decode.ts";
+import { FrameError } from "../../streams/codec/frame-layout.ts";
+import { partitionOf, seriesHash } from "../../streams/codec/series-hash.ts";
 import { makeParkedSamples, type ParkedSamples, parkedHashes, parkRows, unpark } from "./parked-samples.ts";
+
+/** Which of how many partitions a shard owns. */
+export interface OwnedPartition {
+  readonly partition: number;
+  readonly partitions: number;
+}
 
 export interface ShardCore {
   readonly head: Head;
+  /** With it, definitions are checked: whoever may publish to the bus can send anything. */
+  readonly owned: OwnedPartition | undefined;
   readonly parked: ParkedSamples;
   readonly counts: ShardCounts;
   /** Hashes with several label sets that the gateways have not been told about yet. */
@@ -51,9 +61,10 @@ export interface ShardCounts {
   parkedOverflow: number;
 }
 
-export function makeShardCore(head: Head, maxParkedSamples: number): ShardCore {
+export function makeShardCore(head: Head, maxParkedSamples: number, owned?: OwnedPartition): ShardCore {
   return {
     head,
+    owned,
     parked: makeParkedSamples(maxParkedSamples),
     counts: noCounts(),
     ambiguousToTell: new Map(),
@@ -92,6 +103,7 @@ export function applyFrame(core: ShardCore, bytes: Uint8Array): void {
   let frame: DecodedFrame;
   try {
     frame = decodeFrame(bytes, core.scratch);
+    if (core.owned !== undefined) checkDefinitions(frame.definitions, core.owned);
   } catch (error) {
     counts.badFrames++;
     throw error;
@@ -101,6 +113,18 @@ export function applyFrame(core: ShardCore, bytes: Uint8Array): void {
   for (const definition of frame.definitions) define(core, definition);
   if (frame.bound.rows.length === 0) append(core, frame.columns);
   else appendBound(core, frame);
+}
+
+/** A wrong hash would give a series' samples to another one, a wrong partition would show the series twice. */
+function checkDefinitions(definitions: readonly FrameDefinition[], { partition, partitions }: OwnedPartition): void {
+  for (let d = 0; d < definitions.length; d++) {
+    const { hashLo, hashHi, tenant, labels } = definitions[d]!;
+    const { lo, hi } = seriesHash(tenant, labels);
+    if (lo !== hashLo || hi !== hashHi)
+      throw new FrameError("definition", `hash of definition ${d} is not its labels'`);
+    const owner = partitionOf(hi, partitions);
+    if (owner !== partition) throw new FrameError("definition", `definition ${d} belongs to partition ${owner}`);
+  }
 }
 
 function define(core: ShardCore, definition: FrameDefinition): void {

@@ -17,6 +17,7 @@ const say: Say = (level, line) => post({ kind: "log", level, line });
 
 const shard = startShard({
   partition: data.partition,
+  partitions: data.partitions,
   walDir: data.walDir,
   disk: realDisk,
   connect: (signal) => connectBus(data.busUrl, { name: `tocsin shard ${data.partition} (${threadId})`, say, signal }),

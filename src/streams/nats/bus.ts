@@ -31,6 +31,8 @@ export interface ConnectOptions {
 
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 2_000;
+/** How long closing waits for a server that does not answer. */
+const DRAIN_MS = 2_000;
 /** While waiting for the server, the line that says so is repeated this often. */
 const REMIND_MS = 30_000;
 
@@ -145,7 +147,11 @@ function makeBus(nc: NatsConnection, jsm: JetStreamManager, shown: string, say: 
     close: async () => {
       closing = true;
       // Draining needs the server; without it there is nothing to wait for.
-      if (up && !nc.isClosed()) await Promise.race([nc.drain(), sleep(2_000)]).catch(() => {});
+      if (up && !nc.isClosed()) {
+        const patience = new AbortController();
+        const drained = nc.drain().finally(() => patience.abort());
+        await Promise.race([drained, sleep(DRAIN_MS, undefined, { signal: patience.signal })]).catch(() => {});
+      }
       await nc.close();
     },
   };

@@ -23,6 +23,7 @@ const HEARTBEAT_MS = 3_000;
 const SILENCE_MS = 3 * HEARTBEAT_MS;
 /** A consumer whose reader is gone is removed by the server after this. */
 const INACTIVE_MS = 300_000;
+const DELETE_MS = 1_000;
 const ACK_WAIT_MS = 3_600_000;
 const PURGE_DELAY_MS = 30_000;
 
@@ -80,7 +81,12 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
 
   // ---- the consumer on the server ----
 
+  /** Numbers the tries: what a try that was given up still hears is not used. */
+  let tries = 0;
+  let giveUpTry: () => void = () => {};
+
   const openConsumer = async () => {
+    const number = ++tries;
     const now = await streamIdentity(bus, partition);
     if (now.created !== options.created) {
       throw new NatsError("stream_replaced", `stream ${now.name} was deleted and made anew`);
@@ -104,6 +110,7 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
       mem_storage: true,
       num_replicas: 1,
     });
+    if (number !== tries) throw new Error("a newer try has begun");
     if (old !== "") bus.jsm.consumers.delete(now.name, old).catch(() => {});
     consumer = name;
     expectedDelivery = 1;
@@ -141,7 +148,14 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
     for (let retryMs = 50; !closed; retryMs = Math.min(2 * retryMs, 1_000)) {
       try {
         if (bus.connected()) {
-          await openConsumer();
+          // A request that was under way when the connection was lost is never answered.
+          const lost = new Promise<never>((_, reject) => {
+            giveUpTry = () => {
+              tries++;
+              reject(new Error("the connection was lost"));
+            };
+          });
+          await Promise.race([openConsumer(), lost]);
           break;
         }
       } catch (error) {
@@ -229,7 +243,10 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
     else ask();
   }, 1_000);
   watchdog.unref();
-  const stopListening = bus.onReconnect(() => restart("reconnected"));
+  const stopListening = bus.onReconnect(() => {
+    if (restarting) giveUpTry();
+    else restart("reconnected");
+  });
 
   // ---- the reader ----
 
@@ -280,7 +297,11 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
     stopListening();
     dropRequests();
     wakeReader();
-    if (consumer !== "" && bus.connected()) await bus.jsm.consumers.delete(stream.name, consumer).catch(() => {});
+    if (consumer === "" || !bus.connected()) return;
+    // A server that does not answer removes it by itself after INACTIVE_MS.
+    const patience = new AbortController();
+    const deleted = bus.jsm.consumers.delete(stream.name, consumer).finally(() => patience.abort());
+    await Promise.race([deleted, sleep(DELETE_MS, undefined, { signal: patience.signal })]).catch(() => {});
   };
 
   return {

@@ -13,6 +13,7 @@ import { type Say, saySilently } from "./say.ts";
 import { formatServerConf } from "./server-conf.ts";
 import { readServerInfo } from "./server-info.ts";
 import { endStaleServer } from "./stale-server.ts";
+import { canStore, storeTrouble } from "./store-trouble.ts";
 
 export interface EmbeddedServerOptions {
   /** From obtainNatsServer. */
@@ -33,11 +34,15 @@ export interface EmbeddedServer {
   readonly pid: number;
   /** Resolves when the process has ended, with a line that says how. */
   readonly ended: Promise<string>;
-  /** Stops it (SIGTERM, after 10 s SIGKILL) and waits for its end. */
+  /** Resolves when it has said that it cannot store any more, with its words: it must be started anew. */
+  readonly storeFailed: Promise<string>;
+  /** Stops it (SIGTERM, after 5 s SIGKILL, which costs nothing that was acknowledged) and waits for its end. */
   stop(): Promise<void>;
 }
 
 const READY_WITHIN_MS = 60_000;
+const STOP_WITHIN_MS = 5_000;
+const PROBE_EVERY_MS = 1_000;
 
 /**
  * Starts a nats-server with JetStream that fsyncs before it acknowledges, as a child that ends with this process. Resolves
@@ -81,7 +86,11 @@ async function launch(
   const { host, port } = options.listen;
   const child = spawnOnLeash(options.binary, ["-c", confFile]);
   const words: string[] = [];
-  for (const stream of [child.stdout, child.stderr]) if (stream !== null) relayLog(stream, words, say);
+  let noteTrouble: (words: string) => void = () => {};
+  const storeFailed = new Promise<string>((resolve) => {
+    noteTrouble = resolve;
+  });
+  for (const stream of [child.stdout, child.stderr]) if (stream !== null) relayLog(stream, words, say, noteTrouble);
   let running = true;
   let stopping = false;
   const ended = new Promise<string>((done) => {
@@ -99,7 +108,7 @@ async function launch(
     if (!running) return;
     stopping = true;
     child.kill("SIGTERM");
-    const hard = setTimeout(() => child.kill("SIGKILL"), 10_000);
+    const hard = setTimeout(() => child.kill("SIGKILL"), STOP_WITHIN_MS);
     await ended;
     clearTimeout(hard);
   };
@@ -120,17 +129,19 @@ async function launch(
   }
   const url = `nats://${host.includes(":") ? `[${host}]` : host}:${port}`;
   say("info", `nats-server ${options.version} answers on ${url} (pid ${child.pid}), data in ${resolve(options.dir)}`);
-  return { url, pid: child.pid as number, ended, stop };
+  return { url, pid: child.pid as number, ended, storeFailed, stop };
 }
 
-/** Keeps the last lines for error messages, and passes warnings and errors on. */
-function relayLog(stream: Readable, words: string[], say: Say): void {
+/** Keeps the last lines for error messages, passes warnings and errors on, and notes that the store has failed. */
+function relayLog(stream: Readable, words: string[], say: Say, noteTrouble: (words: string) => void): void {
   createInterface({ input: stream }).on("line", (line) => {
     // [pid] 2026/01/31 12:00:00.000000 [LVL] text
     const m = /^\[\d+\] \S+ \S+ (\[([A-Z]{3})\] .*)$/.exec(line);
     words.push(m?.[1] ?? line);
     if (words.length > 20) words.shift();
     const level = m?.[2] === "ERR" || m?.[2] === "FTL" ? "error" : m?.[2] === "WRN" ? "warn" : "debug";
+    const trouble = level === "error" || level === "warn" ? storeTrouble(line) : undefined;
+    if (trouble !== undefined) noteTrouble(trouble);
     say(level, `nats-server: ${m?.[1]?.slice(6) ?? line}`);
   });
 }
@@ -145,17 +156,48 @@ export const embeddedServer = (options: EmbeddedServerOptions): Effect.Effect<Em
     (server) => Effect.promise(() => server.stop()),
   );
 
+/** What a supervised server tells whoever depends on it. */
+export interface ServerEvents {
+  /** It answers: at each start. */
+  readonly onUp?: (server: EmbeddedServer) => void;
+  /** It stores nothing for now, in its own words; over at the next `onUp`. */
+  readonly onStoreFailed?: (words: string) => void;
+}
+
 /**
- * The server as a supervised child: runs until it dies, then fails with how. `onUp` is told at each start. Whoever uses the
- * bus notices nothing but a pause, because clients reconnect.
+ * The server as a supervised child: runs until it dies, then fails with how. Whoever uses the bus notices nothing but a
+ * pause, because clients reconnect. A server that cannot store any more (a full disk) is ended as soon as the disk takes
+ * data again, since only a new one stores again.
  */
 export const embeddedServerChild = (
   options: EmbeddedServerOptions,
-  onUp: (server: EmbeddedServer) => void = () => {},
+  events: ServerEvents = {},
 ): Effect.Effect<never, NatsError, Scope.Scope> =>
   Effect.gen(function* () {
     const server = yield* embeddedServer(options);
-    onUp(server);
-    const how = yield* Effect.promise(() => server.ended);
+    events.onUp?.(server);
+    const how = yield* Effect.promise((signal) => lifeOf(server, options, events, signal));
     return yield* Effect.fail(new NatsError("server_failed", how));
   });
+
+/** Resolves when the server has ended, or has to, with a line that says why. */
+async function lifeOf(
+  server: EmbeddedServer,
+  options: EmbeddedServerOptions,
+  events: ServerEvents,
+  signal: AbortSignal,
+): Promise<string> {
+  let ended: string | undefined;
+  const end = server.ended.then((how) => {
+    ended = how;
+  });
+  const words = await Promise.race([server.storeFailed, end]);
+  if (typeof words !== "string") return await server.ended;
+  events.onStoreFailed?.(words);
+  const say = options.say ?? saySilently;
+  say("error", `nats-server cannot store (${words}): no sample is taken until ${resolve(options.dir)} can be written`);
+  while (ended === undefined && !signal.aborted && !(await canStore(options.dir))) {
+    await Promise.race([sleep(PROBE_EVERY_MS), end]);
+  }
+  return ended ?? `nats-server could not store (${words}); the disk takes data again, so it is started anew`;
+}

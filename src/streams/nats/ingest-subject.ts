@@ -6,7 +6,7 @@ import { type Ingest, MalformedBody, TryLater } from "../../model/ingest.ts";
 import type { Bus } from "./bus.ts";
 import { ingestMessage } from "./ingest-message.ts";
 import { messageOf, NatsError } from "./nats-error.ts";
-import { type Say, saySilently } from "./say.ts";
+import { type Say, sayEachReasonSometimes, saySilently } from "./say.ts";
 import { INGEST_STREAM, ingestSubject } from "./subjects.ts";
 
 /**
@@ -46,8 +46,6 @@ const ACK_WAIT_MS = 30_000;
 const MAX_BYTES_AHEAD = 16 << 20;
 /** A message that failed this often for a reason that nobody foresaw is refused. */
 const MAX_UNFORESEEN = 5;
-/** Refused messages are said at most once in this time for each reason, with how many there were. */
-const SAY_AGAIN_MS = 10_000;
 
 /** Starts reading. Several processes may: each message goes to one of them. Rejects when the stream is not provisioned. */
 export async function readIngestSubject(
@@ -56,7 +54,7 @@ export async function readIngestSubject(
   options: IngestReaderOptions = {},
 ): Promise<IngestReader> {
   const concurrency = options.concurrency ?? 16;
-  const say = sayEachReasonSometimes(options.say ?? saySilently);
+  const say = sayEachReasonSometimes("warn", options.say ?? saySilently);
   await bus.ready();
   await bus.jsm.consumers.add(INGEST_STREAM, {
     durable_name: CONSUMER,
@@ -161,18 +159,4 @@ export const ingestSubjectChild = (
 function header(m: JsMsg, lowerCaseName: string): string {
   for (const [name, values] of m.headers ?? []) if (name.toLowerCase() === lowerCaseName) return values[0] ?? "";
   return "";
-}
-
-function sayEachReasonSometimes(say: Say): (reason: string, line: string) => void {
-  const saidAt = new Map<string, { at: number; since: number }>();
-  return (reason, line) => {
-    const now = performance.now();
-    const last = saidAt.get(reason);
-    if (last !== undefined && now - last.at < SAY_AGAIN_MS) {
-      last.since++;
-      return;
-    }
-    saidAt.set(reason, { at: now, since: 0 });
-    say("warn", last !== undefined && last.since > 0 ? `${line} (and ${last.since} like it before)` : line);
-  };
 }

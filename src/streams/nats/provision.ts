@@ -84,19 +84,21 @@ export function reservedBytes(limits: StreamLimits): number {
 
 /**
  * Makes the streams that do not exist, and brings those that do to the wanted limits; messages stay. Rejects with NatsError
- * "provisioning" that names the stream.
+ * "provisioning" that names the stream. Resolves to the names of those that were made.
  */
-export async function provisionStreams(bus: Bus, limits: StreamLimits): Promise<void> {
+export async function provisionStreams(bus: Bus, limits: StreamLimits): Promise<string[]> {
+  const made: string[] = [];
   for (const wanted of wantedStreams(limits)) {
     try {
-      await provisionStream(bus, wanted);
+      if (await provisionStream(bus, wanted)) made.push(wanted.name as string);
     } catch (error) {
       throw new NatsError("provisioning", explain(wanted, error), { cause: error });
     }
   }
+  return made;
 }
 
-async function provisionStream(bus: Bus, wanted: Partial<StreamConfig>): Promise<void> {
+async function provisionStream(bus: Bus, wanted: Partial<StreamConfig>): Promise<boolean> {
   const name = wanted.name as string;
   const found = await bus.jsm.streams.info(name).catch((error: unknown) => {
     if (error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound) return undefined;
@@ -104,6 +106,7 @@ async function provisionStream(bus: Bus, wanted: Partial<StreamConfig>): Promise
   });
   if (found === undefined) await bus.jsm.streams.add(wanted as StreamConfig & { name: string });
   else if (differs(found.config, wanted)) await bus.jsm.streams.update(name, { ...found.config, ...wanted });
+  return found === undefined;
 }
 
 function differs(found: StreamConfig, wanted: Partial<StreamConfig>): boolean {

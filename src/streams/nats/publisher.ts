@@ -6,10 +6,14 @@ import { statusCode } from "./js-status.ts";
 import { samplesSubject } from "./subjects.ts";
 
 export interface PublisherOptions {
-  /** After this a frame without acknowledgement is given up (TryLater); default 20 s. */
+  /** After this a frame without acknowledgement is given up (TryLater); default 10 s: senders wait 30 s at most. */
   readonly deadlineMs?: number;
   /** A frame without any answer is sent again after this; default 5 s. */
   readonly attemptMs?: number;
+  /** Why the bus stores nothing now, where that is known (its disk is full): frames are given up at once. */
+  readonly trouble?: () => string | undefined;
+  /** Told of each answer that no stream takes the subject: somebody may have deleted it. */
+  readonly onNoStream?: () => void;
 }
 
 export interface PublisherStats {
@@ -27,6 +31,8 @@ export interface JetStreamPublisher extends FramePublisher {
   /** To any subject that a stream has. `payload` must not change until the promise settles. */
   publishTo(subject: string, payload: Uint8Array, msgId: string): Promise<void>;
   stats(): PublisherStats;
+  /** From now on a frame is given up after this at the latest, those in flight included: the process is about to end. */
+  hurry(withinMs: number): void;
   /** Gives up what is in flight (TryLater). */
   close(): void;
 }
@@ -36,7 +42,7 @@ interface Pending {
   readonly subject: string;
   readonly payload: Uint8Array;
   readonly headers: MsgHdrs;
-  readonly deadline: number;
+  deadline: number;
   /** When to send again unless answered; Infinity while disconnected. */
   sendAgainAt: number;
   refusals: number;
@@ -56,11 +62,11 @@ const SWEEP_MS = 25;
  * stream is not there for the moment; the stream's duplicate window makes that harmless. Frames that wait are sent again in
  * the order in which they were published.
  *
- * Rejects with TryLater: "stream_full" when the stream refuses, "bus_unavailable" after the deadline. After the latter the
- * frame may nevertheless be in the stream.
+ * Rejects with TryLater: "stream_full" when the stream refuses, "bus_unavailable" after the deadline or when it is known that
+ * the bus stores nothing. After the latter the frame may nevertheless be in the stream.
  */
 export function jetStreamPublisher(bus: Bus, options: PublisherOptions = {}): JetStreamPublisher {
-  const deadlineMs = options.deadlineMs ?? 20_000;
+  let deadlineMs = options.deadlineMs ?? 10_000;
   const attemptMs = options.attemptMs ?? 5_000;
   const inbox = createInbox();
   const pending = new Map<string, Pending>();
@@ -109,7 +115,11 @@ export function jetStreamPublisher(bus: Bus, options: PublisherOptions = {}): Je
   const onAnswer = (_: Error | null, msg: Msg) => {
     const p = pending.get(msg.subject.slice(inbox.length + 1));
     if (p === undefined) return;
-    if (statusCode(msg) === 503) return refused(p, `no stream takes ${p.subject}`);
+    if (statusCode(msg) === 503) {
+      refused(p, `no stream takes ${p.subject}`);
+      options.onNoStream?.();
+      return;
+    }
     const answer = parseAnswer(msg);
     if (answer.error === undefined) {
       if (answer.duplicate === true) duplicates++;
@@ -123,8 +133,10 @@ export function jetStreamPublisher(bus: Bus, options: PublisherOptions = {}): Je
 
   const sweep = () => {
     const now = performance.now();
+    const trouble = options.trouble?.();
     for (const p of pending.values()) {
-      if (now >= p.deadline) settle(p, unavailable(bus, p.lastRefusal));
+      if (trouble !== undefined) settle(p, unavailable(bus, trouble));
+      else if (now >= p.deadline) settle(p, unavailable(bus, p.lastRefusal));
       else if (now >= p.sendAgainAt) {
         retried++;
         send(p);
@@ -143,6 +155,11 @@ export function jetStreamPublisher(bus: Bus, options: PublisherOptions = {}): Je
   const publishTo = (subject: string, payload: Uint8Array, msgId: string) =>
     new Promise<void>((resolve, reject) => {
       if (closed) return reject(unavailable(bus, "shutting down"));
+      const trouble = options.trouble?.();
+      if (trouble !== undefined) {
+        failed++;
+        return reject(unavailable(bus, trouble));
+      }
       const h = headers();
       h.set("Nats-Msg-Id", msgId);
       const p: Pending = {
@@ -166,6 +183,11 @@ export function jetStreamPublisher(bus: Bus, options: PublisherOptions = {}): Je
     publish: (partition, frame, msgId) => publishTo(samplesSubject(partition), frame, msgId),
     publishTo,
     stats: () => ({ acknowledged, retried, duplicates, failed, inFlight: pending.size }),
+    hurry: (withinMs) => {
+      deadlineMs = Math.min(deadlineMs, withinMs);
+      const latest = performance.now() + deadlineMs;
+      for (const p of pending.values()) p.deadline = Math.min(p.deadline, latest);
+    },
     close: () => {
       closed = true;
       stopListening();

@@ -107,7 +107,7 @@ describe("the embedded server", { timeout: 30_000 }, () => {
   it("as a supervised child fails when the server dies, and stops it when interrupted", async () => {
     const o = await options();
     const up = Promise.withResolvers<number>();
-    const dying = Effect.runPromise(Effect.scoped(embeddedServerChild(o, (s) => up.resolve(s.pid))));
+    const dying = Effect.runPromise(Effect.scoped(embeddedServerChild(o, { onUp: (s) => up.resolve(s.pid) })));
     process.kill(await up.promise, "SIGKILL");
     await expect(dying).rejects.toMatchObject({
       code: "server_failed",
@@ -115,7 +115,7 @@ describe("the embedded server", { timeout: 30_000 }, () => {
     });
 
     const again = Promise.withResolvers<number>();
-    const fiber = Effect.runFork(Effect.scoped(embeddedServerChild(o, (s) => again.resolve(s.pid))));
+    const fiber = Effect.runFork(Effect.scoped(embeddedServerChild(o, { onUp: (s) => again.resolve(s.pid) })));
     const pid = await again.promise;
     await Effect.runPromise(Fiber.interrupt(fiber));
     expect(isAlive(pid)).toBe(false);
