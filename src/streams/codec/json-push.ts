@@ -1,3 +1,4 @@
+import { findJsonError } from "../../lib/json-error.ts";
 import { asBuffer } from "../../lib/utf8.ts";
 import { MalformedBody } from "../../model/ingest.ts";
 import { writeLabel } from "./label-text.ts";
@@ -74,14 +75,11 @@ function jsonValue(value: unknown, path: string): number {
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    const position = /at position (\d+)/.exec(message)?.[1];
-    if (position === undefined) throw new MalformedBody("malformed_json", `not JSON: ${message}`);
-    const before = text.slice(0, Number(position)).split("\n");
+  } catch {
+    const { offset, found } = findJsonError(text);
+    const before = text.slice(0, offset).split("\n");
     const place = `line ${before.length} column ${(before.at(-1) as string).length + 1}`;
-    const what = message.replace(/,? (in JSON )?at position.*$/s, "");
-    throw new MalformedBody("malformed_json", `not JSON: ${place}: ${what}`);
+    throw new MalformedBody("malformed_json", `not JSON: ${place}: unexpected ${found}`);
   }
 }
 

@@ -1,3 +1,4 @@
+import { TryLater } from "../../model/ingest.ts";
 import { clearFrame, encodeFrame, type FrameBuilder, frameBytes, makeFrameBuilder } from "../codec/frame-encode.ts";
 
 /** Where frames go: JetStream in production. Resolves when the frame is durable; a rejection means it may not be. */
@@ -133,9 +134,22 @@ function settle(q: PartitionQueue, frame: SealedFrame, error?: unknown): void {
   } else {
     counts.failures++;
     for (const t of frame.tickets) t.reject(error);
+    if (error instanceof TryLater) giveUp(q, error);
   }
   pump(q);
   q.shared.onSettled();
+}
+
+/**
+ * Puts off all that waits behind a frame that the bus did not take. Each would wait as long again for its own refusal, one
+ * after the other, long after its sender has gone; the frame that is open now finds out whether the bus is back.
+ */
+function giveUp(q: PartitionQueue, error: TryLater): void {
+  for (const frame of q.sealed.splice(0)) {
+    q.sealedBytes -= frame.bytes.length;
+    q.shared.counts.failures++;
+    for (const t of frame.tickets) t.reject(error);
+  }
 }
 
 /** One frame fewer to wait for. */
