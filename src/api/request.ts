@@ -1,15 +1,14 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { QueryError } from "../model/query.ts";
 import { DEFAULT_TENANT } from "../model/sample.ts";
+import { isTenant } from "../model/tenant.ts";
 import type { Params } from "./params.ts";
-
-const TENANT = /^[a-zA-Z0-9._-]{1,64}$/;
 
 /** The tenant of a request: X-Scope-OrgID, `default` when absent. */
 export function tenantOf(request: FastifyRequest): string {
   const header = request.headers["x-scope-orgid"];
   if (header === undefined || header === "") return DEFAULT_TENANT;
-  if (typeof header === "string" && TENANT.test(header)) return header;
+  if (typeof header === "string" && isTenant(header)) return header;
   throw new QueryError(
     "bad_data",
     `invalid X-Scope-OrgID ${JSON.stringify(header)}: a tenant is 1 to 64 letters, digits, '.', '_' or '-'`,

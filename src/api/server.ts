@@ -51,7 +51,7 @@ export function makeServer(deps: ApiDeps): FastifyInstance {
     const status = error.statusCode ?? 500;
     if (status === 413) {
       deps.observe.rejected(protocolOf(request.url), "body_too_large", 1);
-      const message = `the body is larger than limits.max_body_bytes (${deps.limits.maxBodyBytes} bytes): send smaller requests or raise the limit`;
+      const message = `the body is larger than limits.max_body_size (${deps.limits.maxBodyBytes} bytes): send smaller requests or raise the limit`;
       return reply.code(413).type("text/plain").send(`${message}\n`);
     }
     if (status < 500) return reply.code(status).type("text/plain").send(`${error.message}\n`);

@@ -1,4 +1,5 @@
-import { gunzipSync } from "node:zlib";
+import { promisify } from "node:util";
+import { gunzip } from "node:zlib";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type IngestResult, MalformedBody, TryLater } from "../../model/ingest.ts";
 import { QueryError } from "../../model/query.ts";
@@ -7,60 +8,79 @@ import { tenantOf } from "../request.ts";
 
 /**
  * What senders post: remote write 1.0 and JSON push. 2xx: everything is durable. 400: something can never be taken, the
- * reason is in the body, the good samples of the request were taken. 413, 415: not read. 429, 503: send it again later.
+ * reason is in the body, the good samples of the request were taken. 413, 415: not read. 503: send it again later.
  */
 export function writeRoutes(app: FastifyInstance, deps: ApiDeps): void {
   app.post("/api/v1/write", (request, reply) =>
-    take(deps, reply, "remote_write", async () => {
+    take(deps, request, reply, "remote_write", async (tenant) => {
       const type = request.headers["content-type"] ?? "application/x-protobuf";
       if (!type.startsWith("application/x-protobuf"))
-        return unsupported(reply, `Content-Type ${type}`, "application/x-protobuf");
+        throw new Unsupported(`Content-Type ${type}`, "application/x-protobuf");
       if (type.includes("io.prometheus.write.v2")) {
-        return unsupported(reply, "remote write 2.0", "application/x-protobuf;proto=prometheus.WriteRequest");
+        throw new Unsupported("remote write 2.0", "application/x-protobuf;proto=prometheus.WriteRequest");
       }
       const encoding = request.headers["content-encoding"] ?? "snappy";
-      if (encoding !== "snappy") return unsupported(reply, `Content-Encoding ${encoding}`, "snappy");
-      return deps.ingest.remoteWrite(tenantOf(request), request.body as Buffer);
+      if (encoding !== "snappy") throw new Unsupported(`Content-Encoding ${encoding}`, "snappy");
+      return deps.ingest.remoteWrite(tenant, bodyOf(request));
     }),
   );
 
   app.post("/api/v1/ingest", (request, reply) =>
-    take(deps, reply, "json", async () => {
+    take(deps, request, reply, "json", async (tenant) => {
       const type = request.headers["content-type"] ?? "application/json";
-      if (!type.startsWith("application/json")) return unsupported(reply, `Content-Type ${type}`, "application/json");
-      const body = inflate(request, deps.limits.maxDecodedBytes);
-      if (body === undefined) return unsupported(reply, "this Content-Encoding", "gzip or none");
-      return deps.ingest.json(tenantOf(request), body);
+      if (!type.startsWith("application/json")) throw new Unsupported(`Content-Type ${type}`, "application/json");
+      return deps.ingest.json(tenant, await inflated(request, deps.limits.maxDecodedBytes));
     }),
   );
 }
 
-function inflate(request: FastifyRequest, maxBytes: number): Uint8Array | undefined {
-  const body = request.body as Buffer;
-  const encoding = request.headers["content-encoding"] ?? "identity";
-  if (encoding === "identity") return body;
-  if (encoding !== "gzip") return undefined;
-  try {
-    return gunzipSync(body, { maxOutputLength: maxBytes });
-  } catch (e) {
-    throw new MalformedBody("gzip", `the body cannot be decompressed as gzip: ${(e as Error).message}`);
+/** What was posted is of a kind that this route does not read: HTTP 415, with what to send instead. */
+class Unsupported extends Error {
+  constructor(what: string, instead: string) {
+    super(`${what} is not supported here, send ${instead}`);
+    this.name = "Unsupported";
   }
 }
 
-function unsupported(reply: FastifyReply, what: string, instead: string): FastifyReply {
-  return reply.code(415).type("text/plain").send(`${what} is not supported here, send ${instead}\n`);
+/** A request without a body is one with an empty body. */
+function bodyOf(request: FastifyRequest): Buffer {
+  return (request.body as Buffer | undefined) ?? Buffer.alloc(0);
+}
+
+const inflate = promisify(gunzip);
+
+async function inflated(request: FastifyRequest, maxBytes: number): Promise<Uint8Array> {
+  const body = bodyOf(request);
+  const encoding = request.headers["content-encoding"] ?? "identity";
+  if (encoding === "identity") return body;
+  if (encoding !== "gzip") throw new Unsupported(`Content-Encoding ${encoding}`, "gzip or none");
+  try {
+    return await inflate(body, { maxOutputLength: maxBytes });
+  } catch (e) {
+    if ((e as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") {
+      throw new MalformedBody(
+        "body_too_large",
+        `more than ${maxBytes} bytes after decompression (limits.max_decoded_size)`,
+      );
+    }
+    throw new MalformedBody("malformed_gzip", `the body cannot be decompressed as gzip: ${(e as Error).message}`);
+  }
 }
 
 /** Runs one write and turns its outcome into the protocol's statuses; counts what was taken and what was refused. */
 async function take(
   deps: ApiDeps,
+  request: FastifyRequest,
   reply: FastifyReply,
   protocol: string,
-  run: () => Promise<IngestResult | FastifyReply>,
+  run: (tenant: string) => Promise<IngestResult>,
 ): Promise<FastifyReply> {
+  const refuse = (status: number, reason: string, message: string) => {
+    deps.observe.rejected(protocol, reason, 1);
+    return reply.code(status).type("text/plain").send(`${message}\n`);
+  };
   try {
-    const result = await run();
-    if (!("accepted" in result)) return result;
+    const result = await run(tenantOf(request));
     deps.observe.accepted(protocol, result.accepted);
     if (result.rejected.length === 0) return reply.code(204).send();
     for (const r of result.rejected) deps.observe.rejected(protocol, r.reason, r.count);
@@ -72,22 +92,13 @@ async function take(
       .type("text/plain")
       .send(`${lines.join("\n")}\n`);
   } catch (e) {
-    if (e instanceof MalformedBody) {
-      deps.observe.rejected(protocol, e.reason, 1);
-      return reply
-        .code(e.reason === "body_too_large" ? 413 : 400)
-        .type("text/plain")
-        .send(`${e.message}\n`);
-    }
+    if (e instanceof MalformedBody) return refuse(e.reason === "body_too_large" ? 413 : 400, e.reason, e.message);
+    if (e instanceof Unsupported) return refuse(415, "unsupported_media_type", e.message);
+    if (e instanceof QueryError) return refuse(400, "invalid_tenant", e.message);
     if (e instanceof TryLater) {
-      deps.observe.rejected(protocol, e.reason, 1);
-      return reply
-        .code(e.status)
-        .header("retry-after", String(e.retryAfterSeconds))
-        .type("text/plain")
-        .send(`${e.message}\n`);
+      reply.header("retry-after", String(e.retryAfterSeconds));
+      return refuse(e.status, e.reason, e.message);
     }
-    if (e instanceof QueryError) return reply.code(400).type("text/plain").send(`${e.message}\n`);
     throw e;
   }
 }
