@@ -27,7 +27,12 @@ export const agentSchema = object("agent section", {
 });
 
 export const retentionSchema = object("retention section", {
-  raw: defaulted(duration(), 15 * DAY, "How long samples are kept as they came; 0 keeps for ever.", "15d"),
+  raw: defaulted(
+    duration(),
+    15 * DAY,
+    "How long samples are kept as they came; 0 keeps for ever. Not in effect yet: all are kept.",
+    "15d",
+  ),
   "1m": defaulted(
     duration(),
     395 * DAY,
