@@ -9,7 +9,7 @@ import {
 } from "../model/query.ts";
 import { makeSampleBuffer } from "../model/sample.ts";
 import type { ShardClient } from "../model/shard.ts";
-import { makeAnnotations } from "./execute/annotations.ts";
+import { makeAnnotations, tellNotes } from "./execute/annotations.ts";
 import { fetchRaw } from "./execute/dispatch.ts";
 import { evaluateScalar, evaluateVector, evaluator } from "./execute/evaluate.ts";
 import { evaluateSubquery, rowSamples } from "./execute/evaluate-subquery.ts";
@@ -213,19 +213,10 @@ async function rangeVector(ctx: QueryContext, expr: MatrixSelector | SubqueryExp
   return { labels: finished.labels, ts, values };
 }
 
-/** Annotations of one kind that an answer tells at most. */
-const MAX_ANNOTATIONS = 10;
-
-function limited(notes: ReadonlySet<string>, kind: "warning" | "info"): string[] {
-  const all = [...notes].sort();
-  const rest = all.length - MAX_ANNOTATIONS;
-  return rest > 0 ? [...all.slice(0, MAX_ANNOTATIONS), `${rest} more ${kind} annotations omitted`] : all;
-}
-
 function annotated(ctx: QueryContext): { warnings: readonly string[]; infos: readonly string[]; partial: boolean } {
-  const warnings = limited(ctx.notes.warnings, "warning");
+  const warnings = tellNotes(ctx.notes, "warning");
   for (const [partition, reason] of ctx.missing) {
     warnings.push(`shard ${partition} did not answer, the result is partial: ${reason}`);
   }
-  return { warnings, infos: limited(ctx.notes.infos, "info"), partial: ctx.missing.size > 0 };
+  return { warnings, infos: tellNotes(ctx.notes, "info"), partial: ctx.missing.size > 0 };
 }

@@ -8,20 +8,21 @@ import type { ShardNote } from "../plan/shard-plan.ts";
  */
 export interface Annotations {
   readonly query: string;
-  readonly warnings: Set<string>;
-  readonly infos: Set<string>;
+  /** Place by text: of notes with the same text the one of the outermost expression, which is added last, is told. */
+  readonly warnings: Map<string, number>;
+  readonly infos: Map<string, number>;
 }
 
 export function makeAnnotations(query: string): Annotations {
-  return { query, warnings: new Set(), infos: new Set() };
+  return { query, warnings: new Map(), infos: new Map() };
 }
 
 export function warn(a: Annotations, text: string, pos: Pos): void {
-  a.warnings.add(`PromQL warning: ${text} (${place(a.query, pos.start)})`);
+  a.warnings.set(`PromQL warning: ${text}`, pos.start);
 }
 
 export function inform(a: Annotations, text: string, pos: Pos): void {
-  a.infos.add(`PromQL info: ${text} (${place(a.query, pos.start)})`);
+  a.infos.set(`PromQL info: ${text}`, pos.start);
 }
 
 /** A shard's note on the data, at the place of the argument that it is about. */
@@ -29,6 +30,17 @@ export function addNote(a: Annotations, note: ShardNote, pos: Pos): void {
   if (note.kind === "invalidQuantile") warn(a, invalidQuantile(note.quantile), pos);
   else if (note.kind === "startTimeOverlap") warn(a, startTimeOverlap(note.metric), pos);
   else inform(a, possibleNonCounter(note.metric), pos);
+}
+
+/** Notes of one kind that an answer tells at most. */
+const MAX_TOLD = 10;
+
+/** The notes as the answer tells them, sorted, each with its place; how many are left out where there are too many. */
+export function tellNotes(a: Annotations, kind: "warning" | "info"): string[] {
+  const notes = kind === "warning" ? a.warnings : a.infos;
+  const all = [...notes].map(([text, at]) => `${text} (${place(a.query, at)})`).sort();
+  const rest = all.length - MAX_TOLD;
+  return rest > 0 ? [...all.slice(0, MAX_TOLD), `${rest} more ${kind} annotations omitted`] : all;
 }
 
 /** `line:column`, both from 1, of a byte offset in the query. */

@@ -203,10 +203,8 @@ function joinGroup(work: Work, group: MatchGroup): void {
   const { many, one, matching, live, owner, fillMany, fillOne, out } = work;
   const { steps } = many;
   findOwners(work, group);
-  // Steps at which the group has had a match, for filling the "many" side, and a result, for the one-to-one check: what a
-  // comparison filters out is not ambiguous.
+  // Steps at which the group has had a match, for the one-to-one check and for filling the "many" side.
   const matched = new Uint8Array(steps);
-  const kept = new Uint8Array(steps);
   const oneToOne = matching.card === "one-to-one";
   const seen = oneToOne ? undefined : new Set<string>();
   for (const m of group.many) {
@@ -217,19 +215,13 @@ function joinGroup(work: Work, group: MatchGroup): void {
       if (many.present[cell] === 0 || live[s] === 0) continue;
       const o = owner[s] as number;
       if (o < 0 && fillOne === undefined) continue;
-      matched[s] = 1;
-      const a = many.values[cell] as number;
-      const b = o < 0 ? (fillOne as number) : (one.values[o * steps + s] as number);
-      if (!keepsPair(work, a, b)) continue;
-      if (oneToOne) {
-        if (kept[s] !== 0) {
-          throw new QueryError(
-            "execution",
-            "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)",
-          );
-        }
-        kept[s] = 1;
+      if (oneToOne && matched[s] !== 0) {
+        throw new QueryError(
+          "execution",
+          "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)",
+        );
       }
+      matched[s] = 1;
       if (o !== rowOwner) {
         rowOwner = o;
         const oneLabels = o < 0 ? group.labels : (one.labels[o] as Labels);
@@ -242,7 +234,8 @@ function joinGroup(work: Work, group: MatchGroup): void {
         }
         seen.add(key);
       }
-      writeResult(work, row, s, a, b);
+      const b = o < 0 ? (fillOne as number) : (one.values[o * steps + s] as number);
+      writeResult(work, row, s, many.values[cell] as number, b);
     }
   }
   if (fillMany === undefined) return;
@@ -257,12 +250,6 @@ function joinGroup(work: Work, group: MatchGroup): void {
     }
     writeResult(work, row, s, fillMany, one.values[o * steps + s] as number);
   }
-}
-
-/** False where a comparison filters the pair out. */
-function keepsPair({ op, swapped, returnBool }: Work, fromMany: number, fromOne: number): boolean {
-  if (returnBool || !isComparison(op)) return true;
-  return swapped ? compare(op, fromOne, fromMany) : compare(op, fromMany, fromOne);
 }
 
 function writeResult(work: Work, row: number, s: number, fromMany: number, fromOne: number): void {

@@ -1,13 +1,64 @@
-import type { Answer } from "./ask.ts";
+import type { Answer, Question } from "./ask.ts";
 
 /** What of an answer's order is promised. */
 export type Order = "any" | "rows" | "values";
 
 /** How far apart two values may be, as a share of the greater one: sums are added up in another order. */
 const TOLERANCE = 1e-9;
+/** Of variances, where 3.5 loses digits. */
+const LOOSE = 1e-6;
+
+/**
+ * What is known to differ between 3.5.3 and Tocsin, which follows later versions there or is meant to differ.
+ * Left out by the generator for the same reason: info() and histogram_fraction() (reworked after 3.5), limit_ratio with a
+ * share (which series, a hash decides that depends on the build), last_over_time over a subquery that drops names (3.5
+ * brings them back), timestamp() of a selector with @ and offset (3.5 forgets the offset), parts of dates that no whole
+ * number can tell (depends on the machine), k of topk that is NaN at steps without samples.
+ */
+interface Known {
+  readonly why: string;
+  readonly applies: (q: Question, want: Answer, got: Answer) => boolean;
+}
+
+const KNOWN: readonly Known[] = [
+  {
+    why: "later versions join the rows of a range query that have become equal, unless they meet at a step",
+    applies: (q, want, got) => q.range !== undefined && isError(want, "same labelset") && got.error === undefined,
+  },
+  {
+    why: "mad_over_time is NaN in later versions when one of the samples is",
+    applies: (q, want, got) =>
+      /mad_over_time\(.*odd/s.test(q.query) && want.error === undefined && got.error === undefined,
+  },
+  {
+    why: "3.5 fails on a subquery in parentheses that has the same value at every step",
+    applies: (_, want) => isError(want, "unexpected number of samples"),
+  },
+  {
+    why: "later versions do not tell pairs apart that the comparison filters out when matches are ambiguous",
+    applies: (q, want, got) =>
+      isError(got, "multiple matches for labels") && want.error === undefined && /[=!<>]=?/.test(q.query),
+  },
+  {
+    why: "the last digit of a transcendental function or a power differs between Go and JavaScript, and the rest of the query tells",
+    applies: (q, want, got) =>
+      want.error === undefined &&
+      got.error === undefined &&
+      /exp|ln|log|sin|cos|tan|\^|rad|deg|stdvar|stddev/.test(q.query) &&
+      /%|floor|ceil|round|[=!<>]=? |changes|resets|ts_of|rate|increase|quantile|count_values/.test(q.query),
+  },
+];
+
+const isError = (a: Answer, part: string): boolean => a.error?.includes(part) === true;
+
+/** Why the answers may differ; undefined when nothing explains it. */
+export function explanation(q: Question, want: Answer, got: Answer): string | undefined {
+  return KNOWN.find((k) => k.applies(q, want, got))?.why;
+}
 
 /** Says the first thing in which the answers differ; undefined when they agree. */
-export function difference(want: Answer, got: Answer, order: Order): string | undefined {
+export function difference(want: Answer, got: Answer, order: Order, loose: boolean): string | undefined {
+  const tolerance = loose ? LOOSE : TOLERANCE;
   if (want.error !== undefined || got.error !== undefined) {
     const a = normalError(want.error);
     const b = normalError(got.error);
@@ -23,7 +74,7 @@ export function difference(want: Answer, got: Answer, order: Order): string | un
   for (const [labels, points] of theirs) {
     const mine = ours.get(labels);
     if (mine === undefined) return `missing ${labels} = ${JSON.stringify(points.slice(0, 3))}`;
-    const what = differentPoints(points, mine);
+    const what = differentPoints(points, mine, tolerance);
     if (what !== undefined) return `${labels} ${what}`;
   }
   for (const [labels, points] of ours) {
@@ -37,28 +88,28 @@ function differentOrder(want: Answer, got: Answer, order: Order): string | undef
   if (order === "any") return undefined;
   const a = list(want);
   const b = list(got);
-  const at = a.findIndex((x, i) => (order === "rows" ? x !== b[i] : !near(x, b[i] ?? "")));
+  const at = a.findIndex((x, i) => (order === "rows" ? x !== b[i] : !near(x, b[i] ?? "", LOOSE)));
   return at < 0 ? undefined : `order: at ${at} want ${a[at]}, got ${b[at]}`;
 }
 
 type Points = Answer["series"][number]["points"];
 
-function differentPoints(want: Points, got: Points): string | undefined {
+function differentPoints(want: Points, got: Points, tolerance: number): string | undefined {
   for (let i = 0; i < Math.max(want.length, got.length); i++) {
     const a = want[i];
     const b = got[i];
-    if (a === undefined || b === undefined || a[0] !== b[0] || !near(a[1], b[1])) {
+    if (a === undefined || b === undefined || a[0] !== b[0] || !near(a[1], b[1], tolerance)) {
       return `point ${i} of ${want.length}/${got.length}: want ${JSON.stringify(a)}, got ${JSON.stringify(b)}`;
     }
   }
   return undefined;
 }
 
-export function near(a: string, b: string): boolean {
+function near(a: string, b: string, tolerance: number): boolean {
   if (a === b) return true;
   const x = Number(a.replace("Inf", "Infinity"));
   const y = Number(b.replace("Inf", "Infinity"));
-  return Math.abs(x - y) <= TOLERANCE * Math.max(Math.abs(x), Math.abs(y));
+  return Math.abs(x - y) <= tolerance * Math.max(Math.abs(x), Math.abs(y));
 }
 
 function normalNote(note: string): string {

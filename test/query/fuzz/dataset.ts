@@ -98,7 +98,7 @@ function oddValues(r: Random, kind: string): () => number {
     inf: [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 3, Number.NEGATIVE_INFINITY],
     zero: [0, -0, 0, 0, -0],
     huge: [1e150, -1e150, 2 ** 53, 1, 1e20],
-    tiny: [5e-324, 1e-300, 0, -1e-300],
+    tiny: [1e-307, 1e-300, 0, -1e-300],
     mixed: [Number.NaN, Number.POSITIVE_INFINITY, -0, 0, 1, -1, 7.5, 100, 100, 100, 100],
   };
   const values = few[kind] ?? [1];

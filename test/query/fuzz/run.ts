@@ -3,7 +3,7 @@ import type { Expr } from "../../../src/query/parse/ast.ts";
 import { typeOf } from "../../../src/query/parse/check.ts";
 import { parseExpr } from "../../../src/query/parse/parse.ts";
 import { type Answer, askPrometheus, askTocsin, type Question } from "./ask.ts";
-import { difference, type Order } from "./compare.ts";
+import { difference, explanation, type Order } from "./compare.ts";
 import { DATA_END, DATA_START } from "./dataset.ts";
 import { makeGenerator } from "./generate.ts";
 import type { Random } from "./prng.ts";
@@ -14,15 +14,26 @@ export interface Finding {
 }
 
 /** Asks both; what differs, if anything. Also gives Prometheus's answer. */
-export async function check(engine: Engine, url: string, q: Question): Promise<{ what?: string; want: Answer }> {
+export async function check(engine: Engine, url: string, q: Question): Promise<Checked> {
   const [want, got] = await Promise.all([askPrometheus(url, q), askTocsin(engine, q)]);
-  const what = difference(want, got, orderOf(q));
-  return what === undefined ? { want } : { want, what };
+  const what = difference(want, got, orderOf(q, want), /stdvar|stddev/.test(q.query));
+  if (what === undefined) return { want };
+  const why = explanation(q, want, got);
+  return why === undefined ? { want, what } : { want, why };
 }
 
-function orderOf(q: Question): Order {
+/** `what` differs, or `why` that is known. */
+export interface Checked {
+  readonly want: Answer;
+  readonly what?: string;
+  readonly why?: string;
+}
+
+function orderOf(q: Question, want: Answer): Order {
   if (q.range !== undefined) return "rows";
-  if (/^(sort_by_label|sort_by_label_desc)\(/.test(q.query)) return "rows";
+  // Prometheus puts series without the label anywhere.
+  const by = /^sort_by_label(?:_desc)?\(.*, "(\w+)", "job"\)$/s.exec(q.query)?.[1];
+  if (by !== undefined) return want.series.every((s) => s.labels.includes(`["${by}",`)) ? "rows" : "any";
   return /^(sort|sort_desc)\(/.test(q.query) ? "values" : "any";
 }
 
