@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { access, constants, mkdir, readFile, rename, stat, unlink, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 
 /** The data dir cannot be used; the message says why and what to do. */
 export class DataDirError extends Error {
@@ -28,7 +28,7 @@ interface Facts {
 export async function openDataDir(dir: string, wantedPartitions: number): Promise<DataDir> {
   const path = resolve(dir);
   try {
-    await mkdir(path, { recursive: true });
+    await makeFolder(path);
     await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (e) {
     const code = (e as NodeJS.ErrnoException).code ?? String(e);
@@ -50,6 +50,24 @@ export async function openDataDir(dir: string, wantedPartitions: number): Promis
   } catch (e) {
     lock.close();
     throw e;
+  }
+}
+
+/**
+ * Makes the folder and its parents; rejects with the system's error. Node's recursive mkdir never ends where a folder can
+ * be seen and nothing be made in it (/proc).
+ */
+async function makeFolder(path: string): Promise<void> {
+  const make = () =>
+    mkdir(path).catch(async (e: NodeJS.ErrnoException) => {
+      if (e.code !== "EEXIST" || !(await stat(path)).isDirectory()) throw e;
+    });
+  try {
+    await make();
+  } catch (e) {
+    if ((e as NodeJS.ErrnoException).code !== "ENOENT" || dirname(path) === path) throw e;
+    await makeFolder(dirname(path));
+    await make();
   }
 }
 

@@ -11,7 +11,8 @@ export function makeLog(level: string): pino.Logger {
   return pino(base, { write: (line: string) => process.stderr.write(plainLine(line)) });
 }
 
-function plainLine(line: string): string {
+/** A JSON line as a person reads it. */
+export function plainLine(line: string): string {
   const { level, time, msg, err, ...rest } = JSON.parse(line) as Record<string, unknown>;
   const name = (pino.levels.labels[level as number] ?? "info").toUpperCase().padEnd(5);
   const fields = Object.entries(rest)
