@@ -37,6 +37,8 @@ export interface StartOptions {
   readonly streams?: string;
   readonly files?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
+  /** A program and its arguments that runs the command behind it, in the same process. */
+  readonly wrapper?: (dataDir: string) => readonly string[];
   readonly port?: number;
   /** False: do not wait until it is ready. */
   readonly wait?: boolean;
@@ -52,7 +54,9 @@ export async function startTocsin(options: StartOptions = {}): Promise<Tocsin> {
   const bus = `streams: { listen: "127.0.0.1:0"${more} }\n`;
   writeFileSync(config, bus + (options.config ?? "agent: { enabled: false }\n"));
   const args = ["serve", "--config", config, "--data-dir", join(dir, "data"), "--listen", `127.0.0.1:${port}`];
-  const child = spawn(join(ROOT, "bin/tocsin"), [...args, ...(options.args ?? [])], {
+  const wrapper = options.wrapper?.(join(dir, "data")) ?? [];
+  const [program = "", ...rest] = [...wrapper, join(ROOT, "bin/tocsin"), ...args, ...(options.args ?? [])];
+  const child = spawn(program, rest, {
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });
