@@ -54,7 +54,6 @@ export function aggregatePartial(vector: Vector, expr: AggregateExpr, op: Partia
 /** topk and bottomk, k of each step; limitk: the first k. Samples that are not among them become absent. */
 export function keepK(vector: Vector, expr: AggregateExpr, param: Float64Array): Vector {
   const { steps, values, present } = vector;
-  if (vector.labels.length === 0) return vector;
   for (let s = 0; s < steps; s++) {
     const k = param[s] as number;
     if (Number.isNaN(k)) throw new QueryError("execution", "Parameter value is NaN");
