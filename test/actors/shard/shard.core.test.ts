@@ -12,6 +12,7 @@ import type { Labels } from "../../../src/model/labels.ts";
 import { DEFAULT_TENANT, makeSampleBuffer } from "../../../src/model/sample.ts";
 import { createHead } from "../../../src/storage/head/head.ts";
 import { headSource } from "../../../src/storage/head/head-source.ts";
+import { partitionOf } from "../../../src/streams/codec/series-hash.ts";
 import { frameOf, type Row, type TestSeries, testSeries } from "./frames.ts";
 
 // The property takes seconds on a busy machine.
@@ -251,4 +252,38 @@ test("whatever the frames: every sample is stored, parked or counted, and a repl
       expect(replayed.counts).toEqual(core.counts);
     }),
   );
+});
+
+describe("a shard's core that knows its partition", () => {
+  const owner = partitionOf(a.hash.hi, 2);
+  const owning = (partition: number) =>
+    makeShardCore(createHead({ outOfOrderWindowMs: HOUR }), 10, { partition, partitions: 2 });
+
+  test("takes its own series", () => {
+    const core = owning(owner);
+    applyFrame(core, frameOf([a], [[a, 1000, 1]]));
+    expect(contents(core)).toEqual({ [key(a.labels)]: [[1000, 1]] });
+  });
+
+  test("refuses a frame with a series of another partition: it would be found in two", () => {
+    const core = owning(1 - owner);
+    expect(() => applyFrame(core, frameOf([a], [[a, 1000, 1]]))).toThrow(`belongs to partition ${owner}`);
+    expect(contents(core)).toEqual({});
+    expect(rejections(core.counts).bad_frame).toBe(1);
+  });
+
+  test("refuses a frame that gives a series' hash to other labels: they would get its samples", () => {
+    const core = owning(owner);
+    applyFrame(core, frameOf([a], [[a, 1000, 1]]));
+    const forged = testSeries(["__name__", "forged"], a.hash);
+    expect(() => applyFrame(core, frameOf([forged], [[forged, 2000, 2]]))).toThrow("hash of definition 0");
+    applyFrame(core, frameOf([], [[a, 3000, 3]]));
+    expect(contents(core)).toEqual({
+      [key(a.labels)]: [
+        [1000, 1],
+        [3000, 3],
+      ],
+    });
+    expect(core.ambiguousToTell.size).toBe(0);
+  });
 });

@@ -45,6 +45,16 @@ describe("connectBus", { timeout: 30_000 }, () => {
     expect(lines).toEqual([expect.stringMatching(/^no NATS server answers at nats:.*: waiting for it$/)]);
   });
 
+  it("leaves no timer behind when it is closed, so that a process can end", () =>
+    withNatsServer(async (nats) => {
+      const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+      const before = timers();
+      const bus = await connectBus(nats.url);
+      await bus.close();
+      await new Promise(setImmediate);
+      expect(timers()).toBeLessThanOrEqual(before);
+    }));
+
   it("waits for one that comes later", async () => {
     const port = await freePort();
     const waiting = Promise.withResolvers<void>();
