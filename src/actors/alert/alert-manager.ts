@@ -109,6 +109,8 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
     const ledger = yield* openState(options, disk);
     yield* spawn("notification-events", events.run);
     const restored = yield* restoreAlerts(disk, alertsFile, ledger);
+    // After a death the groups of before have no actors any more: the alerts are put into new ones, in their old rhythm.
+    dispatcher = makeDispatcher(dispatcher.config, dispatcher.alerts);
     for (const alert of restored)
       if (!dispatcher.alerts.has(alert.fingerprint)) dispatcher.alerts.set(alert.fingerprint, alert);
     const save = Effect.gen(function* () {

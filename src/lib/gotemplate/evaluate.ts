@@ -279,7 +279,8 @@ function guarded(x: Execution, at: number, name: string, f: TemplateFunction, ar
   if (args.length < f.length)
     fail(x, at, `wrong number of args for ${name}: want at least ${f.length} got ${args.length}`);
   try {
-    return f(...args);
+    // A function says itself which values it takes, and checks them.
+    return f(...(args as readonly never[]));
   } catch (error) {
     if (error instanceof TemplateError || error instanceof TemplateInterrupt) throw error;
     return fail(x, at, `error calling ${name}: ${error instanceof Error ? error.message : String(error)}`);

@@ -13,8 +13,7 @@ export type Value =
   | TemplateFunction
   | { readonly [field: string]: unknown };
 
-// biome-ignore lint/suspicious/noExplicitAny: a function says itself which values it takes, and checks them
-export type TemplateFunction = (...args: any[]) => Value;
+export type TemplateFunction = (...args: never[]) => Value;
 
 /** False for false, 0, nil, and what is empty. */
 export function isTrue(v: Value): boolean {
