@@ -43,6 +43,7 @@ export function makeChart(box: HTMLElement): { draw(spec: ChartSpec): void; clea
       const next = JSON.stringify([
         labels,
         spec.series.map(lonePoint),
+        spec.end - spec.start,
         spec.stacked === true,
         spec.height,
         matchMedia("(prefers-color-scheme: dark)").matches,
