@@ -151,6 +151,11 @@ scrape_configs:
     expect(job('relabel_configs: [{ target_label: c, replacement: "" }]').relabelConfigs[0]?.replacement).toBe("");
   });
 
+  it("takes only NATS URLs that the bus can use", () => {
+    expect(load('streams: { url: "tls://bus:4222" }').streams.url).toBe("tls://bus:4222");
+    expect(problems('streams: { url: "ws://bus:80" }')).toEqual([expect.stringContaining("is no NATS URL")]);
+  });
+
   it("takes Tocsin's own keys", () => {
     const config = load(`
 agent: { enabled: false, interval: 10s, instance: web-1, labels: { dc: eu } }
