@@ -41,7 +41,7 @@ export interface GatewayOptions {
   readonly maxFrameBytes?: number;
   /** Bytes of frames that may wait in all; beyond, requests are put off (TryLater); default 64 MiB. */
   readonly maxQueuedBytes?: number;
-  /** Series that are remembered; default 4 million (about 55 bytes each). */
+  /** Series that are remembered; default 4 million (about 60 bytes each). */
   readonly maxSeries?: number;
   /** Labels of a series that was idle for so long are sent again; default 1 h. */
   readonly idleMs?: number;

@@ -1,12 +1,14 @@
 /**
  * What the gateway knows of series: from the hash of the label bytes as they came to the series hash, the partition and
- * whether the shard knows the labels. No string, no object a series: 44 to 64 bytes each.
+ * whether the shard knows the labels. No string, no object a series: 48 to 68 bytes each.
  *
  * Invariants:
  * - an entry is eight words, numbered from 0 in the order of insertion, and does not move until `evictIdle`;
  * - `rawIndex` finds entries by the seeded hash of their label bytes (96 bits), `seriesIndex` finds the entry that speaks for
  *   a series by the series hash; both are open addressing tables of entry number + 1, at most half full;
  * - the same labels in another order are another entry, an alias, whose LOW word names the entry that speaks for the series;
+ * - `follows` is a guess only: the entry that was looked up after this one the last time. Senders repeat their order, so it
+ *   nearly always holds, and the next entry lies where the processor has already looked;
  * - an entry with the AMBIGUOUS flag is of a series that shares its hash with another: its samples always go with labels.
  */
 export interface SeriesCache {
@@ -14,6 +16,7 @@ export interface SeriesCache {
   words: Uint32Array;
   /** 32 more bits of the canonical text, by which two label sets with one series hash are told apart. */
   checks: Uint32Array;
+  follows: Uint32Array;
   rawIndex: Uint32Array;
   seriesIndex: Uint32Array;
 }
@@ -41,6 +44,7 @@ export function makeSeriesCache(capacity = 1024): SeriesCache {
     entries: 0,
     words: new Uint32Array(STRIDE * capacity),
     checks: new Uint32Array(capacity),
+    follows: new Uint32Array(capacity),
     rawIndex: new Uint32Array(2 * capacity),
     seriesIndex: new Uint32Array(2 * capacity),
   };
@@ -48,23 +52,33 @@ export function makeSeriesCache(capacity = 1024): SeriesCache {
 
 /** Entries of the `n` raw hashes (three words each), NOT_FOUND where there is none. A tight loop, so that cache misses overlap. */
 export function lookupAll(cache: SeriesCache, hashes: Uint32Array, n: number, out: Int32Array): void {
-  const { words, rawIndex } = cache;
+  const { words, rawIndex, follows } = cache;
   const mask = rawIndex.length - 1;
+  let before = NOT_FOUND;
   for (let s = 0; s < n; s++) {
     const a = hashes[3 * s] as number;
     const b = hashes[3 * s + 1] as number;
     const c = hashes[3 * s + 2] as number;
     let found = NOT_FOUND;
-    for (let slot = a & mask; ; slot = (slot + 1) & mask) {
-      const e = (rawIndex[slot] as number) - 1;
-      if (e < 0) break;
-      const w = e * STRIDE;
-      if (words[w] === a && words[w + 1] === b && words[w + 2] === c) {
-        found = e;
-        break;
+    if (before !== NOT_FOUND) {
+      const guess = follows[before] as number;
+      const w = guess * STRIDE;
+      if (words[w] === a && words[w + 1] === b && words[w + 2] === c && guess < cache.entries) found = guess;
+    }
+    if (found === NOT_FOUND) {
+      for (let slot = a & mask; ; slot = (slot + 1) & mask) {
+        const e = (rawIndex[slot] as number) - 1;
+        if (e < 0) break;
+        const w = e * STRIDE;
+        if (words[w] === a && words[w + 1] === b && words[w + 2] === c) {
+          found = e;
+          break;
+        }
       }
+      if (before !== NOT_FOUND && found !== NOT_FOUND) follows[before] = found;
     }
     out[s] = found;
+    before = found;
   }
 }
 
@@ -113,6 +127,7 @@ export function insertSeries(
   words[w + USED] = 0;
   words[w + STATE] = 0;
   cache.checks[e] = check;
+  cache.follows[e] = e + 1;
   if (known === NOT_FOUND) place(cache.seriesIndex, low, e);
   else if (cache.checks[known] === check) {
     words[w + PLACE] = partition | ALIAS;
@@ -163,6 +178,7 @@ export function evictIdle(cache: SeriesCache, since: number): SeriesCache {
     const n = next.entries++;
     next.words.set(cache.words.subarray(w, w + STRIDE), n * STRIDE);
     next.checks[n] = cache.checks[e] as number;
+    next.follows[n] = n + 1;
     place(next.rawIndex, cache.words[w] as number, n);
     // Of an ambiguous hash the first label set speaks, as before.
     const low = cache.words[w + LOW] as number;
@@ -173,8 +189,8 @@ export function evictIdle(cache: SeriesCache, since: number): SeriesCache {
 
 /** Memory of the cache in bytes. */
 export function cacheBytes(cache: SeriesCache): number {
-  const { words, checks, rawIndex, seriesIndex } = cache;
-  return words.byteLength + checks.byteLength + rawIndex.byteLength + seriesIndex.byteLength;
+  const { words, checks, follows, rawIndex, seriesIndex } = cache;
+  return words.byteLength + checks.byteLength + follows.byteLength + rawIndex.byteLength + seriesIndex.byteLength;
 }
 
 function place(index: Uint32Array, key: number, entry: number): void {
@@ -190,6 +206,8 @@ function grow(cache: SeriesCache): void {
   words.set(cache.words);
   const checks = new Uint32Array(capacity);
   checks.set(cache.checks);
+  const follows = new Uint32Array(capacity);
+  follows.set(cache.follows);
   const rawIndex = new Uint32Array(2 * capacity);
   const seriesIndex = new Uint32Array(2 * capacity);
   // The entries that speak are those in the old index: taken over in the order of entries, not of slots.
@@ -199,5 +217,5 @@ function grow(cache: SeriesCache): void {
     place(rawIndex, words[e * STRIDE] as number, e);
     if (speaks[e] === 1) place(seriesIndex, words[e * STRIDE + LOW] as number, e);
   }
-  Object.assign(cache, { words, checks, rawIndex, seriesIndex });
+  Object.assign(cache, { words, checks, follows, rawIndex, seriesIndex });
 }
