@@ -13,8 +13,10 @@ import { makeAnnotations, tellNotes } from "./execute/annotations.ts";
 import { fetchRaw } from "./execute/dispatch.ts";
 import { evaluateScalar, evaluateVector, evaluator } from "./execute/evaluate.ts";
 import { evaluateSubquery, rowSamples } from "./execute/evaluate-subquery.ts";
+import { hold } from "./execute/memory.ts";
+import { checkAlive, stopError } from "./execute/pace.ts";
 import { selectionOf } from "./execute/plan-fragment.ts";
-import { checkAlive, type QueryContext, stopError } from "./execute/query-context.ts";
+import type { QueryContext } from "./execute/query-context.ts";
 import {
   compactRows,
   mergeEqualRows,
@@ -33,7 +35,7 @@ import { literalText, unwrap } from "./plan/step-invariant.ts";
 
 export interface EngineOptions {
   readonly shards: readonly ShardClient[];
-  /** Samples that one query may read over all shards, and points that a shard may answer; 50 million. */
+  /** Samples that one query may read over all shards, and points that it may hold at a time; 50 million. */
   readonly maxSamples?: number;
   /** Series that one selector may match in one shard; 1 million. */
   readonly maxSeries?: number;
@@ -106,6 +108,7 @@ function openQuery(
   { start, end, step }: QueryTimes,
 ): { ctx: QueryContext; close(): void } {
   const now = options.now ?? (() => performance.now());
+  const opened = now();
   const timeout = Math.min(request.timeoutMs ?? Number.POSITIVE_INFINITY, options.timeoutMs ?? 120_000);
   const stop = new AbortController();
   const onAbort = (): void => stop.abort(new QueryError("canceled", "query was canceled in expression evaluation"));
@@ -123,8 +126,11 @@ function openQuery(
     subqueryStep: options.defaultSubqueryStepMs ?? 60_000,
     limits: { maxSamples: options.maxSamples ?? 50_000_000, maxSeries: options.maxSeries ?? 1_000_000 },
     signal: stop.signal,
-    deadline: now() + timeout,
+    deadline: opened + timeout,
     now,
+    work: 0,
+    turnAt: opened,
+    points: 0,
     missing: new Map(),
     samples: 0,
     evaluator,
@@ -154,18 +160,18 @@ async function unlessStopped<T>(ctx: QueryContext, work: () => Promise<T>): Prom
 }
 
 /** The vector as the client sees it: names dropped, rows of equal labels joined. */
-function finishVector(vector: Vector): Vector {
-  const merged = mergeEqualRows(removeDroppedNames(vector));
+async function finishVector(ctx: QueryContext, vector: Vector): Promise<Vector> {
+  const merged = await mergeEqualRows(ctx, await removeDroppedNames(ctx, vector));
   if (merged === undefined) throw new QueryError("execution", SAME_LABELSET);
-  return compactRows(merged);
+  return compactRows(ctx, merged);
 }
 
 async function runRange(ctx: QueryContext, expr: Expr, grid: Grid): Promise<RangeResult> {
-  const evaluate = (): Promise<Vector> =>
-    typeOf(expr) === "scalar"
-      ? evaluateScalar(ctx, expr, grid).then(vectorOfScalar)
-      : evaluateVector(ctx, expr, grid).then(finishVector);
-  const { labels, values, present } = sortByLabels(await unlessStopped(ctx, evaluate));
+  const evaluate = async (): Promise<Vector> => {
+    if (typeOf(expr) === "scalar") return vectorOfScalar(await evaluateScalar(ctx, expr, grid));
+    return sortByLabels(ctx, await finishVector(ctx, await evaluateVector(ctx, expr, grid)));
+  };
+  const { labels, values, present } = await unlessStopped(ctx, evaluate);
   return { type: "matrix", matrix: { ...grid, labels, values, present }, ...annotated(ctx) };
 }
 
@@ -185,7 +191,8 @@ async function runInstant(ctx: QueryContext, expr: Expr, request: InstantRequest
       return { type: "matrix", ...series, ...annotated(ctx) };
     }
     default: {
-      const { labels, values } = finishVector(await unlessStopped(ctx, () => evaluateVector(ctx, expr, grid)));
+      const evaluate = async (): Promise<Vector> => finishVector(ctx, await evaluateVector(ctx, expr, grid));
+      const { labels, values } = await unlessStopped(ctx, evaluate);
       return { type: "vector", time, labels, values, ...annotated(ctx) };
     }
   }
@@ -201,12 +208,13 @@ async function rangeVector(ctx: QueryContext, expr: MatrixSelector | SubqueryExp
     return { labels: found.map((f) => f.labels), ts: found.map((f) => f.ts), values: found.map((f) => f.values) };
   }
   const { rows, grid: inner } = await evaluateSubquery(ctx, expr, grid);
-  const finished = sortByLabels(finishVector(rows));
+  const finished = await sortByLabels(ctx, await finishVector(ctx, rows));
   const buffer = makeSampleBuffer(inner.steps);
   const ts: Float64Array[] = [];
   const values: Float64Array[] = [];
+  hold(ctx, finished.labels.length * inner.steps);
   for (let r = 0; r < finished.labels.length; r++) {
-    rowSamples(finished, r, inner, buffer);
+    await rowSamples(ctx, finished, r, inner, buffer);
     ts.push(buffer.ts.slice(0, buffer.length));
     values.push(buffer.values.slice(0, buffer.length));
   }

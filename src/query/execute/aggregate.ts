@@ -7,9 +7,12 @@ import type { PartialOp } from "../plan/shard-plan.ts";
 import { unwrap } from "../plan/step-invariant.ts";
 import { type Annotations, invalidQuantile, invalidRatio, warn } from "./annotations.ts";
 import { groupLabels } from "./grouping.ts";
+import { hold } from "./memory.ts";
 import { sortNanFirst } from "./over-time.ts";
+import { due, overEach, overRows, type Pace, ROW_WORK, sortedIndexes, turn } from "./pace.ts";
 import { addGroup, addRow, finishPartial, makePartial } from "./partial-aggregate.ts";
 import { quantileOfSorted } from "./quantile.ts";
+import type { QueryContext } from "./query-context.ts";
 import { compactRows, makeVector, PRESENT_FLOAT, pickRows, type Vector } from "./vector.ts";
 
 /** Aggregations over rows that are in the front end already. */
@@ -21,12 +24,16 @@ export function isPartialOp(op: string): op is PartialOp {
 }
 
 /** Group number of every row, and the groups' labels, in the order of the first row of each. */
-function groupRows(vector: Vector, expr: AggregateExpr): { groups: Labels[]; of: Int32Array } {
+async function groupRows(
+  pace: Pace,
+  vector: Vector,
+  expr: AggregateExpr,
+): Promise<{ groups: Labels[]; of: Int32Array }> {
   const names = new Set(expr.grouping);
   const groups: Labels[] = [];
   const byKey = new Map<string, number>();
   const of = new Int32Array(vector.labels.length);
-  for (let r = 0; r < of.length; r++) {
+  await overEach(pace, of.length, 2 * ROW_WORK, (r) => {
     const labels = groupLabels(vector.labels[r] as Labels, names, expr.without);
     const key = labelsKey(labels);
     let g = byKey.get(key);
@@ -36,52 +43,113 @@ function groupRows(vector: Vector, expr: AggregateExpr): { groups: Labels[]; of:
       byKey.set(key, g);
     }
     of[r] = g;
-  }
+  });
   return { groups, of };
 }
 
-export function aggregatePartial(vector: Vector, expr: AggregateExpr, op: PartialOp): Vector {
-  const { groups, of } = groupRows(vector, expr);
+export async function aggregatePartial(
+  ctx: QueryContext,
+  vector: Vector,
+  expr: AggregateExpr,
+  op: PartialOp,
+): Promise<Vector> {
+  const { groups, of } = await groupRows(ctx, vector, expr);
   const partial = makePartial(op, vector.steps, Math.max(1, groups.length));
   for (const labels of groups) addGroup(partial, labels);
-  for (let r = 0; r < of.length; r++) {
+  await overRows(ctx, of.length, vector.steps, (r, from, to) => {
     const drop = vector.dropName[r] as number;
-    addRow(partial, of[r] as number, drop, vector.values, vector.present, r * vector.steps);
-  }
-  return compactRows(finishPartial(partial));
+    addRow(partial, of[r] as number, drop, vector.values, vector.present, r * vector.steps, from, to);
+  });
+  return compactRows(ctx, await finishPartial(ctx, partial));
 }
 
 /** topk and bottomk, k of each step; limitk: the first k. Samples that are not among them become absent. */
-export function keepK(vector: Vector, expr: AggregateExpr, param: Float64Array): Vector {
-  const { steps, values, present } = vector;
-  for (let s = 0; s < steps; s++) {
+export async function keepK(
+  ctx: QueryContext,
+  vector: Vector,
+  param: Float64Array,
+  expr: AggregateExpr,
+): Promise<Vector> {
+  const { steps } = vector;
+  await overRows(ctx, 1, steps, (_, from, to) => checkK(param, from, to));
+  const members = await groupMembers(ctx, vector, expr);
+  if (expr.op === "limitk") {
+    for (const rows of members.rows) {
+      for (let s = 0; s < steps; s++) {
+        keepFirst(vector, rows, s, Math.trunc(param[s] as number));
+        if (due(ctx, rows.length + 1)) await turn(ctx);
+      }
+    }
+    return compactRows(ctx, vector);
+  }
+  const heap = new Int32Array(vector.labels.length);
+  const sign = expr.op === "bottomk" ? -1 : 1;
+  const order: number[] = [];
+  for (const rows of members.rows) {
+    for (let s = 0; s < steps; s++) {
+      const k = Math.trunc(param[s] as number);
+      let size = 0;
+      for (let from = 0; from < rows.length; from += SELECT_AT_ONCE) {
+        const to = Math.min(rows.length, from + SELECT_AT_ONCE);
+        size = selectBest(vector, rows, from, to, s, k, sign, heap, size);
+        if (due(ctx, 4 * (to - from))) await turn(ctx);
+      }
+      if (steps === 1) await addBest(ctx, vector, heap.subarray(0, size), sign, order);
+      else keepOnly(vector, rows, s, heap, size);
+    }
+  }
+  return steps === 1 ? pickRows(ctx, vector, order) : compactRows(ctx, vector);
+}
+
+/** Rows that a heap is filled with between two looks at the clock. */
+const SELECT_AT_ONCE = 4096;
+
+function checkK(param: Float64Array, from: number, to: number): void {
+  for (let s = from; s < to; s++) {
     const k = param[s] as number;
     if (Number.isNaN(k)) throw new QueryError("execution", "Parameter value is NaN");
     if (k >= 2 ** 63) throw new QueryError("execution", `Scalar value ${formatFloatG(k)} overflows int64`);
     if (k <= -(2 ** 63)) throw new QueryError("execution", `Scalar value ${formatFloatG(k)} underflows int64`);
   }
-  const { groups, of } = groupRows(vector, expr);
-  const members: number[][] = groups.map(() => []);
-  for (let r = 0; r < of.length; r++) members[of[r] as number]?.push(r);
-  const heap = new Int32Array(vector.labels.length);
-  const sign = expr.op === "bottomk" ? -1 : 1;
-  const order: number[] = [];
-  for (const rows of members) {
-    for (let s = 0; s < steps; s++) {
-      const k = Math.trunc(param[s] as number);
-      const size = expr.op === "limitk" ? keepFirst(vector, rows, s, k) : selectBest(vector, rows, s, k, sign, heap);
-      if (expr.op === "limitk") continue;
-      if (steps === 1) {
-        const best = Array.from(heap.subarray(0, size));
-        best.sort((a, b) => rank(values[b] as number, sign) - rank(values[a] as number, sign) || a - b);
-        order.push(...best);
-      }
-      // Marked by 2, then everything else is removed.
-      for (let i = 0; i < size; i++) present[(heap[i] as number) * steps + s] = 2;
-      for (const r of rows) present[r * steps + s] = present[r * steps + s] === 2 ? PRESENT_FLOAT : 0;
-    }
-  }
-  return steps === 1 && expr.op !== "limitk" ? pickRows(vector, order) : compactRows(vector);
+}
+
+/** Groups with the rows of each. */
+async function groupMembers(
+  pace: Pace,
+  vector: Vector,
+  expr: AggregateExpr,
+): Promise<{ groups: Labels[]; rows: number[][] }> {
+  const { groups, of } = await groupRows(pace, vector, expr);
+  const rows: number[][] = groups.map(() => []);
+  for (let r = 0; r < of.length; r++) rows[of[r] as number]?.push(r);
+  return { groups, rows };
+}
+
+/** Appends the chosen rows of the only step, the best first. */
+async function addBest(
+  pace: Pace,
+  { values }: Vector,
+  chosen: Int32Array,
+  sign: number,
+  order: number[],
+): Promise<void> {
+  const rankAt = (i: number): number => rank(values[chosen[i] as number] as number, sign);
+  const byRank = (a: number, b: number): number =>
+    rankAt(b) - rankAt(a) || (chosen[a] as number) - (chosen[b] as number);
+  for (const i of await sortedIndexes(pace, chosen.length, byRank)) order.push(chosen[i] as number);
+}
+
+/** Removes the samples of a step that are not among the first `size` rows of the heap. */
+function keepOnly(
+  { steps, present }: Vector,
+  rows: readonly number[],
+  s: number,
+  heap: Int32Array,
+  size: number,
+): void {
+  // Marked by 2, then everything else is removed.
+  for (let i = 0; i < size; i++) present[(heap[i] as number) * steps + s] = 2;
+  for (const r of rows) present[r * steps + s] = present[r * steps + s] === 2 ? PRESENT_FLOAT : 0;
 }
 
 /** A number to compare by: NaN below everything. */
@@ -92,7 +160,7 @@ function rank(v: number, sign: number): number {
   return r === Number.NEGATIVE_INFINITY ? -Number.MAX_VALUE : r;
 }
 
-function keepFirst(vector: Vector, rows: readonly number[], s: number, k: number): number {
+function keepFirst(vector: Vector, rows: readonly number[], s: number, k: number): void {
   let kept = 0;
   for (const r of rows) {
     const cell = r * vector.steps + s;
@@ -100,17 +168,22 @@ function keepFirst(vector: Vector, rows: readonly number[], s: number, k: number
     if (kept < k) kept++;
     else vector.present[cell] = 0;
   }
-  return kept;
 }
 
-/** Puts the k best rows of a step into `heap` (a binary heap, the worst on top) and returns how many there are. */
+/**
+ * Puts the k best rows of a step into `heap` (a binary heap, the worst on top), which has `filled` of the rows before
+ * `from` already, and returns how many there are then. Looks at rows[from..to).
+ */
 function selectBest(
   vector: Vector,
   rows: readonly number[],
+  from: number,
+  to: number,
   s: number,
   k: number,
   sign: number,
   heap: Int32Array,
+  filled: number,
 ): number {
   const { steps, values, present } = vector;
   // a is worse than b: lower value, NaN worst; of equal ones the later row.
@@ -121,8 +194,9 @@ function selectBest(
     if (Number.isNaN(y)) return false;
     return x === y ? a > b : sign * x < sign * y;
   };
-  let size = 0;
-  for (const r of rows) {
+  let size = filled;
+  for (let at = from; at < to; at++) {
+    const r = rows[at] as number;
     if (present[r * steps + s] === 0) continue;
     if (size < k) {
       let i = size++;
@@ -150,26 +224,33 @@ function selectBest(
 }
 
 /** limit_ratio: a share of the series chosen by hash; ratio r and r - 1 choose complements. */
-export function limitRatio(vector: Vector, param: Float64Array, expr: AggregateExpr, notes: Annotations): Vector {
+export async function limitRatio(
+  ctx: QueryContext,
+  vector: Vector,
+  param: Float64Array,
+  expr: AggregateExpr,
+): Promise<Vector> {
   const { steps, present } = vector;
   const ratios = param.slice();
-  for (let s = 0; s < steps; s++) {
+  let last = 0;
+  await overEach(ctx, steps, 2, (s) => {
     const ratio = ratios[s] as number;
     if (Number.isNaN(ratio)) throw new QueryError("execution", "Ratio value is NaN");
-    if (ratio >= -1 && ratio <= 1) continue;
+    if (ratio >= -1 && ratio <= 1) return;
     const cap = ratio > 1 ? 1 : -1;
-    if (expr.param !== undefined) warn(notes, invalidRatio(ratio, cap), expr.param.pos);
+    if (expr.param !== undefined && ratio !== last) warn(ctx.notes, invalidRatio(ratio, cap), expr.param.pos);
+    last = ratio;
     ratios[s] = cap;
-  }
-  for (let r = 0; r < vector.labels.length; r++) {
+  });
+  await overRows(ctx, vector.labels.length, steps, (r, from, to) => {
     const share = hashShare(labelsKey(vector.labels[r] as Labels));
-    for (let s = 0; s < steps; s++) {
+    for (let s = from; s < to; s++) {
       const ratio = ratios[s] as number;
       const keep = ratio >= 0 ? share < ratio : share >= 1 + ratio;
       if (!keep) present[r * steps + s] = 0;
     }
-  }
-  return compactRows(vector);
+  });
+  return compactRows(ctx, vector);
 }
 
 /** A number in [0, 1) that depends on the text alone, evenly spread. */
@@ -199,17 +280,15 @@ function extremes(param: Float64Array): { max: number; min: number; nan: boolean
   return out;
 }
 
-export function quantileAggregate(
+export async function quantileAggregate(
+  ctx: QueryContext,
   vector: Vector,
   param: Float64Array,
   expr: AggregateExpr,
-  notes: Annotations,
-): Vector {
+): Promise<Vector> {
   const { steps } = vector;
-  const { groups, of } = groupRows(vector, expr);
-  const members: number[][] = groups.map(() => []);
-  for (let r = 0; r < of.length; r++) members[of[r] as number]?.push(r);
-  if (expr.param !== undefined) warnOfQuantiles(param, notes, unwrap(expr.param).pos);
+  const { groups, rows: members } = await groupMembers(ctx, vector, expr);
+  if (expr.param !== undefined) warnOfQuantiles(param, ctx.notes, unwrap(expr.param).pos);
   const out = makeVector(steps, groups);
   const scratch = new Float64Array(vector.labels.length);
   for (let g = 0; g < groups.length; g++) {
@@ -220,27 +299,34 @@ export function quantileAggregate(
       for (const r of rows) {
         if (vector.present[r * steps + s] !== 0) scratch[n++] = vector.values[r * steps + s] as number;
       }
+      if (due(ctx, rows.length + 8 * n + 1)) await turn(ctx);
       if (n === 0) continue;
       sortNanFirst(scratch, n);
       out.values[g * steps + s] = quantileOfSorted(param[s] as number, scratch, n);
       out.present[g * steps + s] = PRESENT_FLOAT;
     }
   }
-  return compactRows(out);
+  return compactRows(ctx, out);
 }
 
 /** count_values: one group for each value that occurs, with the value as a label. */
-export function countValues(vector: Vector, label: string, expr: AggregateExpr): Vector {
+export async function countValues(
+  ctx: QueryContext,
+  vector: Vector,
+  label: string,
+  expr: AggregateExpr,
+): Promise<Vector> {
   if (label === "" || !isValidUtf8(label)) throw new QueryError("execution", `invalid label name ${goQuote(label)}`);
   const { steps } = vector;
   const names = new Set(expr.grouping);
   if (!expr.without) names.add(label);
   const partial = makePartial("count", steps);
   const byKey = new Map<string, number>();
-  for (let r = 0; r < vector.labels.length; r++) {
-    // Negative zero is a value of its own, which a Map's keys do not tell from zero.
-    const byValue = new Map<number | "-0", number>();
-    for (let s = 0; s < steps; s++) {
+  // Negative zero is a value of its own, which a Map's keys do not tell from zero.
+  let byValue = new Map<number | "-0", number>();
+  await overRows(ctx, vector.labels.length, steps, (r, from, to) => {
+    if (from === 0) byValue = new Map();
+    for (let s = from; s < to; s++) {
       if (vector.present[r * steps + s] === 0) continue;
       const v = vector.values[r * steps + s] as number;
       const value = Object.is(v, -0) ? "-0" : v;
@@ -250,6 +336,7 @@ export function countValues(vector: Vector, label: string, expr: AggregateExpr):
         const key = labelsKey(labels);
         g = byKey.get(key);
         if (g === undefined) {
+          hold(ctx, steps);
           g = addGroup(partial, labels);
           byKey.set(key, g);
         }
@@ -257,6 +344,6 @@ export function countValues(vector: Vector, label: string, expr: AggregateExpr):
       }
       partial.count[g * steps + s] = (partial.count[g * steps + s] as number) + 1;
     }
-  }
-  return finishPartial(partial);
+  });
+  return finishPartial(ctx, partial);
 }

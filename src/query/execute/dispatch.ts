@@ -3,10 +3,11 @@ import { QueryError } from "../../model/query.ts";
 import type { Pos } from "../parse/ast.ts";
 import type { PartialOp, ShardAnswer, ShardPartials, ShardPlan, ShardRaw, ShardRows } from "../plan/shard-plan.ts";
 import { addNote } from "./annotations.ts";
+import { hold, tooManySamples } from "./memory.ts";
+import { checkAlive, due, overEach, overRows, ROW_WORK, sortedIndexes, stopError, turn } from "./pace.ts";
 import { unpackLabels } from "./packed-labels.ts";
 import { addGroup, finishPartial, makePartial, mergeGroup } from "./partial-aggregate.ts";
-import { checkAlive, type QueryContext, stopError } from "./query-context.ts";
-import { tooManySamples } from "./run-shard-query.ts";
+import type { QueryContext } from "./query-context.ts";
 import { compactRows, type Vector } from "./vector.ts";
 
 /** A plan without what is the same for the whole query. */
@@ -60,16 +61,18 @@ async function askShards<K extends ShardAnswer["kind"]>(
 export async function fetchRows(ctx: QueryContext, body: PlanBody, pos: Pos): Promise<Vector> {
   const answers = await askShards(ctx, body, "rows", pos);
   const { steps } = body.grid;
+  for (const { dropName } of answers) hold(ctx, dropName.length * steps);
   if (answers.length === 1) {
     const { labels, dropName, values, present } = answers[0] as ShardRows;
-    return { steps, labels: unpackLabels(labels), dropName, values, present };
+    return { steps, labels: await unpackLabels(ctx, labels), dropName, values, present };
   }
-  return mergeRows(answers, steps);
+  return mergeRows(ctx, answers, steps);
 }
 
 /** Merges the shards' rows, each sorted by labels already. */
-function mergeRows(answers: readonly ShardRows[], steps: number): Vector {
-  const sets = answers.map((a) => unpackLabels(a.labels));
+async function mergeRows(ctx: QueryContext, answers: readonly ShardRows[], steps: number): Promise<Vector> {
+  const sets: Labels[][] = [];
+  for (const a of answers) sets.push(await unpackLabels(ctx, a.labels));
   const total = sets.reduce((sum, s) => sum + s.length, 0);
   const labels: Labels[] = new Array(total);
   const dropName = new Uint8Array(total);
@@ -90,6 +93,7 @@ function mergeRows(answers: readonly ShardRows[], steps: number): Vector {
     dropName[row] = answer.dropName[r] as number;
     values.set(answer.values.subarray(r * steps, (r + 1) * steps), row * steps);
     present.set(answer.present.subarray(r * steps, (r + 1) * steps), row * steps);
+    if (due(ctx, (steps >> 2) + ROW_WORK * sets.length)) await turn(ctx);
   }
   return { steps, labels, dropName, values, present };
 }
@@ -99,18 +103,25 @@ export async function fetchAggregate(ctx: QueryContext, body: PlanBody, op: Part
   const answers: readonly ShardPartials[] = await askShards(ctx, body, "partials", pos);
   const merged = makePartial(op, body.grid.steps);
   const byKey = new Map<string, number>();
+  const groupOf = (labels: Labels): number => {
+    const key = labelsKey(labels);
+    let group = byKey.get(key);
+    if (group === undefined) {
+      hold(ctx, body.grid.steps);
+      group = addGroup(merged, labels);
+      byKey.set(key, group);
+    }
+    return group;
+  };
   for (const answer of answers) {
-    unpackLabels(answer.labels).forEach((labels, from) => {
-      const key = labelsKey(labels);
-      let group = byKey.get(key);
-      if (group === undefined) {
-        group = addGroup(merged, labels);
-        byKey.set(key, group);
-      }
-      mergeGroup(merged, group, answer, from);
+    const sets = await unpackLabels(ctx, answer.labels);
+    let group = 0;
+    await overRows(ctx, sets.length, body.grid.steps, (theirs, from, to) => {
+      if (from === 0) group = groupOf(sets[theirs] as Labels);
+      mergeGroup(merged, group, answer, theirs, from, to);
     });
   }
-  return compactRows(finishPartial(merged));
+  return compactRows(ctx, await finishPartial(ctx, merged));
 }
 
 /** Samples of a range selector, one entry a series, in the order of their labels. */
@@ -125,11 +136,15 @@ export async function fetchRaw(ctx: QueryContext, body: PlanBody, pos: Pos): Pro
   const out: RawSeries[] = [];
   for (const answer of answers) {
     let at = 0;
-    unpackLabels(answer.labels).forEach((labels, i) => {
+    const sets = await unpackLabels(ctx, answer.labels);
+    await overEach(ctx, sets.length, ROW_WORK, (i) => {
       const end = answer.ends[i] as number;
+      const labels = sets[i] as Labels;
       out.push({ labels, ts: answer.ts.subarray(at, end), values: answer.values.subarray(at, end) });
       at = end;
     });
   }
-  return out.sort((a, b) => compareLabels(a.labels, b.labels));
+  const labelsAt = (i: number): Labels => (out[i] as RawSeries).labels;
+  const order = await sortedIndexes(ctx, out.length, (a, b) => compareLabels(labelsAt(a), labelsAt(b)));
+  return Array.from(order, (i) => out[i] as RawSeries);
 }

@@ -6,6 +6,8 @@ import type { Grid } from "../plan/grid.ts";
 import { unwrap } from "../plan/step-invariant.ts";
 import { fetchRows } from "./dispatch.ts";
 import { formatMetric } from "./format-metric.ts";
+import { replaced } from "./memory.ts";
+import { due, overRows, ROW_WORK, turn } from "./pace.ts";
 import { atOf } from "./plan-fragment.ts";
 import type { QueryContext } from "./query-context.ts";
 import { emptyVector, SAME_LABELSET, type Vector } from "./vector.ts";
@@ -36,7 +38,7 @@ export async function evaluateInfo(ctx: QueryContext, call: Call, grid: Grid): P
     const select = { matchers, ...time, lookback: ctx.lookback, output: "timestamp" } as const;
     info = await fetchRows(ctx, { grid, select, maps: [] }, call.pos);
   }
-  return addInfoLabels(base, passes, info, dataMatchers);
+  return replaced(ctx, [base, info], await addInfoLabels(ctx, base, passes, info, dataMatchers));
 }
 
 /** What an info series is called: target_info unless the selector says so; with exclusions only, any name in _info. */
@@ -99,11 +101,14 @@ function children(e: Expr): readonly Expr[] {
 }
 
 /** The info series of one metric name and identity at each step, -1 where there is none. */
-function ownersBySignature(info: Vector): { names: string[]; owners: Map<string, Int32Array> } {
+async function ownersBySignature(
+  ctx: QueryContext,
+  info: Vector,
+): Promise<{ names: string[]; owners: Map<string, Int32Array> }> {
   const { steps } = info;
   const names = new Set<string>();
   const owners = new Map<string, Int32Array>();
-  for (let r = 0; r < info.labels.length; r++) {
+  await overRows(ctx, info.labels.length, steps, (r, from, to) => {
     const labels = info.labels[r] as Labels;
     const name = labelValue(labels, METRIC_NAME);
     names.add(name);
@@ -113,7 +118,7 @@ function ownersBySignature(info: Vector): { names: string[]; owners: Map<string,
       owner = new Int32Array(steps).fill(-1);
       owners.set(key, owner);
     }
-    for (let s = 0; s < steps; s++) {
+    for (let s = from; s < to; s++) {
       if (info.present[r * steps + s] === 0) continue;
       const other = owner[s] as number;
       const mine = info.values[r * steps + s] as number;
@@ -127,7 +132,7 @@ function ownersBySignature(info: Vector): { names: string[]; owners: Map<string,
       }
       if (mine > theirs) owner[s] = r;
     }
-  }
+  });
   return { names: [...names], owners };
 }
 
@@ -135,20 +140,22 @@ function signature(name: string, labels: Labels): string {
   return [name, ...IDENTIFYING.map((l) => labelValue(labels, l))].join("\u0000");
 }
 
-function addInfoLabels(
+async function addInfoLabels(
+  ctx: QueryContext,
   base: Vector,
   passes: readonly boolean[],
   info: Vector,
   dataMatchers: readonly Matcher[],
-): Vector {
+): Promise<Vector> {
   const { steps } = base;
-  const { names, owners } = ownersBySignature(info);
+  const { names, owners } = await ownersBySignature(ctx, info);
   const wanted = new Set(dataMatchers.map((m) => m.name));
   const emptyAllowed = dataMatchers.every(matchesEmpty);
   const labels: Labels[] = [];
   const drop: number[] = [];
   const byKey = new Map<string, number>();
-  const cells: { row: number; r: number; s: number }[] = [];
+  // Steps [from, to) of row `r` of the input go to `row`.
+  const runs: { row: number; r: number; from: number; to: number }[] = [];
   const rowOf = (set: Labels, dropName: number): number => {
     const key = set.join("\u0000");
     let row = byKey.get(key);
@@ -164,28 +171,38 @@ function addInfoLabels(
     const set = base.labels[r] as Labels;
     const dropName = base.dropName[r] as number;
     const columns = passes[r] === true ? [] : names.map((n) => owners.get(signature(n, set)));
-    let row = -1;
-    let lastKey: string | undefined;
+    const found: number[] = columns.map(() => -2);
+    const ownerAt = (c: Int32Array | undefined, s: number): number => (c === undefined ? -1 : (c[s] as number));
+    let run: (typeof runs)[number] | undefined;
     for (let s = 0; s < steps; s++) {
+      if (due(ctx, columns.length + (s === 0 ? ROW_WORK : 0))) await turn(ctx);
       if (base.present[r * steps + s] === 0) continue;
-      const found = columns.map((c) => (c === undefined ? -1 : (c[s] as number)));
-      const key = found.join();
-      if (key !== lastKey) {
-        lastKey = key;
-        const sources = found.filter((i) => i >= 0).map((i) => info.labels[i] as Labels);
-        if (passes[r] === true) row = rowOf(set, dropName);
-        else if (sources.length === 0) row = emptyAllowed ? rowOf(set, dropName) : -1;
-        else row = rowOf(enriched(set, sources, wanted), dropName);
+      let same = run !== undefined;
+      for (let c = 0; c < columns.length; c++) if (found[c] !== ownerAt(columns[c], s)) same = false;
+      if (same && run !== undefined) {
+        run.to = s + 1;
+        continue;
       }
-      if (row >= 0) cells.push({ row, r, s });
+      for (let c = 0; c < columns.length; c++) found[c] = ownerAt(columns[c], s);
+      const sources = found.filter((i) => i >= 0).map((i) => info.labels[i] as Labels);
+      let row = -1;
+      if (passes[r] === true) row = rowOf(set, dropName);
+      else if (sources.length > 0) row = rowOf(enriched(set, sources, wanted), dropName);
+      else if (emptyAllowed) row = rowOf(set, dropName);
+      run = { row, r, from: s, to: s + 1 };
+      runs.push(run);
     }
   }
   const values = new Float64Array(labels.length * steps);
   const present = new Uint8Array(labels.length * steps);
-  for (const { row, r, s } of cells) {
-    if (present[row * steps + s] !== 0) throw new QueryError("execution", SAME_LABELSET);
-    values[row * steps + s] = base.values[r * steps + s] as number;
-    present[row * steps + s] = base.present[r * steps + s] as number;
+  for (const { row, r, from, to } of runs) {
+    for (let s = from; s < to && row >= 0; s++) {
+      if (base.present[r * steps + s] === 0) continue;
+      if (present[row * steps + s] !== 0) throw new QueryError("execution", SAME_LABELSET);
+      values[row * steps + s] = base.values[r * steps + s] as number;
+      present[row * steps + s] = base.present[r * steps + s] as number;
+    }
+    if (due(ctx, to - from)) await turn(ctx);
   }
   return { steps, labels, dropName: Uint8Array.from(drop), values, present };
 }

@@ -8,12 +8,14 @@ import { gridEnd } from "../plan/grid.ts";
 import type { RangeFunction } from "../plan/shard-plan.ts";
 import { argumentPos } from "../plan/step-invariant.ts";
 import { addNote } from "./annotations.ts";
+import { checkSteps, hold, release } from "./memory.ts";
+import { due, overRows, type Pace, ROW_WORK, turn } from "./pace.ts";
 import { atOf } from "./plan-fragment.ts";
 import { inOrder, type QueryContext } from "./query-context.ts";
-import { evaluateRange, prepareRange, rangeKeepsName } from "./range-function.ts";
+import { evaluateSlice, prepareRange, rangeKeepsName, sliceEnd } from "./range-function.ts";
 import { canNote, noteRange, type RangeNotes } from "./range-notes.ts";
 import { compactRows, emptyVector, makeVector, type Vector } from "./vector.ts";
-import { locateWindows, makeWindows, type Windows } from "./windows.ts";
+import { emptyWindows, locateWindows, placeWindows, type Windows } from "./windows.ts";
 
 /** A subquery's rows over its own grid, which covers the windows of all outer steps, and those windows. */
 export interface SubqueryRows {
@@ -27,27 +29,43 @@ export async function evaluateSubquery(ctx: QueryContext, expr: SubqueryExpr, ou
   const { range, offset } = expr;
   const at = atOf(ctx, expr.at);
   const step = expr.step === 0 ? ctx.subqueryStep : expr.step;
-  const windows = makeWindows(outer, range, offset, at);
   const after = (at ?? outer.start) - offset - range;
   const end = (at ?? gridEnd(outer)) - offset;
   const start = (Math.floor(after / step) + 1) * step;
   const grid: Grid = { start, step, steps: start > end ? 0 : Math.floor((end - start) / step) + 1 };
+  checkSteps(ctx, grid.steps);
+  const windows = emptyWindows(outer.steps);
+  await overRows(ctx, 1, outer.steps, (_, from, to) => placeWindows(windows, outer, range, offset, at, from, to));
   if (grid.steps === 0) return { rows: emptyVector(0), grid, windows };
   return { rows: await ctx.evaluator.vector(ctx, expr.expr, grid), grid, windows };
 }
 
 /** Copies a row's samples into a buffer, as if they were a series of their own. */
-export function rowSamples(rows: Vector, row: number, grid: Grid, out: SampleBuffer): void {
+export async function rowSamples(pace: Pace, rows: Vector, row: number, grid: Grid, out: SampleBuffer): Promise<void> {
   const { steps } = grid;
   reserveSamples(out, steps);
-  let n = 0;
-  for (let s = 0; s < steps; s++) {
-    const cell = row * steps + s;
+  out.length = 0;
+  await overRows(pace, 1, steps, (_, from, to) => copySamples(rows, row, grid, from, to, out));
+}
+
+function copySamples(rows: Vector, row: number, grid: Grid, from: number, to: number, out: SampleBuffer): void {
+  const { ts, values } = out;
+  let n = out.length;
+  for (let s = from; s < to; s++) {
+    const cell = row * grid.steps + s;
     if (rows.present[cell] === 0) continue;
-    out.ts[n] = grid.start + s * grid.step;
-    out.values[n++] = rows.values[cell] as number;
+    ts[n] = grid.start + s * grid.step;
+    values[n++] = rows.values[cell] as number;
   }
   out.length = n;
+}
+
+/** About what a slice of windows costs: what it spans, or all of each window if it need be gone through. */
+function sliceWork(w: Windows, from: number, to: number): number {
+  const last = to - 1;
+  const span = (w.hi[last] as number) - (w.lo[from] as number);
+  const window = (w.hi[last] as number) - (w.lo[last] as number);
+  return Math.max(span, (to - from) * window) + ROW_WORK;
 }
 
 /** Prometheus replaces a subquery by its samples, which have no place in the text: notes on them point at its start. */
@@ -63,15 +81,21 @@ export async function evaluateRangeCall(ctx: QueryContext, call: Call, grid: Gri
   ]);
   const func = call.func as RangeFunction;
   const prepared = prepareRange({ func, range: range.range, params }, grid.steps);
+  hold(ctx, rows.labels.length * grid.steps);
   const out = makeVector(grid.steps, rows.labels);
   const buffer = makeSampleBuffer(inner.steps);
   const keepsName = rangeKeepsName(func);
   const notes: RangeNotes = new Map();
   for (let r = 0; r < rows.labels.length; r++) {
-    rowSamples(rows, r, inner, buffer);
-    locateWindows(windows, buffer.ts, buffer.length);
+    await rowSamples(ctx, rows, r, inner, buffer);
+    await overRows(ctx, 1, grid.steps, (_, from, to) => locateWindows(windows, buffer.ts, buffer.length, from, to));
     const base = r * grid.steps;
-    evaluateRange(prepared, buffer, windows, out.values, out.present, base);
+    for (let from = 0; from < grid.steps; ) {
+      const to = sliceEnd(prepared, buffer, windows, from);
+      evaluateSlice(prepared, buffer, windows, from, to, out.values, out.present, base);
+      if (due(ctx, sliceWork(windows, from, to))) await turn(ctx);
+      from = to;
+    }
     if (canNote(func)) {
       const metric = labelValue(rows.labels[r] as Labels, METRIC_NAME);
       noteRange(notes, prepared, buffer, out.present, base, grid.steps, metric);
@@ -80,5 +104,6 @@ export async function evaluateRangeCall(ctx: QueryContext, call: Call, grid: Gri
   }
   const pos = func === "quantile_over_time" ? argumentPos(call, 0) : SUBQUERY_POS;
   for (const note of notes.values()) addNote(ctx.notes, note, pos);
-  return compactRows(out);
+  release(ctx, rows);
+  return compactRows(ctx, out);
 }

@@ -11,8 +11,10 @@ import { fetchAggregate, fetchRows } from "./dispatch.ts";
 import { evaluateFunction } from "./evaluate-function.ts";
 import { evaluateRangeCall } from "./evaluate-subquery.ts";
 import { matchVectors, setOperation } from "./matching.ts";
+import { hold, release, replaced } from "./memory.ts";
+import { checkAlive, mapSteps, overRows } from "./pace.ts";
 import { planFragment } from "./plan-fragment.ts";
-import { checkAlive, type Evaluator, inOrder, type QueryContext } from "./query-context.ts";
+import { type Evaluator, inOrder, type QueryContext } from "./query-context.ts";
 import { broadcast, compactRows, emptyVector, type Vector, vectorOfScalar } from "./vector.ts";
 
 /**
@@ -22,7 +24,9 @@ import { broadcast, compactRows, emptyVector, type Vector, vectorOfScalar } from
 export async function evaluateVector(ctx: QueryContext, expr: Expr, grid: Grid): Promise<Vector> {
   checkAlive(ctx);
   if (grid.steps > 1 && isStepInvariant(expr)) {
-    return broadcast(await evaluateVector(ctx, expr, instantGrid(grid.start)), grid.steps);
+    const once = await evaluateVector(ctx, expr, instantGrid(grid.start));
+    hold(ctx, once.labels.length * grid.steps);
+    return broadcast(ctx, once, grid.steps);
   }
   const fragment = fragmentOf(expr);
   if (fragment !== undefined) {
@@ -36,7 +40,9 @@ export async function evaluateVector(ctx: QueryContext, expr: Expr, grid: Grid):
     case "unary": {
       const v = await evaluateVector(ctx, expr.expr, grid);
       if (expr.op === "-") {
-        applyElementwise("neg", [], v.values, v.present, 0, v.values.length);
+        await overRows(ctx, v.labels.length, v.steps, (r, from, to) => {
+          applyElementwise("neg", [], v.values, v.present, r * v.steps + from, to - from);
+        });
         v.dropName.fill(1);
       }
       return v;
@@ -62,11 +68,12 @@ async function evaluateCall(ctx: QueryContext, call: Call, grid: Grid): Promise<
       evaluateVector(ctx, first, grid),
       ...rest.map((p) => evaluateScalar(ctx, p, grid)),
     ]);
-    for (let r = 0; r < v.labels.length; r++) {
-      applyElementwise(call.func, params, v.values, v.present, r * grid.steps, grid.steps);
-    }
+    await overRows(ctx, v.labels.length, grid.steps, (r, from, to) => {
+      const slice = to - from === grid.steps ? params : params.map((p) => p.subarray(from, to));
+      applyElementwise(call.func, slice, v.values, v.present, r * grid.steps + from, to - from);
+    });
     v.dropName.fill(1);
-    return compactRows(v);
+    return compactRows(ctx, v);
   }
   return evaluateFunction(ctx, call, grid);
 }
@@ -80,18 +87,22 @@ async function evaluateAggregate(ctx: QueryContext, expr: AggregateExpr, grid: G
       const aggregate = { op, grouping: expr.grouping, without: expr.without };
       return fetchAggregate(ctx, { ...body, aggregate }, op, pos);
     }
-    return aggregatePartial(await evaluateVector(ctx, expr.expr, grid), expr, op);
+    const rows = await evaluateVector(ctx, expr.expr, grid);
+    return replaced(ctx, [rows], await aggregatePartial(ctx, rows, expr, op));
   }
   if (op === "count_values") {
     const label = literalText(expr.param as Expr);
-    return countValues(await evaluateVector(ctx, expr.expr, grid), label, expr);
+    const rows = await evaluateVector(ctx, expr.expr, grid);
+    const counts = await countValues(ctx, rows, label, expr);
+    release(ctx, rows);
+    return counts;
   }
   const [vector, param] = await inOrder([
     evaluateVector(ctx, expr.expr, grid),
     evaluateScalar(ctx, expr.param as Expr, grid),
   ]);
-  if (op === "quantile") return quantileAggregate(vector, param, expr, ctx.notes);
-  return op === "limit_ratio" ? limitRatio(vector, param, expr, ctx.notes) : keepK(vector, expr, param);
+  const choose = op === "quantile" ? quantileAggregate : op === "limit_ratio" ? limitRatio : keepK;
+  return replaced(ctx, [vector], await choose(ctx, vector, param, expr));
 }
 
 async function evaluateBinary(ctx: QueryContext, expr: BinaryExpr, grid: Grid): Promise<Vector> {
@@ -106,18 +117,21 @@ async function evaluateBinary(ctx: QueryContext, expr: BinaryExpr, grid: Grid): 
       evaluateVector(ctx, leftScalar ? rhs : lhs, grid),
       evaluateScalar(ctx, leftScalar ? lhs : rhs, grid),
     ]);
-    for (let r = 0; r < v.labels.length; r++) {
-      applyScalar(op, scalar, leftScalar, returnBool, v.values, v.present, r * grid.steps, grid.steps);
-    }
+    await overRows(ctx, v.labels.length, grid.steps, (r, from, to) => {
+      const slice = to - from === grid.steps ? scalar : scalar.subarray(from, to);
+      applyScalar(op, slice, leftScalar, returnBool, v.values, v.present, r * grid.steps + from, to - from);
+    });
     if (!isComparison(op) || returnBool) v.dropName.fill(1);
-    return compactRows(v);
+    return compactRows(ctx, v);
   }
   const [left, right] = await inOrder([evaluateVector(ctx, lhs, grid), evaluateVector(ctx, rhs, grid)]);
   if (expr.matching === undefined) throw new QueryError("internal", "binary operation without matching");
   const result = isSetOperator(op)
-    ? setOperation(op as "and" | "or" | "unless", left, right, expr.matching)
-    : matchVectors(op, left, right, expr.matching, returnBool);
-  return compactRows(result);
+    ? await setOperation(ctx, op as "and" | "or" | "unless", left, right, expr.matching)
+    : await matchVectors(ctx, op, left, right, expr.matching, returnBool);
+  // `and` and `unless` leave the left side's rows in their place; the others have made new ones.
+  const before = result === left ? [left, right] : [left, right, result];
+  return replaced(ctx, before, await compactRows(ctx, result));
 }
 
 /** One value a step. */
@@ -132,13 +146,14 @@ export async function evaluateScalar(ctx: QueryContext, expr: Expr, grid: Grid):
       return evaluateScalar(ctx, expr.expr, grid);
     case "unary": {
       const v = await evaluateScalar(ctx, expr.expr, grid);
-      return expr.op === "-" ? v.map((x) => -x) : v;
+      return expr.op === "-" ? mapSteps(ctx, steps, (s) => -(v[s] as number)) : v;
     }
     case "binary": {
       const a = await evaluateScalar(ctx, expr.lhs, grid);
       const b = await evaluateScalar(ctx, expr.rhs, grid);
       const comparison = isComparison(expr.op);
-      return a.map((x, s) => {
+      return mapSteps(ctx, steps, (s) => {
+        const x = a[s] as number;
         const y = b[s] as number;
         return comparison ? Number(compare(expr.op, x, y)) : arithmetic(expr.op, x, y);
       });
@@ -156,7 +171,7 @@ async function evaluateScalarCall(ctx: QueryContext, call: Call, grid: Grid): Pr
   const fill = (v: number): Float64Array => new Float64Array(steps).fill(v);
   switch (call.func) {
     case "time":
-      return new Float64Array(steps).map((_, s) => (grid.start + s * grid.step) / 1000);
+      return mapSteps(ctx, steps, (s) => (grid.start + s * grid.step) / 1000);
     case "pi":
       return fill(Math.PI);
     case "step":
@@ -172,26 +187,28 @@ async function evaluateScalarCall(ctx: QueryContext, call: Call, grid: Grid): Pr
       const a = await evaluateScalar(ctx, call.args[0] as Expr, grid);
       const b = await evaluateScalar(ctx, call.args[1] as Expr, grid);
       const pick = call.func === "min_of" ? Math.min : Math.max;
-      return a.map((x, s) => pick(x, b[s] as number));
+      return mapSteps(ctx, steps, (s) => pick(a[s] as number, b[s] as number));
     }
     case "scalar":
-      return onlySample(await evaluateVector(ctx, call.args[0] as Expr, grid));
+      return onlySample(ctx, await evaluateVector(ctx, call.args[0] as Expr, grid));
     default:
       throw new QueryError("internal", `no scalar function: ${call.func}`);
   }
 }
 
 /** scalar(): the value of the only sample of a step, NaN when there is none or more than one. */
-function onlySample(v: Vector): Float64Array {
+async function onlySample(ctx: QueryContext, v: Vector): Promise<Float64Array> {
   const out = new Float64Array(v.steps).fill(Number.NaN);
   const seen = new Uint8Array(v.steps);
-  for (let i = 0, s = 0; i < v.present.length; i++) {
-    if (v.present[i] !== 0) {
-      out[s] = seen[s] === 0 ? (v.values[i] as number) : Number.NaN;
+  await overRows(ctx, v.labels.length, v.steps, (r, from, to) => {
+    for (let s = from; s < to; s++) {
+      const cell = r * v.steps + s;
+      if (v.present[cell] === 0) continue;
+      out[s] = seen[s] === 0 ? (v.values[cell] as number) : Number.NaN;
       seen[s] = 1;
     }
-    if (++s === v.steps) s = 0;
-  }
+  });
+  release(ctx, v);
   return out;
 }
 

@@ -3,6 +3,9 @@ import { QueryError } from "../../model/query.ts";
 import { arithmetic, compare, isComparison } from "../functions/binary-op.ts";
 import type { VectorMatching } from "../parse/ast.ts";
 import { formatMetric } from "./format-metric.ts";
+import { hold, isTooMany, release } from "./memory.ts";
+import { due, overEach, overRows, ROW_WORK, SLICE, turn } from "./pace.ts";
+import type { QueryContext } from "./query-context.ts";
 import { METADATA_LABELS, PRESENT_FLOAT, type Vector } from "./vector.ts";
 
 /**
@@ -29,7 +32,7 @@ export function matchingLabels(labels: Labels, matching: VectorMatching, names: 
   return out;
 }
 
-function joinRows(many: Vector, one: Vector, matching: VectorMatching): MatchGroup[] {
+async function joinRows(ctx: QueryContext, many: Vector, one: Vector, matching: VectorMatching): Promise<MatchGroup[]> {
   const names = new Set(matching.labels);
   const groups = new Map<string, MatchGroup>();
   const add = (labels: Labels, side: "many" | "one", row: number): void => {
@@ -42,23 +45,26 @@ function joinRows(many: Vector, one: Vector, matching: VectorMatching): MatchGro
     }
     group[side].push(row);
   };
-  for (let r = 0; r < many.labels.length; r++) add(many.labels[r] as Labels, "many", r);
-  for (let r = 0; r < one.labels.length; r++) add(one.labels[r] as Labels, "one", r);
+  await overEach(ctx, many.labels.length, 2 * ROW_WORK, (r) => add(many.labels[r] as Labels, "many", r));
+  await overEach(ctx, one.labels.length, 2 * ROW_WORK, (r) => add(one.labels[r] as Labels, "one", r));
   return [...groups.values()];
 }
 
 /** 1 at the steps where the vector has any sample. */
-function stepsWithSamples(v: Vector): Uint8Array {
+async function stepsWithSamples(ctx: QueryContext, v: Vector): Promise<Uint8Array> {
   const out = new Uint8Array(v.steps);
-  for (let i = 0, s = 0; i < v.present.length; i++) {
-    if (v.present[i] !== 0) out[s] = 1;
-    if (++s === v.steps) s = 0;
-  }
+  await overRows(ctx, v.labels.length, v.steps, (r, from, to) => markPresent(v, r, from, to, out));
   return out;
+}
+
+/** Sets `at` to 1 where the row has a sample, among the steps [from, to). */
+function markPresent(v: Vector, row: number, from: number, to: number, at: Uint8Array): void {
+  for (let s = from; s < to; s++) if (v.present[row * v.steps + s] !== 0) at[s] = 1;
 }
 
 /** Rows of the result, found by their labels. */
 interface Output {
+  readonly ctx: QueryContext;
   readonly steps: number;
   readonly labels: Labels[];
   readonly byKey: Map<string, number>;
@@ -70,6 +76,7 @@ function outputRow(out: Output, labels: Labels): number {
   const key = labels.join("\u0000");
   const known = out.byKey.get(key);
   if (known !== undefined) return known;
+  hold(out.ctx, out.steps);
   const row = out.labels.length;
   out.labels.push(labels);
   out.byKey.set(key, row);
@@ -89,19 +96,22 @@ function outputRow(out: Output, labels: Labels): number {
  * `lhs op rhs` for arithmetic and comparison operators. Throws `QueryError` ("execution") when the matching is ambiguous,
  * for the first step at which it is.
  */
-export function matchVectors(
+export async function matchVectors(
+  ctx: QueryContext,
   op: string,
   lhs: Vector,
   rhs: Vector,
   matching: VectorMatching,
   returnBool: boolean,
-): Vector {
+): Promise<Vector> {
   try {
-    return matchSteps(op, lhs, rhs, matching, returnBool);
+    return await matchSteps(ctx, op, lhs, rhs, matching, returnBool);
   } catch (error) {
+    if (!(error instanceof QueryError) || error.type !== "execution" || isTooMany(error)) throw error;
     // Groups are worked through one after the other, so the first error met need not be that of the first step.
     for (let s = 0; lhs.steps > 1 && s < lhs.steps; s++) {
-      matchSteps(op, atStep(lhs, s), atStep(rhs, s), matching, returnBool);
+      release(ctx, await matchSteps(ctx, op, atStep(lhs, s), atStep(rhs, s), matching, returnBool));
+      if (due(ctx, lhs.labels.length + rhs.labels.length)) await turn(ctx);
     }
     throw error;
   }
@@ -118,7 +128,14 @@ function atStep(v: Vector, s: number): Vector {
   };
 }
 
-function matchSteps(op: string, lhs: Vector, rhs: Vector, matching: VectorMatching, returnBool: boolean): Vector {
+async function matchSteps(
+  ctx: QueryContext,
+  op: string,
+  lhs: Vector,
+  rhs: Vector,
+  matching: VectorMatching,
+  returnBool: boolean,
+): Promise<Vector> {
   const { steps } = lhs;
   const swapped = matching.card === "one-to-many";
   const many = swapped ? rhs : lhs;
@@ -126,31 +143,32 @@ function matchSteps(op: string, lhs: Vector, rhs: Vector, matching: VectorMatchi
   // As Prometheus has it, fill_left is for the "many" side and fill_right for the "one" side with group_right as well.
   const { fillLeft: fillMany, fillRight: fillOne } = matching;
   const out: Output = {
+    ctx,
     steps,
     labels: [],
     byKey: new Map(),
     values: new Float64Array(0),
     present: new Uint8Array(0),
   };
-  const live = stepsWithSamples(many);
-  const oneLive = stepsWithSamples(one);
+  const live = await stepsWithSamples(ctx, many);
+  const oneLive = await stepsWithSamples(ctx, one);
   const fills = fillMany !== undefined || fillOne !== undefined;
   for (let s = 0; s < steps; s++) {
     if (fills) live[s] = (live[s] as number) | (oneLive[s] as number);
     else live[s] = (live[s] as number) & (oneLive[s] as number);
   }
   const owner = new Int32Array(steps);
-  const work: Work = { op, many, one, matching, returnBool, swapped, fillMany, fillOne, live, owner, out };
-  const groups = joinRows(many, one, matching);
+  const work: Work = { ctx, op, many, one, matching, returnBool, swapped, fillMany, fillOne, live, owner, out };
+  const groups = await joinRows(ctx, many, one, matching);
   // Duplicates on the "one" side are found before anything is joined.
-  if (steps === 1) for (const group of groups) findOwners(work, group);
+  if (steps === 1) for (const group of groups) await findOwners(work, group);
   for (const group of groups) {
     if (group.one.length === 0 && fillOne === undefined) continue;
     if (group.many.length === 0 && fillMany === undefined) {
-      findOwners(work, group);
+      await findOwners(work, group);
       continue;
     }
-    joinGroup(work, group);
+    await joinGroup(work, group);
   }
   const rows = out.labels.length;
   return {
@@ -163,6 +181,7 @@ function matchSteps(op: string, lhs: Vector, rhs: Vector, matching: VectorMatchi
 }
 
 interface Work {
+  readonly ctx: QueryContext;
   readonly op: string;
   readonly many: Vector;
   readonly one: Vector;
@@ -177,12 +196,13 @@ interface Work {
 }
 
 /** The row of the "one" side that is present at each step, -1 where none is. */
-function findOwners(work: Work, group: MatchGroup): void {
-  const { owner, one, live, swapped } = work;
+async function findOwners(work: Work, group: MatchGroup): Promise<void> {
+  const { ctx, owner, one, live, swapped } = work;
   const { steps } = one;
   owner.fill(-1);
-  for (const r of group.one) {
-    for (let s = 0; s < steps; s++) {
+  await overRows(ctx, group.one.length, steps, (i, from, to) => {
+    const r = group.one[i] as number;
+    for (let s = from; s < to; s++) {
       if (one.present[r * steps + s] === 0) continue;
       const other = owner[s] as number;
       if (other >= 0 && live[s] !== 0) {
@@ -196,52 +216,97 @@ function findOwners(work: Work, group: MatchGroup): void {
       }
       owner[s] = r;
     }
-  }
+  });
 }
 
-function joinGroup(work: Work, group: MatchGroup): void {
-  const { many, one, matching, live, owner, fillMany, fillOne, out } = work;
+async function joinGroup(work: Work, group: MatchGroup): Promise<void> {
+  const { ctx, many, matching, fillMany } = work;
   const { steps } = many;
-  findOwners(work, group);
+  await findOwners(work, group);
   // Steps at which the group has had a match, for the one-to-one check and for filling the "many" side.
   const matched = new Uint8Array(steps);
-  const oneToOne = matching.card === "one-to-one";
-  const seen = oneToOne ? undefined : new Set<string>();
+  // Results that several rows of a group write to must not meet: the steps at which each has been written.
+  const written = matching.card !== "one-to-one" && group.many.length > 1 ? new Map<number, Uint8Array>() : undefined;
+  // `owner` is the group's until it is done: nothing else works on this operator while it waits for its turn.
   for (const m of group.many) {
-    let row = -1;
-    let rowOwner = -2;
-    for (let s = 0; s < steps; s++) {
-      const cell = m * steps + s;
-      if (many.present[cell] === 0 || live[s] === 0) continue;
-      const o = owner[s] as number;
-      if (o < 0 && fillOne === undefined) continue;
-      if (oneToOne && matched[s] !== 0) {
-        throw new QueryError(
-          "execution",
-          "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)",
-        );
-      }
-      matched[s] = 1;
-      if (o !== rowOwner) {
-        rowOwner = o;
-        const oneLabels = o < 0 ? group.labels : (one.labels[o] as Labels);
-        row = outputRow(out, resultLabels(work, many.labels[m] as Labels, oneLabels));
-      }
-      if (seen !== undefined && group.many.length > 1) {
-        const key = `${row} ${s}`;
-        if (seen.has(key)) {
-          throw new QueryError("execution", "multiple matches for labels: grouping labels must ensure unique matches");
-        }
-        seen.add(key);
-      }
-      const b = o < 0 ? (fillOne as number) : (one.values[o * steps + s] as number);
-      writeResult(work, row, s, many.values[cell] as number, b);
+    for (let from = 0; from < steps; from += SLICE) {
+      const to = Math.min(steps, from + SLICE);
+      joinRow(work, group, m, matched, written, from, to);
+      if (due(ctx, 4 * (to - from) + ROW_WORK)) await turn(ctx);
     }
   }
   if (fillMany === undefined) return;
+  await overRows(ctx, 1, steps, (_, from, to) => fillRows(work, group, fillMany, matched, from, to));
+}
+
+/** One row of the "many" side with its partners at the steps [from, to). */
+function joinRow(
+  work: Work,
+  group: MatchGroup,
+  m: number,
+  matched: Uint8Array,
+  written: Map<number, Uint8Array> | undefined,
+  from: number,
+  to: number,
+): void {
+  const { many, one, matching, live, owner, fillOne, out } = work;
+  const { steps } = many;
+  const oneToOne = matching.card === "one-to-one";
   let row = -1;
   let rowOwner = -2;
-  for (let s = 0; s < steps; s++) {
+  let rowWritten: Uint8Array | undefined;
+  for (let s = from; s < to; s++) {
+    const cell = m * steps + s;
+    if (many.present[cell] === 0 || live[s] === 0) continue;
+    const o = owner[s] as number;
+    if (o < 0 && fillOne === undefined) continue;
+    if (oneToOne && matched[s] !== 0) {
+      throw new QueryError(
+        "execution",
+        "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)",
+      );
+    }
+    matched[s] = 1;
+    if (o !== rowOwner) {
+      rowOwner = o;
+      const oneLabels = o < 0 ? group.labels : (one.labels[o] as Labels);
+      row = outputRow(out, resultLabels(work, many.labels[m] as Labels, oneLabels));
+      if (written !== undefined) rowWritten = writtenSteps(written, row, steps);
+    }
+    if (rowWritten !== undefined) {
+      if (rowWritten[s] !== 0) {
+        throw new QueryError("execution", "multiple matches for labels: grouping labels must ensure unique matches");
+      }
+      rowWritten[s] = 1;
+    }
+    const b = o < 0 ? (fillOne as number) : (one.values[o * steps + s] as number);
+    writeResult(work, row, s, many.values[cell] as number, b);
+  }
+}
+
+function writtenSteps(written: Map<number, Uint8Array>, row: number, steps: number): Uint8Array {
+  let at = written.get(row);
+  if (at === undefined) {
+    at = new Uint8Array(steps);
+    written.set(row, at);
+  }
+  return at;
+}
+
+/** The value for missing rows of the "many" side where the "one" side has found no partner. */
+function fillRows(
+  work: Work,
+  group: MatchGroup,
+  fillMany: number,
+  matched: Uint8Array,
+  from: number,
+  to: number,
+): void {
+  const { one, owner, out } = work;
+  const { steps } = one;
+  let row = -1;
+  let rowOwner = -2;
+  for (let s = from; s < to; s++) {
     const o = owner[s] as number;
     if (o < 0 || matched[s] !== 0) continue;
     if (o !== rowOwner) {
@@ -281,39 +346,52 @@ function resultLabels(work: Work, many: Labels, one: Labels): Labels {
 }
 
 /** `and`, `or` and `unless`. */
-export function setOperation(op: "and" | "or" | "unless", lhs: Vector, rhs: Vector, matching: VectorMatching): Vector {
+export async function setOperation(
+  ctx: QueryContext,
+  op: "and" | "or" | "unless",
+  lhs: Vector,
+  rhs: Vector,
+  matching: VectorMatching,
+): Promise<Vector> {
   const { steps } = lhs;
   const names = new Set(matching.labels);
   const keyOf = (labels: Labels): string => matchingLabels(labels, matching, names).join("\u0000");
   // Steps at which a side has a sample with the match group's labels.
-  const presence = (v: Vector): Map<string, Uint8Array> => {
+  const presence = async (v: Vector): Promise<Map<string, Uint8Array>> => {
     const out = new Map<string, Uint8Array>();
-    for (let r = 0; r < v.labels.length; r++) {
+    await overRows(ctx, v.labels.length, steps, (r, from, to) => {
       const key = keyOf(v.labels[r] as Labels);
       let at = out.get(key);
       if (at === undefined) {
         at = new Uint8Array(steps);
         out.set(key, at);
       }
-      for (let s = 0; s < steps; s++) if (v.present[r * steps + s] !== 0) at[s] = 1;
-    }
+      markPresent(v, r, from, to, at);
+    });
     return out;
   };
-  if (op === "or") return union(lhs, rhs, presence(lhs), keyOf);
-  const right = presence(rhs);
-  for (let r = 0; r < lhs.labels.length; r++) {
+  if (op === "or") return union(ctx, lhs, rhs, await presence(lhs), keyOf);
+  const right = await presence(rhs);
+  await overRows(ctx, lhs.labels.length, steps, (r, from, to) => {
     const at = right.get(keyOf(lhs.labels[r] as Labels));
-    for (let s = 0; s < steps; s++) {
+    for (let s = from; s < to; s++) {
       const found = at !== undefined && at[s] !== 0;
       if (found !== (op === "and")) lhs.present[r * steps + s] = 0;
     }
-  }
+  });
   return lhs;
 }
 
-function union(lhs: Vector, rhs: Vector, left: Map<string, Uint8Array>, keyOf: (labels: Labels) => string): Vector {
+async function union(
+  ctx: QueryContext,
+  lhs: Vector,
+  rhs: Vector,
+  left: Map<string, Uint8Array>,
+  keyOf: (labels: Labels) => string,
+): Promise<Vector> {
   const { steps } = lhs;
   const out: Output = {
+    ctx,
     steps,
     labels: [],
     byKey: new Map(),
@@ -321,9 +399,10 @@ function union(lhs: Vector, rhs: Vector, left: Map<string, Uint8Array>, keyOf: (
     present: new Uint8Array(0),
   };
   const drop: number[] = [];
-  const copy = (v: Vector, r: number, hidden: Uint8Array | undefined): void => {
-    let row = -1;
-    for (let s = 0; s < steps; s++) {
+  let row = -1;
+  const copy = (v: Vector, r: number, hidden: Uint8Array | undefined, from: number, to: number): void => {
+    if (from === 0) row = -1;
+    for (let s = from; s < to; s++) {
       const kind = v.present[r * steps + s] as number;
       if (kind === 0 || (hidden !== undefined && hidden[s] !== 0)) continue;
       if (row < 0) {
@@ -334,8 +413,10 @@ function union(lhs: Vector, rhs: Vector, left: Map<string, Uint8Array>, keyOf: (
       out.present[row * steps + s] = kind;
     }
   };
-  for (let r = 0; r < lhs.labels.length; r++) copy(lhs, r, undefined);
-  for (let r = 0; r < rhs.labels.length; r++) copy(rhs, r, left.get(keyOf(rhs.labels[r] as Labels)));
+  await overRows(ctx, lhs.labels.length, steps, (r, from, to) => copy(lhs, r, undefined, from, to));
+  await overRows(ctx, rhs.labels.length, steps, (r, from, to) => {
+    copy(rhs, r, left.get(keyOf(rhs.labels[r] as Labels)), from, to);
+  });
   const rows = out.labels.length;
   return {
     steps,

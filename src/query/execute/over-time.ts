@@ -16,6 +16,11 @@ function totalWindow(w: Windows): number {
   return total;
 }
 
+/** Samples from the first window's beginning to the last one's end. */
+function spanOf({ lo, hi, steps }: Windows): number {
+  return steps === 0 ? 0 : (hi[steps - 1] as number) - (lo[0] as number);
+}
+
 let suffixSum = new Float64Array(256);
 let suffixC = new Float64Array(256);
 
@@ -30,7 +35,7 @@ export function sumOverTime(
 ): void {
   const { values } = series;
   const { lo, hi, steps } = w;
-  if (totalWindow(w) <= 3 * series.length + 64) {
+  if (totalWindow(w) <= 3 * spanOf(w) + 64) {
     for (let s = 0; s < steps; s++) {
       const i = lo[s] as number;
       const j = hi[s] as number;

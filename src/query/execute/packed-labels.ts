@@ -1,5 +1,6 @@
 import type { Labels } from "../../model/labels.ts";
 import type { PackedLabels } from "../plan/shard-plan.ts";
+import { overEach, type Pace, ROW_WORK } from "./pace.ts";
 
 /** Label sets with each string once: smaller on the way to another thread, and shared strings on arrival. */
 export function packLabels(sets: readonly Labels[]): PackedLabels {
@@ -27,15 +28,15 @@ export function packLabels(sets: readonly Labels[]): PackedLabels {
   return { strings, ids, ends };
 }
 
-export function unpackLabels(packed: PackedLabels): Labels[] {
+export async function unpackLabels(pace: Pace, packed: PackedLabels): Promise<Labels[]> {
   const { strings, ids, ends } = packed;
   const out: Labels[] = new Array(ends.length);
   let at = 0;
-  for (let i = 0; i < ends.length; i++) {
+  await overEach(pace, ends.length, ROW_WORK, (i) => {
     const end = ends[i] as number;
     const set: string[] = new Array(end - at);
     for (let k = 0; at < end; k++, at++) set[k] = strings[ids[at] as number] as string;
     out[i] = set;
-  }
+  });
   return out;
 }

@@ -1,5 +1,6 @@
 import type { Labels } from "../../model/labels.ts";
 import type { PartialOp, ShardPartials } from "../plan/shard-plan.ts";
+import { overRows, type Pace } from "./pace.ts";
 import { PRESENT_FLOAT, type Vector } from "./vector.ts";
 
 /**
@@ -70,17 +71,21 @@ export function addGroup(p: Partial, labels: Labels): number {
   return group;
 }
 
-/** Adds one row (from `base` in values/present) to a group. */
+/** Adds one row (from `rowBase` in values/present), or its steps [from, to), to a group. */
 export function addRow(
   p: Partial,
   group: number,
   dropName: number,
   values: Float64Array,
   present: Uint8Array,
-  base: number,
+  rowBase: number,
+  from = 0,
+  to = p.steps,
 ): void {
-  const { steps, count, columns } = p;
-  const g = group * steps;
+  const { count, columns } = p;
+  const g = group * p.steps + from;
+  const base = rowBase + from;
+  const steps = to - from;
   if (dropName !== 0) p.dropName[group] = 1;
   switch (p.op) {
     case "count":
@@ -224,14 +229,24 @@ function compensatedAdd(sums: Float64Array, comps: Float64Array, cell: number, v
   sums[cell] = t;
 }
 
-/** Adds the group `from` of a shard's answer to the group `group`. Order of the answers is the caller's: fixed by partition. */
-export function mergeGroup(p: Partial, group: number, other: ShardPartials, from: number): void {
+/**
+ * Adds the group `theirs` of a shard's answer, or its steps [from, to), to the group `group`. Order of the answers is the
+ * caller's: fixed by partition.
+ */
+export function mergeGroup(
+  p: Partial,
+  group: number,
+  other: ShardPartials,
+  theirs: number,
+  from = 0,
+  to = p.steps,
+): void {
   const { steps, count, columns } = p;
-  if (other.dropName[from] !== 0) p.dropName[group] = 1;
+  if (other.dropName[theirs] !== 0) p.dropName[group] = 1;
   const g = group * steps;
-  const f = from * steps;
+  const f = theirs * steps;
   const oc = other.columns;
-  for (let s = 0; s < steps; s++) {
+  for (let s = from; s < to; s++) {
     const m = other.count[f + s] as number;
     if (m === 0) continue;
     const cell = g + s;
@@ -275,13 +290,20 @@ export function mergeGroup(p: Partial, group: number, other: ShardPartials, from
 }
 
 /** The aggregation's result: one row a group. */
-export function finishPartial(p: Partial): Vector {
-  const { steps, groups, count, columns } = p;
-  const cells = groups * steps;
-  const values = new Float64Array(cells);
-  const present = new Uint8Array(cells);
+export async function finishPartial(pace: Pace, p: Partial): Promise<Vector> {
+  const { steps, groups } = p;
+  const values = new Float64Array(groups * steps);
+  const present = new Uint8Array(groups * steps);
+  await overRows(pace, groups, steps, (g, from, to) => {
+    finishCells(p, values, present, g * steps + from, g * steps + to);
+  });
+  return { steps, labels: p.labels, dropName: p.dropName.slice(0, groups), values, present };
+}
+
+function finishCells(p: Partial, values: Float64Array, present: Uint8Array, from: number, to: number): void {
+  const { count, columns } = p;
   const [a, b, c, d] = columns as [Float64Array, Float64Array, Float64Array, Float64Array];
-  for (let i = 0; i < cells; i++) {
+  for (let i = from; i < to; i++) {
     const n = count[i] as number;
     if (n === 0) continue;
     present[i] = PRESENT_FLOAT;
@@ -309,5 +331,4 @@ export function finishPartial(p: Partial): Vector {
       }
     }
   }
-  return { steps, labels: p.labels, dropName: p.dropName.slice(0, groups), values, present };
 }

@@ -1,13 +1,14 @@
-import { QueryError } from "../../model/query.ts";
 import type { ShardClient } from "../../model/shard.ts";
 import type { Expr } from "../parse/ast.ts";
 import type { QueryTimes } from "../plan/duration-expr.ts";
 import type { Grid } from "../plan/grid.ts";
 import type { Annotations } from "./annotations.ts";
+import type { Held } from "./memory.ts";
+import type { Pace } from "./pace.ts";
 import type { Vector } from "./vector.ts";
 
 /** Everything that one query carries along. */
-export interface QueryContext {
+export interface QueryContext extends Pace, Held {
   readonly tenant: string;
   readonly shards: readonly ShardClient[];
   readonly notes: Annotations;
@@ -15,12 +16,9 @@ export interface QueryContext {
   readonly lookback: number;
   readonly subqueryStep: number;
   readonly limits: QueryLimits;
-  /** Aborted when the client is gone or the time is up; `stop` says which. */
-  readonly signal: AbortSignal;
-  readonly deadline: number;
-  readonly now: () => number;
   /** Why shards did not answer, by partition. */
   readonly missing: Map<number, string>;
+  /** Samples read in the shards so far. */
   samples: number;
   /** The evaluator (execute/evaluate.ts), for the operators below it to evaluate their arguments with. */
   readonly evaluator: Evaluator;
@@ -38,12 +36,6 @@ export interface QueryLimits {
   readonly maxSeries: number;
 }
 
-/** Throws when the query shall not go on. */
-export function checkAlive(ctx: QueryContext): void {
-  if (ctx.signal.aborted) throw stopError(ctx);
-  if (ctx.now() > ctx.deadline) throw new QueryError("timeout", "query timed out in expression evaluation");
-}
-
 /**
  * Waits for all of them; when several fail, the error is that of the first in the list, as if they had been evaluated one
  * after the other.
@@ -54,10 +46,4 @@ export async function inOrder<const T extends readonly Promise<unknown>[]>(
   const settled = await Promise.allSettled(work);
   for (const outcome of settled) if (outcome.status === "rejected") throw outcome.reason;
   return Promise.all(work) as Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }>;
-}
-
-export function stopError(ctx: QueryContext): QueryError {
-  return ctx.signal.reason instanceof QueryError
-    ? ctx.signal.reason
-    : new QueryError("canceled", "query was canceled in expression evaluation");
 }

@@ -1,5 +1,5 @@
 import type { SampleBuffer } from "../../model/sample.ts";
-import type { RangeCall } from "../plan/shard-plan.ts";
+import type { RangeCall, RangeFunction } from "../plan/shard-plan.ts";
 import { extendedRate } from "./extended-rate.ts";
 import {
   endsOverTime,
@@ -11,7 +11,7 @@ import {
 } from "./over-time.ts";
 import { countTransitions, extrapolatedRate, instantRate } from "./rate.ts";
 import { doubleExponentialSmoothing, linearRegression } from "./regression.ts";
-import type { Windows } from "./windows.ts";
+import { sliceWindows, type Windows } from "./windows.ts";
 
 /** A range function made ready for many series: scalar arguments as one value a step. */
 export interface PreparedRange {
@@ -21,6 +21,71 @@ export interface PreparedRange {
 
 export function prepareRange(call: RangeCall, steps: number): PreparedRange {
   return { call, params: call.params.map((p) => (typeof p === "number" ? new Float64Array(steps).fill(p) : p)) };
+}
+
+/** Work of some milliseconds: what a range function may do at once. */
+const ONE_GO = 2 ** 20;
+
+/** Work a sample of a window, of functions that go through every window anew; the others slide from window to window. */
+const SCAN_WORK: Readonly<Partial<Record<RangeFunction, number>>> = {
+  quantile_over_time: 8,
+  mad_over_time: 16,
+  stddev_over_time: 2,
+  stdvar_over_time: 2,
+  deriv: 2,
+  predict_linear: 2,
+  double_exponential_smoothing: 2,
+  // Those count the resets in each window: as many as samples at worst.
+  rate: 1,
+  increase: 1,
+  delta: 1,
+};
+
+/**
+ * Where the slice of steps ends that is evaluated at once when it begins at `from`; the windows must have been located.
+ * A window is never divided. Functions look at the whole series in each slice, or once more at its first window: slices
+ * are at least as large as that.
+ */
+export function sliceEnd({ call }: PreparedRange, series: SampleBuffer, w: Windows, from: number): number {
+  const { lo, hi, steps } = w;
+  const n = series.length;
+  const scan = SCAN_WORK[call.func];
+  if (scan === undefined) {
+    if (steps + n <= ONE_GO) return steps;
+    const first = lo[from] as number;
+    const end = from + first + ONE_GO + n / 16 + 2 * ((hi[from] as number) - first);
+    let to = from + 1;
+    while (to < steps && (hi[to] as number) + to <= end) to++;
+    return to;
+  }
+  if (steps * n * scan <= ONE_GO) return steps;
+  const most = Math.max(ONE_GO, n) / scan;
+  let total = 0;
+  let to = from;
+  while (to < steps && total <= most) {
+    total += (hi[to] as number) - (lo[to] as number) + 1;
+    to++;
+  }
+  return to;
+}
+
+/** `evaluateRange` for the steps [from, to) only. */
+export function evaluateSlice(
+  prepared: PreparedRange,
+  series: SampleBuffer,
+  w: Windows,
+  from: number,
+  to: number,
+  out: Float64Array,
+  present: Uint8Array,
+  base: number,
+): void {
+  if (from === 0 && to === w.steps) {
+    evaluateRange(prepared, series, w, out, present, base);
+    return;
+  }
+  const part = { call: prepared.call, params: prepared.params.map((p) => p.subarray(from, to)) };
+  evaluateRange(part, series, sliceWindows(w, from, to), out, present, base + from);
 }
 
 /** Range functions that keep the metric name. */

@@ -3,9 +3,14 @@ import { applyScalar, isComparison } from "../functions/binary-op.ts";
 import { applyElementwise } from "../functions/elementwise.ts";
 import type { RowMap, ShardPlan } from "../plan/shard-plan.ts";
 import { selectNewest, selectSmoothed } from "./instant.ts";
-import { evaluateRange, prepareRange, rangeKeepsName } from "./range-function.ts";
+import { evaluateSlice, prepareRange, rangeKeepsName, sliceEnd } from "./range-function.ts";
 import { canNote, noteRange, type RangeNotes } from "./range-notes.ts";
 import { dropStale, locateWindows, makeWindows, windowBounds } from "./windows.ts";
+
+/** Work of a slice of a row: enough to have the clock looked at. */
+const ONE_SLICE = 1_000_000;
+
+function never(): void {}
 
 /** A plan's way from a series' samples to its row. One evaluator serves all series of a plan, one after the other. */
 export interface RowEvaluator {
@@ -22,7 +27,8 @@ export interface RowEvaluator {
   note(notes: RangeNotes, metric: string): void;
 }
 
-export function makeRowEvaluator(plan: ShardPlan): RowEvaluator {
+/** `check` is called between the slices of long rows, with the work done; it may throw. */
+export function makeRowEvaluator(plan: ShardPlan, check: (work: number) => void = never): RowEvaluator {
   const { grid, select, range } = plan;
   const { steps } = grid;
   const smoothed = range === undefined ? select.smoothed === true : range.smoothed === true;
@@ -47,8 +53,14 @@ export function makeRowEvaluator(plan: ShardPlan): RowEvaluator {
       current = series;
       if (!seesStale) dropStale(series);
       locateWindows(w, series.ts, series.length);
-      if (prepared !== undefined) evaluateRange(prepared, series, w, values, present, base);
-      else if (smoothed) selectSmoothed(series, w, values, present, base);
+      if (prepared !== undefined) {
+        for (let from = 0; from < steps; ) {
+          const to = sliceEnd(prepared, series, w, from);
+          evaluateSlice(prepared, series, w, from, to, values, present, base);
+          if (to < steps) check(ONE_SLICE);
+          from = to;
+        }
+      } else if (smoothed) selectSmoothed(series, w, values, present, base);
       else selectNewest(series, w, select.output, values, present, base);
       if (mayNote) produced.set(present.subarray(base, base + steps));
       for (const m of maps) m.apply(values, present, base);

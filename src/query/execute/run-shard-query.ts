@@ -4,13 +4,16 @@ import { makeSampleBuffer, type SampleBuffer } from "../../model/sample.ts";
 import type { SeriesSource } from "../../model/series-source.ts";
 import type { ShardAnswer, ShardPlan } from "../plan/shard-plan.ts";
 import { groupLabels } from "./grouping.ts";
+import { tooManySamples } from "./memory.ts";
 import { packLabels } from "./packed-labels.ts";
 import { addGroup, addRow, makePartial, type Partial } from "./partial-aggregate.ts";
 import type { RangeNotes } from "./range-notes.ts";
 import { makeRowEvaluator, type RowEvaluator } from "./row-evaluator.ts";
 
-/** Series between two looks at the clock and at `stopped`. */
-const CHECK_EVERY = 64;
+/** Work (samples read, cells written) between two looks at the clock and at `stopped`: a millisecond at most. */
+const CHECK_EVERY = 65_536;
+/** What a series costs besides its samples. */
+const SERIES_WORK = 1024;
 
 /**
  * Runs the shard's part of a query: selection, range functions, elementwise operations, partial aggregation.
@@ -40,7 +43,10 @@ function run(source: SeriesSource, plan: ShardPlan, stopped: () => boolean): Sha
     };
   }
   try {
-    const rows = makeRowEvaluator(plan);
+    if (plan.grid.steps > plan.limits.maxSamples) throw tooManySamples(plan.limits.maxSamples);
+    const deadline = performance.now() + plan.limits.timeoutMs;
+    const watch: Watch = { stopped, deadline, samples: 0, work: CHECK_EVERY, plan };
+    const rows = makeRowEvaluator(plan, (work) => checkWork(watch, work));
     const { minT, maxT } = rows.bounds;
     const ids = source.select(plan.tenant, plan.select.matchers, minT, maxT);
     if (ids.length > plan.limits.maxSeries) {
@@ -48,7 +54,6 @@ function run(source: SeriesSource, plan: ShardPlan, stopped: () => boolean): Sha
       throw new QueryError("execution", text);
     }
     ids.sort();
-    const watch: Watch = { stopped, deadline: performance.now() + plan.limits.timeoutMs, samples: 0, plan };
     if (plan.raw === true) return rawSamples(source, ids, rows, watch);
     return plan.aggregate === undefined
       ? evaluateRows(source, ids, rows, watch)
@@ -64,41 +69,47 @@ interface Watch {
   readonly deadline: number;
   readonly plan: ShardPlan;
   samples: number;
+  /** Since the last look at the clock. */
+  work: number;
+}
+
+/** Counts work and looks at the clock and at `stopped` when there has been enough of it. */
+function checkWork(watch: Watch, work: number): void {
+  watch.work += work;
+  if (watch.work < CHECK_EVERY) return;
+  watch.work = 0;
+  if (watch.stopped()) throw new QueryError("canceled", "query was canceled in query execution");
+  if (performance.now() > watch.deadline) throw new QueryError("timeout", "query timed out in query execution");
 }
 
 const buffer: SampleBuffer = makeSampleBuffer(4096);
 
 /** Reads one series and keeps to the limits. */
-function readSeries(source: SeriesSource, id: number, index: number, rows: RowEvaluator, watch: Watch): SampleBuffer {
-  if (index % CHECK_EVERY === 0) {
-    if (watch.stopped()) throw new QueryError("canceled", "query was canceled in query execution");
-    if (performance.now() > watch.deadline) throw new QueryError("timeout", "query timed out in query execution");
-  }
+function readSeries(source: SeriesSource, id: number, rows: RowEvaluator, watch: Watch): SampleBuffer {
+  checkWork(watch, rows.steps + SERIES_WORK);
   buffer.length = 0;
   source.read(id, rows.bounds.minT, rows.bounds.maxT, buffer);
+  watch.work += buffer.length;
   watch.samples += buffer.length;
   if (watch.samples > watch.plan.limits.maxSamples) throw tooManySamples(watch.plan.limits.maxSamples);
   return buffer;
 }
 
-export function tooManySamples(limit: number): QueryError {
-  const text = `query processing would load too many samples into memory in query execution (over the limit of ${limit}, limits.max_query_samples)`;
-  return new QueryError("execution", text);
-}
-
 function evaluateRows(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator, watch: Watch): ShardAnswer {
   const { steps } = rows;
   const labels: Labels[] = [];
-  let capacity = Math.min(Math.max(1, ids.length), 256);
+  const most = Math.floor(watch.plan.limits.maxSamples / Math.max(1, steps));
+  let capacity = Math.min(Math.max(1, ids.length), 256, Math.max(1, most));
   let values = new Float64Array(capacity * steps);
   let present = new Uint8Array(capacity * steps);
   const notes: RangeNotes = new Map();
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i] as number;
-    const series = readSeries(source, id, i, rows, watch);
+    const series = readSeries(source, id, rows, watch);
     if (series.length === 0) continue;
     if (labels.length === capacity) {
-      capacity = Math.min(2 * capacity, ids.length);
+      checkPoints((capacity + 1) * steps, watch);
+      capacity = Math.min(2 * capacity, ids.length, most);
       values = grown(values, new Float64Array(capacity * steps));
       present = grown(present, new Uint8Array(capacity * steps));
     }
@@ -108,7 +119,6 @@ function evaluateRows(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator
     if (!any) continue;
     const set = source.labels(id);
     labels.push(set);
-    checkPoints(labels.length * steps, watch);
   }
   // Rows go out in the order of their labels: the front end merges the shards' answers without sorting again.
   const order = Uint32Array.from(labels.keys());
@@ -154,7 +164,7 @@ function evaluateGroups(source: SeriesSource, ids: Uint32Array, rows: RowEvaluat
   const notes: RangeNotes = new Map();
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i] as number;
-    const series = readSeries(source, id, i, rows, watch);
+    const series = readSeries(source, id, rows, watch);
     if (series.length === 0) continue;
     present.fill(0);
     const any = rows.evaluate(series, values, present, 0);
@@ -219,7 +229,7 @@ function rawSamples(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator, 
   const found: { labels: Labels; ts: Float64Array; values: Float64Array }[] = [];
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i] as number;
-    const series = readSeries(source, id, i, rows, watch);
+    const series = readSeries(source, id, rows, watch);
     rows.prepare(series);
     if (series.length === 0) continue;
     const { ts, values, length } = series;

@@ -1,4 +1,5 @@
 import { compareLabels, type Labels, labelsKey, labelsWithout, METRIC_NAME } from "../../model/labels.ts";
+import { due, overEach, overRows, type Pace, ROW_WORK, sortedIndexes, turn } from "./pace.ts";
 
 /**
  * An instant vector over all steps of a grid: row-major columns, row r at step s is cell `r * steps + s`.
@@ -52,55 +53,57 @@ export function vectorOfScalar(values: Float64Array): Vector {
 }
 
 /** The vector with the rows in the given order; rows not named are left out. */
-export function pickRows(vector: Vector, rows: ArrayLike<number>): Vector {
+export async function pickRows(pace: Pace, vector: Vector, rows: ArrayLike<number>): Promise<Vector> {
   const { steps } = vector;
   const out = makeVector(steps, new Array(rows.length));
-  for (let i = 0; i < rows.length; i++) {
+  await overRows(pace, rows.length, steps, (i, from, to) => {
     const r = rows[i] as number;
     out.labels[i] = vector.labels[r] as Labels;
     out.dropName[i] = vector.dropName[r] as number;
-    out.values.set(vector.values.subarray(r * steps, (r + 1) * steps), i * steps);
-    out.present.set(vector.present.subarray(r * steps, (r + 1) * steps), i * steps);
-  }
+    out.values.set(vector.values.subarray(r * steps + from, r * steps + to), i * steps + from);
+    out.present.set(vector.present.subarray(r * steps + from, r * steps + to), i * steps + from);
+  });
   return out;
 }
 
 /** Without the rows that have no sample at any step. */
-export function compactRows(vector: Vector): Vector {
+export async function compactRows(pace: Pace, vector: Vector): Promise<Vector> {
+  const { steps, present } = vector;
   const keep: number[] = [];
-  for (let r = 0; r < vector.labels.length; r++) if (rowHasSample(vector, r)) keep.push(r);
-  return keep.length === vector.labels.length ? vector : pickRows(vector, keep);
-}
-
-export function rowHasSample(vector: Vector, row: number): boolean {
-  const end = (row + 1) * vector.steps;
-  for (let i = row * vector.steps; i < end; i++) if (vector.present[i] !== 0) return true;
-  return false;
+  await overRows(pace, vector.labels.length, steps, (r, from, to) => {
+    if (keep[keep.length - 1] === r) return;
+    for (let i = r * steps + from; i < r * steps + to; i++) {
+      if (present[i] === 0) continue;
+      keep.push(r);
+      return;
+    }
+  });
+  return keep.length === vector.labels.length ? vector : pickRows(pace, vector, keep);
 }
 
 /** Rows in the order of their labels. */
-export function sortByLabels(vector: Vector): Vector {
+export async function sortByLabels(pace: Pace, vector: Vector): Promise<Vector> {
   const { labels } = vector;
   let sorted = true;
   for (let i = 1; i < labels.length && sorted; i++) {
     sorted = compareLabels(labels[i - 1] as Labels, labels[i] as Labels) <= 0;
+    if (due(pace, ROW_WORK)) await turn(pace);
   }
   if (sorted) return vector;
-  const order = labels.map((_, i) => i);
-  order.sort((a, b) => compareLabels(labels[a] as Labels, labels[b] as Labels));
-  return pickRows(vector, order);
+  const byLabels = (a: number, b: number): number => compareLabels(labels[a] as Labels, labels[b] as Labels);
+  return pickRows(pace, vector, await sortedIndexes(pace, labels.length, byLabels));
 }
 
 /** The same rows at every one of `steps` steps, from a vector of one step. */
-export function broadcast(vector: Vector, steps: number): Vector {
+export async function broadcast(pace: Pace, vector: Vector, steps: number): Promise<Vector> {
   if (steps === 1) return vector;
   const out = makeVector(steps, vector.labels);
   out.dropName.set(vector.dropName);
-  for (let r = 0; r < vector.labels.length; r++) {
-    if (vector.present[r] === 0) continue;
-    out.values.fill(vector.values[r] as number, r * steps, (r + 1) * steps);
-    out.present.fill(vector.present[r] as number, r * steps, (r + 1) * steps);
-  }
+  await overRows(pace, vector.labels.length, steps, (r, from, to) => {
+    if (vector.present[r] === 0) return;
+    out.values.fill(vector.values[r] as number, r * steps + from, r * steps + to);
+    out.present.fill(vector.present[r] as number, r * steps + from, r * steps + to);
+  });
   return out;
 }
 
@@ -108,46 +111,48 @@ export function broadcast(vector: Vector, steps: number): Vector {
  * Joins rows that have got equal labels (after a label was changed or dropped) where they do not overlap in time.
  * Returns undefined when two of them have a sample at the same step.
  */
-export function mergeEqualRows(vector: Vector): Vector | undefined {
+export async function mergeEqualRows(pace: Pace, vector: Vector): Promise<Vector | undefined> {
   const { labels, steps } = vector;
   const target = new Int32Array(labels.length);
   const byKey = new Map<string, number>();
   let merged = 0;
-  for (let r = 0; r < labels.length; r++) {
+  await overEach(pace, labels.length, ROW_WORK, (r) => {
     const key = labelsKey(labels[r] as Labels);
     const first = byKey.get(key);
     if (first === undefined) byKey.set(key, r);
     else merged++;
     target[r] = first ?? r;
-  }
+  });
   if (merged === 0) return vector;
   const keep: number[] = [];
-  for (let r = 0; r < labels.length; r++) {
+  let meet = false;
+  await overRows(pace, labels.length, steps, (r, from, to) => {
     const t = target[r] as number;
     if (t === r) {
-      keep.push(r);
-      continue;
+      if (from === 0) keep.push(r);
+      return;
     }
-    for (let s = 0; s < steps; s++) {
+    for (let s = from; s < to && !meet; s++) {
       const kind = vector.present[r * steps + s] as number;
       if (kind === 0) continue;
       const cell = t * steps + s;
-      if (vector.present[cell] !== 0) return undefined;
+      if (vector.present[cell] !== 0) meet = true;
       vector.present[cell] = kind;
       vector.values[cell] = vector.values[r * steps + s] as number;
     }
-  }
-  return pickRows(vector, keep);
+  });
+  return meet ? undefined : pickRows(pace, vector, keep);
 }
 
 /** Removes the names that are marked for removal. Rows may have equal labels afterwards: see `mergeEqualRows`. */
-export function removeDroppedNames(vector: Vector): Vector {
+export async function removeDroppedNames(pace: Pace, vector: Vector): Promise<Vector> {
   const { labels, dropName } = vector;
   let dropped = false;
-  const out = labels.map((l, r) => {
-    if (dropName[r] === 0) return l;
+  const out = labels.slice();
+  await overEach(pace, labels.length, ROW_WORK, (r) => {
+    if (dropName[r] === 0) return;
     dropped = true;
-    return labelsWithout(l, METADATA_LABELS);
+    out[r] = labelsWithout(labels[r] as Labels, METADATA_LABELS);
   });
   return dropped ? { ...vector, labels: out, dropName: new Uint8Array(out.length) } : vector;
 }

@@ -29,17 +29,56 @@ export function makeWindows(
   before = 0,
   after = 0,
 ): Windows {
-  const { steps } = grid;
-  const start = new Float64Array(steps);
-  const end = new Float64Array(steps);
-  const time = new Float64Array(steps);
-  for (let s = 0; s < steps; s++) {
+  const w = emptyWindows(grid.steps, before, after);
+  placeWindows(w, grid, range, offset, at, 0, grid.steps);
+  return w;
+}
+
+export function emptyWindows(steps: number, before = 0, after = 0): Windows {
+  return {
+    steps,
+    start: new Float64Array(steps),
+    end: new Float64Array(steps),
+    before,
+    after,
+    time: new Float64Array(steps),
+    lo: new Int32Array(steps),
+    hi: new Int32Array(steps),
+  };
+}
+
+/** Sets the bounds of the windows of the steps [from, to). */
+export function placeWindows(
+  w: Windows,
+  grid: Grid,
+  range: number,
+  offset: number,
+  at: number | undefined,
+  from: number,
+  to: number,
+): void {
+  const { start, end, time } = w;
+  for (let s = from; s < to; s++) {
     const t = grid.start + s * grid.step;
     time[s] = t;
     end[s] = (at ?? t) - offset;
     start[s] = (end[s] as number) - range;
   }
-  return { steps, start, end, before, after, time, lo: new Int32Array(steps), hi: new Int32Array(steps) };
+}
+
+/** The windows of the steps [from, to), over the same memory. */
+export function sliceWindows(w: Windows, from: number, to: number): Windows {
+  const { before, after } = w;
+  return {
+    steps: to - from,
+    start: w.start.subarray(from, to),
+    end: w.end.subarray(from, to),
+    before,
+    after,
+    time: w.time.subarray(from, to),
+    lo: w.lo.subarray(from, to),
+    hi: w.hi.subarray(from, to),
+  };
 }
 
 /** The first and last time of samples that the windows can hold, both inclusive. */
@@ -51,14 +90,15 @@ export function windowBounds(w: Windows): { minT: number; maxT: number } {
 /**
  * Finds lo and hi for the samples `ts[0..n)`. Samples mostly come at an even pace, so each bound is first tried as far
  * ahead of its predecessor as that was of its own: a look at two samples instead of all in between.
+ * Only those of the steps [first, last) when these are given; the ones before must have been found.
  */
-export function locateWindows(w: Windows, ts: Float64Array, n: number): void {
-  const { start, end, lo, hi, steps, before, after } = w;
-  let i = 0;
-  let j = 0;
+export function locateWindows(w: Windows, ts: Float64Array, n: number, first = 0, last = w.steps): void {
+  const { start, end, lo, hi, before, after } = w;
+  let i = first === 0 ? 0 : (lo[first - 1] as number);
+  let j = first === 0 ? 0 : (hi[first - 1] as number);
   let strideI = 0;
   let strideJ = 0;
-  for (let s = 0; s < steps; s++) {
+  for (let s = first; s < last; s++) {
     const from = (start[s] as number) - before;
     const to = (end[s] as number) + after;
     let k = i + strideI;

@@ -1,4 +1,5 @@
 import { EMPTY_LABELS, type Labels, labelsFromEntries, METRIC_NAME } from "../../model/labels.ts";
+import { overRows, type Pace } from "../execute/pace.ts";
 import { compactRows, PRESENT_FLOAT, type Vector } from "../execute/vector.ts";
 import type { Expr } from "../parse/ast.ts";
 
@@ -20,13 +21,12 @@ export function absentLabels(expr: Expr): Labels {
 }
 
 /** 1 at every step at which the vector has no sample. */
-export function absent(vector: Vector, labels: Labels): Vector {
+export async function absent(pace: Pace, vector: Vector, labels: Labels): Promise<Vector> {
   const { steps } = vector;
   const present = new Uint8Array(steps).fill(PRESENT_FLOAT);
-  for (let i = 0, s = 0; i < vector.present.length; i++) {
-    if (vector.present[i] !== 0) present[s] = 0;
-    if (++s === steps) s = 0;
-  }
+  await overRows(pace, vector.labels.length, steps, (r, from, to) => {
+    for (let s = from; s < to; s++) if (vector.present[r * steps + s] !== 0) present[s] = 0;
+  });
   const values = new Float64Array(steps).fill(1);
-  return compactRows({ steps, labels: [labels], dropName: new Uint8Array(1), values, present });
+  return compactRows(pace, { steps, labels: [labels], dropName: new Uint8Array(1), values, present });
 }

@@ -1,6 +1,8 @@
 import { formatFloatG } from "../../lib/float-format.ts";
 import { type Labels, labelsKey, labelValue, METRIC_NAME, withLabel } from "../../model/labels.ts";
-import { type Annotations, badBucketLabel, forcedMonotonicity, inform, warn } from "../execute/annotations.ts";
+import { badBucketLabel, forcedMonotonicity, inform, warn } from "../execute/annotations.ts";
+import { due, overEach, ROW_WORK, turn } from "../execute/pace.ts";
+import type { QueryContext } from "../execute/query-context.ts";
 import { compactRows, makeVector, PRESENT_FLOAT, type Vector } from "../execute/vector.ts";
 import type { Pos } from "../parse/ast.ts";
 
@@ -28,15 +30,15 @@ export function parseBound(text: string): number | undefined {
   return m[1] === "-" ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
 }
 
-export function groupBuckets(vector: Vector, notes: Annotations, pos: Pos): Histogram[] {
+async function groupBuckets(ctx: QueryContext, vector: Vector, pos: Pos): Promise<Histogram[]> {
   const byKey = new Map<string, Histogram>();
-  for (let r = 0; r < vector.labels.length; r++) {
+  await overEach(ctx, vector.labels.length, 4 * ROW_WORK, (r) => {
     const labels = vector.labels[r] as Labels;
     const le = labelValue(labels, "le");
     const bound = parseBound(le);
     if (bound === undefined) {
-      warn(notes, badBucketLabel(le, labelValue(labels, METRIC_NAME)), pos);
-      continue;
+      warn(ctx.notes, badBucketLabel(le, labelValue(labels, METRIC_NAME)), pos);
+      return;
     }
     const rest = withLabel(labels, "le", "");
     const key = labelsKey(rest);
@@ -49,7 +51,7 @@ export function groupBuckets(vector: Vector, notes: Annotations, pos: Pos): Hist
     while (at > 0 && (histogram.bounds[at - 1] as number) > bound) at--;
     histogram.rows.splice(at, 0, r);
     histogram.bounds.splice(at, 0, bound);
-  }
+  });
   return [...byKey.values()];
 }
 
@@ -150,9 +152,10 @@ function rankOf(value: number, b: Buckets): number {
 }
 
 /** One value a histogram and step. `q`: quantiles, one a step. */
-export function histogramQuantile(vector: Vector, q: Float64Array, notes: Annotations, pos: Pos): Vector {
-  const histograms = groupBuckets(vector, notes, pos);
-  return evaluateHistograms(vector, histograms, (b, s, h) => {
+export async function histogramQuantile(ctx: QueryContext, vector: Vector, q: Float64Array, pos: Pos): Promise<Vector> {
+  const { notes } = ctx;
+  const histograms = await groupBuckets(ctx, vector, pos);
+  return evaluateHistograms(ctx, vector, histograms, (b, s, h) => {
     const quantile = q[s] as number;
     if (Number.isNaN(quantile)) return Number.NaN;
     if (quantile < 0) return Number.NEGATIVE_INFINITY;
@@ -163,25 +166,26 @@ export function histogramQuantile(vector: Vector, q: Float64Array, notes: Annota
   });
 }
 
-export function histogramFraction(
+export async function histogramFraction(
+  ctx: QueryContext,
   vector: Vector,
   lower: Float64Array,
   upper: Float64Array,
-  notes: Annotations,
   pos: Pos,
-): Vector {
-  const histograms = groupBuckets(vector, notes, pos);
-  return evaluateHistograms(vector, histograms, (b, s) => {
+): Promise<Vector> {
+  const histograms = await groupBuckets(ctx, vector, pos);
+  return evaluateHistograms(ctx, vector, histograms, (b, s) => {
     if (b.bounds[b.n - 1] !== Number.POSITIVE_INFINITY) return Number.NaN;
     return bucketFraction(lower[s] as number, upper[s] as number, b);
   });
 }
 
-function evaluateHistograms(
+async function evaluateHistograms(
+  ctx: QueryContext,
   vector: Vector,
   histograms: readonly Histogram[],
   value: (b: Buckets, step: number, h: Histogram) => number,
-): Vector {
+): Promise<Vector> {
   const { steps } = vector;
   const out = makeVector(
     steps,
@@ -189,15 +193,17 @@ function evaluateHistograms(
   );
   out.dropName.fill(1);
   const buckets = makeBuckets(histograms);
-  histograms.forEach((h, g) => {
+  for (let g = 0; g < histograms.length; g++) {
+    const h = histograms[g] as Histogram;
     for (let s = 0; s < steps; s++) {
+      if (due(ctx, 4 * h.rows.length)) await turn(ctx);
       gather(vector, h, s, buckets);
       if (buckets.n === 0) continue;
       out.values[g * steps + s] = value(buckets, s, h);
       out.present[g * steps + s] = PRESENT_FLOAT;
     }
-  });
-  return compactRows(out);
+  }
+  return compactRows(ctx, out);
 }
 
 /** A quantile as OpenMetrics writes it in a label: always with a point or exponent. */

@@ -2,6 +2,7 @@ import { RE2JS } from "re2js";
 import { isValidUtf8 } from "../../lib/go-quote.ts";
 import { type Labels, labelValue, METRIC_NAME, withLabel } from "../../model/labels.ts";
 import { QueryError } from "../../model/query.ts";
+import { overEach, type Pace, ROW_WORK } from "../execute/pace.ts";
 import { mergeEqualRows, SAME_LABELSET, type Vector } from "../execute/vector.ts";
 
 /** label_replace and label_join: new label sets for the rows, values untouched. */
@@ -11,13 +12,30 @@ function checkLabelName(name: string, what: string, func: string): void {
   throw new QueryError("execution", `invalid ${what} label name in ${func}(): ${name}`);
 }
 
-function relabeled(vector: Vector, labels: Labels[], dropName: Uint8Array): Vector {
-  const merged = mergeEqualRows({ ...vector, labels, dropName });
+/** The vector with the labels that `relabel` gives each row; it may change the copy of `dropName`. */
+async function relabeled(
+  pace: Pace,
+  vector: Vector,
+  relabel: (set: Labels, row: number, dropName: Uint8Array) => Labels,
+): Promise<Vector> {
+  const dropName = vector.dropName.slice();
+  const labels: Labels[] = new Array(vector.labels.length);
+  await overEach(pace, labels.length, 4 * ROW_WORK, (r) => {
+    labels[r] = relabel(vector.labels[r] as Labels, r, dropName);
+  });
+  const merged = await mergeEqualRows(pace, { ...vector, labels, dropName });
   if (merged === undefined) throw new QueryError("execution", SAME_LABELSET);
   return merged;
 }
 
-export function labelReplace(vector: Vector, dst: string, template: string, src: string, pattern: string): Vector {
+export async function labelReplace(
+  pace: Pace,
+  vector: Vector,
+  dst: string,
+  template: string,
+  src: string,
+  pattern: string,
+): Promise<Vector> {
   let regex: RE2JS;
   try {
     regex = RE2JS.compile(`^(?s:${pattern})$`);
@@ -25,9 +43,8 @@ export function labelReplace(vector: Vector, dst: string, template: string, src:
     throw new QueryError("execution", `invalid regular expression in label_replace(): ${pattern}`);
   }
   checkLabelName(dst, "destination", "label_replace");
-  const dropName = vector.dropName.slice();
   const replacements = new Map<string, string | undefined>();
-  const labels = vector.labels.map((set, r) => {
+  return relabeled(pace, vector, (set, r, dropName) => {
     const value = labelValue(set, src);
     let replacement = replacements.get(value);
     if (replacement === undefined && !replacements.has(value)) {
@@ -38,7 +55,6 @@ export function labelReplace(vector: Vector, dst: string, template: string, src:
     if (dst === METRIC_NAME) dropName[r] = 0;
     return withLabel(set, dst, replacement);
   });
-  return relabeled(vector, labels, dropName);
 }
 
 const REFERENCE = /\$(?:\$|\{([A-Za-z0-9_]+)\}|([A-Za-z0-9_]+))/g;
@@ -58,13 +74,17 @@ function expand(regex: RE2JS, template: string, value: string): string | undefin
   });
 }
 
-export function labelJoin(vector: Vector, dst: string, separator: string, sources: readonly string[]): Vector {
+export async function labelJoin(
+  pace: Pace,
+  vector: Vector,
+  dst: string,
+  separator: string,
+  sources: readonly string[],
+): Promise<Vector> {
   for (const src of sources) checkLabelName(src, "source", "label_join");
   checkLabelName(dst, "destination", "label_join");
-  const dropName = vector.dropName.slice();
-  const labels = vector.labels.map((set, r) => {
+  return relabeled(pace, vector, (set, r, dropName) => {
     if (dst === METRIC_NAME) dropName[r] = 0;
     return withLabel(set, dst, sources.map((src) => labelValue(set, src)).join(separator));
   });
-  return relabeled(vector, labels, dropName);
 }

@@ -1,24 +1,28 @@
 import { compareLabels, type Labels, labelValue } from "../../model/labels.ts";
+import { type Pace, sortedIndexes } from "../execute/pace.ts";
 import { pickRows, type Vector } from "../execute/vector.ts";
 
 /** sort and sort_desc of an instant query: rows by value, NaN last. */
-export function sortByValue(vector: Vector, descending: boolean): Vector {
-  const order = vector.labels.map((_, r) => r);
-  order.sort((a, b) => {
+export async function sortByValue(pace: Pace, vector: Vector, descending: boolean): Promise<Vector> {
+  const order = await sortedIndexes(pace, vector.labels.length, (a, b) => {
     const x = vector.values[a] as number;
     const y = vector.values[b] as number;
     if (Number.isNaN(x) || Number.isNaN(y)) return Number(Number.isNaN(x)) - Number(Number.isNaN(y)) || a - b;
     if (x === y) return a - b;
     return x < y === descending ? 1 : -1;
   });
-  return pickRows(vector, order);
+  return pickRows(pace, vector, order);
 }
 
 /** sort_by_label and sort_by_label_desc: natural order of the named labels, then of the whole label set. */
-export function sortByLabel(vector: Vector, names: readonly string[], descending: boolean): Vector {
-  const order = vector.labels.map((_, r) => r);
+export async function sortByLabel(
+  pace: Pace,
+  vector: Vector,
+  names: readonly string[],
+  descending: boolean,
+): Promise<Vector> {
   const sign = descending ? -1 : 1;
-  order.sort((a, b) => {
+  const order = await sortedIndexes(pace, vector.labels.length, (a, b) => {
     const x = vector.labels[a] as Labels;
     const y = vector.labels[b] as Labels;
     for (const name of names) {
@@ -27,7 +31,7 @@ export function sortByLabel(vector: Vector, names: readonly string[], descending
     }
     return sign * compareLabels(x, y);
   });
-  return pickRows(vector, order);
+  return pickRows(pace, vector, order);
 }
 
 const CHUNKS = /\d+|\D+/g;

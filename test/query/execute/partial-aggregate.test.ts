@@ -10,6 +10,7 @@ import {
   type Partial,
 } from "../../../src/query/execute/partial-aggregate.ts";
 import type { PartialOp, ShardPartials } from "../../../src/query/plan/shard-plan.ts";
+import { idlePace } from "../idle-pace.ts";
 
 const STEPS = 3;
 const OPS: readonly PartialOp[] = ["sum", "avg", "count", "min", "max", "group", "stddev", "stdvar"];
@@ -48,17 +49,17 @@ const answer = (p: Partial): ShardPartials => ({
   notes: [],
 });
 
-test("parts of the rows, merged, give what all rows together give", () => {
-  fc.assert(
-    fc.property(rows, fc.nat(30), fc.nat(30), fc.constantFrom(...OPS), (input, a, b, op) => {
+test("parts of the rows, merged, give what all rows together give", async () => {
+  await fc.assert(
+    fc.asyncProperty(rows, fc.nat(30), fc.nat(30), fc.constantFrom(...OPS), async (input, a, b, op) => {
       const [x, y] = a < b ? [a, b] : [b, a];
       const merged = makePartial(op, STEPS, 1);
       const g = addGroup(merged, []);
       for (const part of [input.slice(0, x), input.slice(x, y), input.slice(y)]) {
         mergeGroup(merged, g, answer(aggregate(op, part)), 0);
       }
-      const whole = finishPartial(aggregate(op, input));
-      const parts = finishPartial(merged);
+      const whole = await finishPartial(idlePace(), aggregate(op, input));
+      const parts = await finishPartial(idlePace(), merged);
       expect([...parts.present]).toEqual([...whole.present]);
       for (let s = 0; s < STEPS; s++) {
         if (whole.present[s] === 0) continue;
@@ -75,41 +76,40 @@ test("parts of the rows, merged, give what all rows together give", () => {
   );
 });
 
-test("the mean of what does not fit a sum", () => {
-  expect(
-    finishPartial(
-      aggregate("avg", [
-        [1.7e308, 1, -1.7e308],
-        [1.7e308, 2, -1.7e308],
-      ]),
-    ).values,
-  ).toEqual(Float64Array.of(1.7e308, 1.5, -1.7e308));
+test("the mean of what does not fit a sum", async () => {
+  const input = [
+    [1.7e308, 1, -1.7e308],
+    [1.7e308, 2, -1.7e308],
+  ];
+  expect((await finishPartial(idlePace(), aggregate("avg", input))).values).toEqual(
+    Float64Array.of(1.7e308, 1.5, -1.7e308),
+  );
 });
 
-test("min and max ignore NaN next to numbers", () => {
+test("min and max ignore NaN next to numbers", async () => {
   const input = [
     [Number.NaN, 3, Number.NaN],
     [5, Number.NaN, Number.NaN],
   ];
-  expect(finishPartial(aggregate("max", input)).values).toEqual(Float64Array.of(5, 3, Number.NaN));
-  expect(finishPartial(aggregate("min", input)).values).toEqual(Float64Array.of(5, 3, Number.NaN));
+  expect((await finishPartial(idlePace(), aggregate("max", input))).values).toEqual(Float64Array.of(5, 3, Number.NaN));
+  expect((await finishPartial(idlePace(), aggregate("min", input))).values).toEqual(Float64Array.of(5, 3, Number.NaN));
 });
 
-test("groups beyond the capacity keep what was there", () => {
+test("groups beyond the capacity keep what was there", async () => {
   const p = makePartial("sum", STEPS, 1);
   for (let i = 0; i < 20; i++) {
     addRow(p, addGroup(p, ["n", String(i)]), i % 2, Float64Array.of(i, i, i), Uint8Array.of(1, 0, 1), 0);
   }
-  const v = finishPartial(p);
+  const v = await finishPartial(idlePace(), p);
   expect([...v.values.filter((_, i) => i % STEPS === 0)]).toEqual(Array.from({ length: 20 }, (_, i) => i));
   expect([...v.dropName]).toEqual(Array.from({ length: 20 }, (_, i) => i % 2));
 });
 
-test("label sets survive packing", () => {
+test("label sets survive packing", async () => {
   const sets = fc.array(fc.array(fc.string(), { maxLength: 8 }), { maxLength: 20 });
-  fc.assert(
-    fc.property(sets, (s) => {
-      expect(unpackLabels(packLabels(s))).toEqual(s);
+  await fc.assert(
+    fc.asyncProperty(sets, async (s) => {
+      expect(await unpackLabels(idlePace(), packLabels(s))).toEqual(s);
     }),
   );
 });
