@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { access, constants, mkdir, readFile, rename, stat, unlink, writeFile } from "node:fs/promises";
+import { access, constants, mkdir, readdir, readFile, rename, stat, unlink, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { dirname, join, resolve } from "node:path";
 
@@ -99,6 +99,13 @@ async function readFacts(path: string, wantedPartitions: number): Promise<Facts>
   } catch (e) {
     if ((e as NodeJS.ErrnoException).code !== "ENOENT")
       throw new DataDirError(`cannot read ${file}: ${(e as Error).message}`);
+    const shards = await readdir(join(path, "shards")).catch(() => [] as string[]);
+    if (shards.length > 0) {
+      // With another number of partitions series would be looked for in the wrong shards.
+      throw new DataDirError(
+        `${file} is missing though ${path} holds the data of ${shards.length} shards: put it back, {"format":1,"partitions":${shards.length}}`,
+      );
+    }
     return writeFacts(file, { format: 1, partitions: wantedPartitions });
   }
   try {

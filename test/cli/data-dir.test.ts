@@ -31,6 +31,14 @@ const refusal = (dir: string) =>
   );
 
 describe("the data dir", { timeout: 30_000 }, () => {
+  it("is not described anew over the data of shards", async () => {
+    const first = await openDataDir(root, 3);
+    for (const p of [0, 1, 2]) mkdirSync(first.shard(p), { recursive: true });
+    await first.release();
+    rmSync(join(root, "tocsin.json"));
+    expect(await refusal(root)).toContain('put it back, {"format":1,"partitions":3}');
+  });
+
   it("is made where there is none, and keeps the number of partitions that it was made with", async () => {
     const path = join(root, "a/b");
     const first = await openDataDir(path, 3);
