@@ -21,7 +21,7 @@ function engineWith(options: Partial<EngineOptions>): Engine {
       Float64Array.from(ts, (t) => (t * 7 + i) % 100),
     );
   }
-  return makeEngine({ shards: [localShard(0, source)], ...options });
+  return makeEngine({ shards: [localShard(0, source)], timeoutMs: 1e9, ...options });
 }
 
 /** A clock that goes on by a second with every look, so that every look is a turn, and the shard has all the time it needs. */
