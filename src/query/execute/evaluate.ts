@@ -10,11 +10,12 @@ import { aggregatePartial, countValues, isPartialOp, keepK, limitRatio, quantile
 import { fetchAggregate, fetchRows } from "./dispatch.ts";
 import { evaluateFunction } from "./evaluate-function.ts";
 import { evaluateRangeCall } from "./evaluate-subquery.ts";
-import { matchVectors, setOperation } from "./matching.ts";
+import { matchVectors } from "./matching.ts";
 import { hold, release, replaced } from "./memory.ts";
 import { checkAlive, mapSteps, overRows } from "./pace.ts";
 import { planFragment } from "./plan-fragment.ts";
 import { type Evaluator, inOrder, type QueryContext } from "./query-context.ts";
+import { setOperation } from "./set-operation.ts";
 import { broadcast, compactRows, emptyVector, type Vector, vectorOfScalar } from "./vector.ts";
 
 /**
