@@ -103,7 +103,7 @@ function versionOf(name: ServerName, command: string): string {
   if (name === "tocsin")
     return JSON.parse(execFileSync("cat", [join(ROOT, "package.json")], { encoding: "utf8" })).version;
   const text = execFileSync(command, ["--version"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
-  return /(\d+\.\d+(\.\d+)?)/.exec(text)?.[1] ?? "unknown";
+  return /(\d+\.\d+(\.\d+)?)/.exec(text)?.[1] ?? "(its build tells no version)";
 }
 
 export async function freePort(): Promise<number> {
