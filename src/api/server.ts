@@ -1,4 +1,4 @@
-import Fastify, { type FastifyError, type FastifyInstance } from "fastify";
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { QueryError } from "../model/query.ts";
 import type { ApiDeps } from "./deps.ts";
 import { sendError } from "./respond.ts";
@@ -52,6 +52,7 @@ export function makeServer(deps: ApiDeps): FastifyInstance {
     if (status === 413) {
       deps.observe.rejected(protocolOf(request.url), "body_too_large", 1);
       const message = `the body is larger than limits.max_body_size (${deps.limits.maxBodyBytes} bytes): send smaller requests or raise the limit`;
+      lingerAfter(request, reply);
       return reply.code(413).type("text/plain").send(`${message}\n`);
     }
     if (status < 500) return reply.code(status).type("text/plain").send(`${error.message}\n`);
@@ -98,4 +99,23 @@ function rememberRoutes(app: FastifyInstance): (url: string) => string[] {
 function protocolOf(url: string): string {
   if (url.startsWith("/api/v1/write")) return "remote_write";
   return url.startsWith("/api/v1/ingest") ? "json" : "http";
+}
+
+/** How long a sender may go on sending a body that was refused. */
+const LINGER_MS = 1_000;
+
+/**
+ * Answers a request whose body is still on its way. Were the connection closed at once, what the sender still sends would
+ * reset it, and the sender would see that in place of the answer. So the rest is read and thrown away for a moment, and
+ * then the connection is closed.
+ */
+function lingerAfter(request: FastifyRequest, reply: FastifyReply): void {
+  const { raw } = request;
+  reply.header("connection", "keep-alive");
+  reply.raw.once("finish", () => {
+    raw.resume();
+    setTimeout(() => {
+      if (!raw.complete) raw.socket.destroy();
+    }, LINGER_MS).unref();
+  });
 }
