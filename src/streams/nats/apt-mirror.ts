@@ -5,7 +5,7 @@ import { join } from "node:path";
 export const DEBIAN_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /**
- * The Debian mirror that this machine's own apt uses, e.g. `http://deb.debian.org/debian`: the first archive of Debian
+ * The Debian mirror that this machine's own apt uses, e.g. `http://mirror.example.org/debian`: the first archive of Debian
  * itself (not security, not a third party's) named in `etcApt`. Undefined when there is none.
  */
 export async function machineDebianMirror(etcApt = "/etc/apt"): Promise<string | undefined> {

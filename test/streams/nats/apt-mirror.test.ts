@@ -20,7 +20,7 @@ URIs:
 Suites: trixie
 
 Types: deb
-URIs: http://deb.debian.org/debian-security
+URIs: http://mirror.example.org/debian-security
 `;
 
 it("reads deb822 stanzas and one-line entries", () => {
@@ -28,7 +28,7 @@ it("reads deb822 stanzas and one-line entries", () => {
     "https://packages.example.com/tool",
     "http://mirror.example.com/debian/",
     "http://other.example.com/debian",
-    "http://deb.debian.org/debian-security",
+    "http://mirror.example.org/debian-security",
   ]);
   expect(
     urisOfLines(
