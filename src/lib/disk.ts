@@ -4,6 +4,7 @@
  *
  * A write is durable after `sync` of the file; a name (created, renamed, removed) after `syncDir` of its folder.
  */
+import { readSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
@@ -16,12 +17,18 @@ export interface Disk {
   open(path: string, mode: "read" | "write" | "create"): Promise<DiskFile>;
   remove(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
+  /** A second name for the file, on the same file system; rejects with code EXDEV across two. */
+  link(from: string, to: string): Promise<void>;
+  /** Removes a folder with all that is in it; no error when it is not there. */
+  removeDir(path: string): Promise<void>;
   syncDir(path: string): Promise<void>;
 }
 
 export interface DiskFile {
   /** Reads into the whole of `into`; returns how many bytes there were, fewer only at the end of the file. */
   read(into: Uint8Array, at: number): Promise<number>;
+  /** As `read`, but at once: for readers of immutable files inside work that must not be interrupted. */
+  readSync(into: Uint8Array, at: number): number;
   /** Writes all of `from`, or rejects; a rejected write may have written a part. */
   write(from: Uint8Array, at: number): Promise<void>;
   size(): Promise<number>;
@@ -49,9 +56,13 @@ async function attempt<A>(op: string, path: string, work: () => Promise<A>): Pro
   try {
     return await work();
   } catch (error) {
-    const e = error as NodeJS.ErrnoException;
-    throw new DiskError(op, path, e.code ?? "UNKNOWN", e.message);
+    throw diskError(op, path, error);
   }
+}
+
+function diskError(op: string, path: string, error: unknown): DiskError {
+  const e = error as NodeJS.ErrnoException;
+  return new DiskError(op, path, e.code ?? "UNKNOWN", e.message);
 }
 
 /** The file system of this machine. */
@@ -65,6 +76,8 @@ export const realDisk: Disk = {
     }),
   remove: (path) => attempt("remove", path, () => fs.unlink(path)),
   rename: (from, to) => attempt("rename", from, () => fs.rename(from, to)),
+  link: (from, to) => attempt("link", from, () => fs.link(from, to)),
+  removeDir: (path) => attempt("rmdir", path, () => fs.rm(path, { recursive: true, force: true })),
   syncDir: (path) =>
     attempt("syncdir", path, async () => {
       const handle = await fs.open(path, "r");
@@ -96,6 +109,19 @@ function realFile(path: string, handle: fs.FileHandle): DiskFile {
           done += bytesWritten;
         }
       }),
+    readSync: (into, at) => {
+      try {
+        let done = 0;
+        while (done < into.length) {
+          const bytesRead = readSync(handle.fd, into, done, into.length - done, at + done);
+          if (bytesRead === 0) break;
+          done += bytesRead;
+        }
+        return done;
+      } catch (error) {
+        throw diskError("read", path, error);
+      }
+    },
     size: () => attempt("stat", path, async () => (await handle.stat()).size),
     truncate: (size) => attempt("truncate", path, () => handle.truncate(size)),
     sync: () => attempt("fdatasync", path, () => handle.datasync()),

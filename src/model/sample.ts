@@ -23,6 +23,35 @@ export function isStaleAt(words: Uint32Array, i: number): boolean {
 }
 
 /**
+ * A native histogram stands in a column of values as a NaN with these high 14 bits; the other 50 bits say where its bytes are
+ * (histogram-code.ts). So everything that moves samples moves histograms as well. No sender's NaN keeps such bits.
+ */
+export const HISTOGRAM_TAG_HI = 0xfff40000;
+const TAG_MASK = 0xfffc0000;
+const REF_HI_MASK = 0x3ffff;
+
+export function isHistogramAt(words: Uint32Array, i: number): boolean {
+  return ((words[2 * i + 1] as number) & TAG_MASK) >>> 0 === HISTOGRAM_TAG_HI;
+}
+
+/** Where the bytes of the histogram at index i are: of a SampleBuffer, in `histograms`. */
+export function histogramRef(words: Uint32Array, i: number): number {
+  return ((words[2 * i + 1] as number) & REF_HI_MASK) * 0x1_0000_0000 + (words[2 * i] as number);
+}
+
+/** Writes a reference (below 2^50) at index i. */
+export function writeHistogramRef(words: Uint32Array, i: number, ref: number): void {
+  words[2 * i] = ref;
+  words[2 * i + 1] = (HISTOGRAM_TAG_HI | Math.floor(ref / 0x1_0000_0000)) >>> 0;
+}
+
+/** Bytes of histograms one behind another, grown where needed; each says its own length. */
+export interface HistogramBytes {
+  bytes: Uint8Array;
+  length: number;
+}
+
+/**
  * Samples of one series in time order, filled by `SeriesSource.read` and reused from call to call.
  * `words` aliases `values` (little-endian: lo, hi).
  */
@@ -33,6 +62,8 @@ export interface SampleBuffer {
   length: number;
   /** Start timestamps (Unix ms, 0 unknown), only where the source has them; as long as `ts`. */
   startTs?: Float64Array;
+  /** Bytes of the native histograms among the values, only where there are any. */
+  histograms?: HistogramBytes;
 }
 
 export function makeSampleBuffer(capacity: number): SampleBuffer {

@@ -81,6 +81,7 @@ describe.each<[string, () => { disk: Disk; root: string }]>([
 test("replaceFile: after a power cut at any moment there is the old or the new content, whole", async () => {
   for (let seed = 1; seed <= 40; seed++) {
     const disk = makeSimDisk();
+    await disk.makeDir("/d");
     await replaceFile(disk, "/d/state", bytes("old ".repeat(300)));
     let cut: Disk | undefined;
     let step = seed % 8;

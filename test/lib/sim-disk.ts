@@ -5,12 +5,12 @@ import { type Disk, DiskError, type DiskFile } from "../../src/lib/disk.ts";
  *
  * Fault model of `crash`: of a file, what was there at its last sync survives; of each later write any of the 512-byte
  * sectors may survive, in any combination, and the file may have any length from the synced one to the written one, with
- * zeros where nothing survived. Of names made or removed since the last sync of the folder, each may or may not be there.
- * Truncation is atomic. A failed sync loses what was not synced, and a sync after it does not bring it back.
+ * zeros where nothing survived. Of names made, renamed or removed since the last sync of their folder, each may or may not be
+ * there; a folder that was made is there at once. Truncation is atomic. A failed sync loses what was not synced, and a sync after it does not bring it back.
  */
 export interface SimDisk extends Disk {
   /** Fails the next operation of this kind with this errno; repeated calls queue up. */
-  failNext(op: "write" | "sync" | "open" | "syncdir", code: string): void;
+  failNext(op: "read" | "write" | "sync" | "open" | "syncdir", code: string): void;
   /** How many of the bytes of the next failing write are written nevertheless. */
   partial: number;
   /** The disk after a power cut. The old one is of no use afterwards. */
@@ -25,6 +25,13 @@ export interface SimDisk extends Disk {
   before: (op: string) => Promise<void>;
 }
 
+interface Folder {
+  names: Map<string, Node | Folder>;
+  durable: Map<string, Node | Folder>;
+}
+
+const isFolder = (n: Node | Folder): n is Folder => "names" in n;
+
 interface Node {
   content: Uint8Array;
   durable: Uint8Array;
@@ -34,13 +41,47 @@ interface Node {
 const SECTOR = 512;
 
 export function makeSimDisk(files: ReadonlyMap<string, Uint8Array> = new Map()): SimDisk {
-  const names = new Map<string, Node>();
-  for (const [path, content] of files)
-    names.set(path, { content: content.slice(), durable: content.slice(), writes: [] });
-  let durableNames = new Map(names);
+  const root: Folder = { names: new Map(), durable: new Map() };
   const failures: { op: string; code: string }[] = [];
 
-  const operation = async (op: "write" | "sync" | "open" | "syncdir" | "other", path: string): Promise<void> => {
+  const split = (path: string): { parts: string[]; name: string } => {
+    const parts = path.split("/").filter((p) => p !== "");
+    const name = parts.pop() as string;
+    return { parts, name };
+  };
+  const makeFolders = (parts: readonly string[]): Folder => {
+    let at = root;
+    for (const part of parts) {
+      let next = at.names.get(part);
+      if (next === undefined) {
+        next = { names: new Map(), durable: new Map() };
+        at.names.set(part, next);
+        at.durable.set(part, next);
+      }
+      if (!isFolder(next)) throw new DiskError("mkdir", parts.join("/"), "ENOTDIR", "not a folder");
+      at = next;
+    }
+    return at;
+  };
+  const folderOf = (op: string, parts: readonly string[], path: string): Folder => {
+    let at: Node | Folder | undefined = root;
+    for (const part of parts) at = at !== undefined && isFolder(at) ? at.names.get(part) : undefined;
+    if (at === undefined || !isFolder(at)) throw new DiskError(op, path, "ENOENT", "no such folder");
+    return at;
+  };
+  const place = (path: string, content: Uint8Array): void => {
+    const { parts, name } = split(path);
+    const folder = makeFolders(parts);
+    const n: Node = { content: content.slice(), durable: content.slice(), writes: [] };
+    folder.names.set(name, n);
+    folder.durable.set(name, n);
+  };
+  for (const [path, content] of files) place(path, content);
+
+  const operation = async (
+    op: "read" | "write" | "sync" | "open" | "syncdir" | "other",
+    path: string,
+  ): Promise<void> => {
     await disk.before(op);
     if (op === "write" || op === "sync" || op === "syncdir") disk.counts[op]++;
     const i = failures.findIndex((f) => f.op === op);
@@ -49,15 +90,32 @@ export function makeSimDisk(files: ReadonlyMap<string, Uint8Array> = new Map()):
     const code = failure?.code ?? "EIO";
     throw new DiskError(op, path, code, `${code}: simulated`);
   };
-  const node = (op: string, path: string): Node => {
-    const found = names.get(path);
+  const find = (op: string, path: string): { folder: Folder; name: string; found: Node | Folder } => {
+    const { parts, name } = split(path);
+    const folder = folderOf(op, parts, path);
+    const found = folder.names.get(name);
     if (found === undefined) throw new DiskError(op, path, "ENOENT", "no such file");
+    return { folder, name, found };
+  };
+  const node = (op: string, path: string): Node => {
+    const { found } = find(op, path);
+    if (isFolder(found)) throw new DiskError(op, path, "EISDIR", "is a folder");
     return found;
   };
 
   const open = (path: string, n: Node): DiskFile => ({
     read: async (into, at) => {
-      await operation("other", path);
+      await operation("read", path);
+      const part = n.content.subarray(at, at + into.length);
+      into.set(part);
+      return part.length;
+    },
+    readSync: (into, at) => {
+      const i = failures.findIndex((f) => f.op === "read");
+      if (i >= 0) {
+        const code = failures.splice(i, 1)[0]?.code ?? "EIO";
+        throw new DiskError("read", path, code, `${code}: simulated`);
+      }
       const part = n.content.subarray(at, at + into.length);
       into.set(part);
       return part.length;
@@ -96,50 +154,86 @@ export function makeSimDisk(files: ReadonlyMap<string, Uint8Array> = new Map()):
     counts: { write: 0, sync: 0, syncdir: 0 },
     before: async () => undefined,
     failNext: (op, code) => void failures.push({ op, code }),
-    makeDir: async () => undefined,
-    list: async (dir) => {
-      const prefix = `${dir}/`;
-      return [...names.keys()]
-        .filter((p) => p.startsWith(prefix))
-        .map((p) => p.slice(prefix.length))
-        .sort();
+    makeDir: async (path) => {
+      const { parts, name } = split(path);
+      makeFolders([...parts, name]);
+    },
+    list: async (path) => {
+      const { parts, name } = split(path);
+      return [...folderOf("list", [...parts, name], path).names.keys()].sort();
     },
     open: async (path, mode) => {
       await operation("open", path);
       if (mode === "create") {
-        const made = { content: new Uint8Array(), durable: new Uint8Array(), writes: [] };
-        names.set(path, made);
+        const { parts, name } = split(path);
+        const folder = folderOf("open", parts, path);
+        const made: Node = { content: new Uint8Array(), durable: new Uint8Array(), writes: [] };
+        folder.names.set(name, made);
         return open(path, made);
       }
       return open(path, node("open", path));
     },
     remove: async (path) => {
       node("remove", path);
-      names.delete(path);
+      const { folder, name } = find("remove", path);
+      folder.names.delete(name);
     },
     rename: async (from, to) => {
-      names.set(to, node("rename", from));
-      names.delete(from);
+      const source = find("rename", from);
+      const { parts, name } = split(to);
+      folderOf("rename", parts, to).names.set(name, source.found);
+      source.folder.names.delete(source.name);
     },
-    syncDir: async (dir) => {
-      await operation("syncdir", dir);
-      durableNames = new Map(names);
+    link: async (from, to) => {
+      const linked = node("link", from);
+      const { parts, name } = split(to);
+      folderOf("link", parts, to).names.set(name, linked);
+    },
+    removeDir: async (path) => {
+      const { parts, name } = split(path);
+      try {
+        folderOf("rmdir", parts, path).names.delete(name);
+      } catch {
+        // There is no such folder: nothing to remove.
+      }
+    },
+    syncDir: async (path) => {
+      await operation("syncdir", path);
+      const { parts, name } = split(path);
+      const folder = folderOf("syncdir", name === undefined ? [] : [...parts, name], path);
+      folder.durable = new Map(folder.names);
     },
     file: (path) => node("file", path).content,
-    replace: (path, content) => void names.set(path, { content, durable: content.slice(), writes: [] }),
-    snapshot: () => makeSimDisk(new Map([...names].map(([path, n]) => [path, n.content]))),
+    replace: place,
+    snapshot: () => {
+      const all = new Map<string, Uint8Array>();
+      collect(root.names, "", all);
+      return makeSimDisk(all);
+    },
     crash: (random) => {
       const survivors = new Map<string, Uint8Array>();
-      for (const path of new Set([...names.keys(), ...durableNames.keys()])) {
-        const now = names.get(path);
-        const then = durableNames.get(path);
-        const kept = now === then || random() < 0.5 ? now : then;
-        if (kept !== undefined) survivors.set(path, afterCrash(kept, random));
-      }
+      const visit = (folder: Folder, prefix: string): void => {
+        for (const name of new Set([...folder.names.keys(), ...folder.durable.keys()])) {
+          const now = folder.names.get(name);
+          const then = folder.durable.get(name);
+          const kept = now === then || random() < 0.5 ? now : then;
+          if (kept === undefined) continue;
+          if (isFolder(kept)) visit(kept, `${prefix}${name}/`);
+          else survivors.set(`${prefix}${name}`, afterCrash(kept, random));
+        }
+      };
+      visit(root, "/");
       return makeSimDisk(survivors);
     },
   };
   return disk;
+}
+
+function collect(names: ReadonlyMap<string, Node | Folder>, prefix: string, out: Map<string, Uint8Array>): void {
+  for (const [name, n] of names) {
+    if (isFolder(n)) collect(n.names, `${prefix}/${name}`, out);
+    else out.set(`${prefix}/${name}`, n.content);
+  }
 }
 
 function put(n: Node, at: number, bytes: Uint8Array): void {

@@ -125,6 +125,9 @@ function continueIn(wal: Wal, file: DiskFile, number: number, offset: number): v
 
 const closedFile: DiskFile = {
   read: () => Promise.reject(new Error("no segment is open")),
+  readSync: () => {
+    throw new Error("no segment is open");
+  },
   write: () => Promise.reject(new Error("no segment is open")),
   size: () => Promise.reject(new Error("no segment is open")),
   truncate: () => Promise.reject(new Error("no segment is open")),

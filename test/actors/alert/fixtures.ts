@@ -105,6 +105,11 @@ export function memoryDisk(): Disk & { readonly files: Map<string, Uint8Array>; 
       into.set(part);
       return Promise.resolve(part.length);
     },
+    readSync: (into, at) => {
+      const part = (files.get(path) as Uint8Array).subarray(at, at + into.length);
+      into.set(part);
+      return part.length;
+    },
     write: async (from, at) => {
       check();
       const old = files.get(path) as Uint8Array;
@@ -135,6 +140,10 @@ export function memoryDisk(): Disk & { readonly files: Map<string, Uint8Array>; 
       check();
       files.set(to, files.get(from) as Uint8Array);
       files.delete(from);
+    },
+    link: async (from: string, to: string) => void files.set(to, files.get(from) as Uint8Array),
+    removeDir: async (path: string) => {
+      for (const name of [...files.keys()]) if (name.startsWith(`${path}/`)) files.delete(name);
     },
     syncDir: () => Promise.resolve(),
   };
