@@ -1,5 +1,6 @@
 import type { Labels } from "./labels.ts";
 import type { Matcher } from "./matcher.ts";
+import type { RollupBuffer, RollupTier } from "./rollup.ts";
 import type { SampleBuffer } from "./sample.ts";
 
 /**
@@ -33,4 +34,44 @@ export interface SeriesSource {
   /** Names and values over the series selected as by `select`; sorted, no duplicates. */
   labelNames(tenant: string, matchers: readonly Matcher[], minT: number, maxT: number): string[];
   labelValues(tenant: string, name: string, matchers: readonly Matcher[], minT: number, maxT: number): string[];
+
+  /** Rolled-up series beside the raw samples; absent: raw samples are all there is. */
+  readonly rollups?: RollupSource;
+}
+
+/**
+ * The rollup tiers of a source. `select` finds series by their rollups too, and ids are the same for raw samples and every tier.
+ */
+export interface RollupSource {
+  /** What can be read; the same until the call returns to the event loop. */
+  coverage(): Coverage;
+
+  /**
+   * Appends to `out` the rows of a series' buckets in (after, until], both multiples of the tier's width, ascending. Only the
+   * columns of `need` (bits of `columnMask`) must hold their values, the others may hold anything. Inside `complete` the rows
+   * are of every sample that was stored; elsewhere of what was there when they were made.
+   */
+  read(id: number, tier: RollupTier, after: number, until: number, need: number, out: RollupBuffer): void;
+}
+
+export interface Coverage {
+  /** Raw samples at times > rawAfter are kept, older ones dropped (or about to be); -Infinity: all are kept. */
+  readonly rawAfter: number;
+  /** The tiers that have anything, in any order. */
+  readonly tiers: readonly TierCoverage[];
+}
+
+export interface TierCoverage {
+  readonly tier: RollupTier;
+  /**
+   * Stretches (after, until] of whole buckets in which the rows are made of every sample, ascending and disjoint. `after` may
+   * be -Infinity: there is nothing older. What is left out: buckets that are not rolled up yet, or not since late samples came.
+   */
+  readonly complete: readonly Stretch[];
+}
+
+/** The times t with after < t <= until, Unix ms. */
+export interface Stretch {
+  readonly after: number;
+  readonly until: number;
 }
