@@ -6,7 +6,10 @@ import { checkExpression } from "../actors/rule/check-expression.ts";
 import { loadRuleFiles } from "../actors/rule/rule-file.ts";
 import type { RuleGroupSpec } from "../actors/rule/rule-spec.ts";
 import { loadConfig } from "../config/load-config.ts";
-import { type Config, ConfigError, type ConfigProblem, formatProblem } from "../model/config.ts";
+import { type Config, ConfigError, type ConfigProblem, formatProblem, type RetentionRule } from "../model/config.ts";
+import type { Matcher } from "../model/matcher.ts";
+import { parseSelector } from "../query/parse/parse.ts";
+import type { SeriesRetention } from "../storage/engine/retention-rules.ts";
 
 /** The configuration with everything that it names, checked whole. */
 export interface Loaded {
@@ -15,6 +18,8 @@ export interface Loaded {
   readonly config: Config;
   readonly groups: readonly RuleGroupSpec[];
   readonly alertmanager: AlertmanagerConfig;
+  /** `storage.retention_rules`. */
+  readonly retentionRules: readonly SeriesRetention[];
 }
 
 /** Without an alertmanager_config_file alerts are shown and go nowhere. */
@@ -34,8 +39,34 @@ export function loadAll(file: string, log: Pick<Log, "warn">): Loaded {
   const alertmanager = collect(problems, () =>
     receivers === undefined ? parseAlertmanagerConfig(path, NOBODY) : loadAlertmanagerConfig(receivers),
   );
+  const retentionRules = collect(problems, () => readRetentionRules(config.storage.retentionRules)) ?? [];
   if (problems.length > 0 || alertmanager === undefined) throw new ConfigError(problems);
-  return { text, config, groups: rules?.groups ?? [], alertmanager };
+  return { text, config, groups: rules?.groups ?? [], alertmanager, retentionRules };
+}
+
+/** Parses the selectors of the rules; throws ConfigError with every one that is wrong. */
+function readRetentionRules(rules: readonly RetentionRule[]): SeriesRetention[] {
+  const problems: ConfigProblem[] = [];
+  const read = rules.map((rule): SeriesRetention => {
+    const { rawMs, m1Ms, h1Ms } = rule.keep;
+    let matchers: readonly Matcher[] = [];
+    try {
+      matchers = parseSelector(rule.match);
+    } catch (e) {
+      problems.push({ ...rule.at, message: `match: ${e instanceof Error ? e.message : String(e)}` });
+    }
+    return {
+      ...(rule.tenant === undefined ? {} : { tenant: rule.tenant }),
+      matchers,
+      ages: {
+        ...(rawMs === undefined ? {} : { raw: rawMs }),
+        ...(m1Ms === undefined ? {} : { "1m": m1Ms }),
+        ...(h1Ms === undefined ? {} : { "1h": h1Ms }),
+      },
+    };
+  });
+  if (problems.length > 0) throw new ConfigError(problems);
+  return read;
 }
 
 function collect<A>(problems: ConfigProblem[], load: () => A): A | undefined {

@@ -1,16 +1,33 @@
 import { globSync } from "node:fs";
 import { isMap } from "yaml";
 import { formatDuration } from "../lib/duration.ts";
-import { type Config, ConfigError, type ConfigProblem, type ScrapeConfig } from "../model/config.ts";
+import { placeOf } from "../lib/yaml-reader.ts";
+import {
+  type Config,
+  ConfigError,
+  type ConfigProblem,
+  type RetentionRule,
+  type ScrapeConfig,
+} from "../model/config.ts";
 import { maskSecrets } from "./mask-secrets.ts";
 import { globalSchema, rootSchema, scrapeConfigFileSchema } from "./root-keys.ts";
 import type { ReadKeys, Schema } from "./schema/schema.ts";
 import { isNull, openSource, parseSource, problem, type Source, sortProblems, warn } from "./schema/source.ts";
 import { globalScrapeTimeout, type ReadGlobal, toScrapeConfig } from "./scrape-config.ts";
 import { pathFrom } from "./secrets.ts";
-import { agentSchema, limitsSchema, retentionSchema, storageSchema, streamsSchema } from "./server-keys.ts";
+import {
+  agentSchema,
+  exemplarsSchema,
+  limitsSchema,
+  type retentionRuleSchema,
+  retentionSchema,
+  retentionSizeSchema,
+  storageSchema,
+  streamsSchema,
+} from "./server-keys.ts";
 
 type Root = ReadKeys<(typeof rootSchema)["keys"]>;
+type ReadRetentionRule = ReadKeys<(typeof retentionRuleSchema)["keys"]>;
 
 export interface LoadedConfig {
   /** The file as it was read, its secrets masked; for people. */
@@ -136,6 +153,7 @@ function toConfig(
   const agent = root.agent ?? sectionDefaults(agentSchema);
   const storage = root.storage ?? sectionDefaults(storageSchema);
   const retention = storage.retention ?? sectionDefaults(retentionSchema);
+  const sizes = storage.retention_size ?? sectionDefaults(retentionSizeSchema);
   const streams = root.streams ?? sectionDefaults(streamsSchema);
   const limits = root.limits ?? sectionDefaults(limitsSchema);
   return {
@@ -160,6 +178,10 @@ function toConfig(
       partitions: storage.partitions,
       outOfOrderWindowMs: storage.out_of_order_window,
       retention: { rawMs: retention.raw, m1Ms: retention["1m"], h1Ms: retention["1h"] },
+      maxBlockRangeMs: storage.max_block_range ?? 0,
+      retentionBytes: { raw: sizes.raw, m1: sizes["1m"], h1: sizes["1h"] },
+      retentionRules: storage.retention_rules.map((rule) => toRetentionRule(source, rule)),
+      maxExemplars: (storage.exemplars ?? sectionDefaults(exemplarsSchema)).max_exemplars,
     },
     streams: {
       ...(streams.url === undefined ? {} : { url: streams.url }),
@@ -178,6 +200,19 @@ function toConfig(
       queryTimeoutMs: limits.query_timeout,
       queryLookbackMs: limits.query_lookback,
     },
+  };
+}
+
+function toRetentionRule(source: Source, rule: ReadRetentionRule): RetentionRule {
+  return {
+    match: rule.match,
+    ...(rule.tenant === undefined ? {} : { tenant: rule.tenant }),
+    keep: {
+      ...(rule.raw === undefined ? {} : { rawMs: rule.raw }),
+      ...(rule["1m"] === undefined ? {} : { m1Ms: rule["1m"] }),
+      ...(rule["1h"] === undefined ? {} : { h1Ms: rule["1h"] }),
+    },
+    at: { file: source.file, ...placeOf(source.yaml, source.nodes.get(rule)) },
   };
 }
 

@@ -10,7 +10,7 @@ import {
   size,
   string,
 } from "./schema/scalars.ts";
-import { defaulted, ignored, map, object, optional } from "./schema/schema.ts";
+import { defaulted, ignored, list, map, object, optional, required } from "./schema/schema.ts";
 
 const DAY = 86_400_000;
 
@@ -27,23 +27,32 @@ export const agentSchema = object("agent section", {
 });
 
 export const retentionSchema = object("retention section", {
-  raw: defaulted(
-    duration(),
-    15 * DAY,
-    "How long samples are kept as they came; 0 keeps for ever. Not in effect yet: all are kept.",
-    "15d",
-  ),
-  "1m": defaulted(
-    duration(),
-    395 * DAY,
-    "How long the 1-minute tier is kept; 0 keeps for ever. Not in effect yet: there is no such tier.",
-    "395d",
-  ),
-  "1h": defaulted(
-    duration(),
-    5 * 365 * DAY,
-    "How long the 1-hour tier is kept; 0 keeps for ever. Not in effect yet: there is no such tier.",
-    "5y",
+  raw: defaulted(duration(), 15 * DAY, "How long samples are kept as they came; 0 keeps for ever.", "15d"),
+  "1m": defaulted(duration(), 395 * DAY, "How long the 1-minute tier is kept; 0 keeps for ever.", "395d"),
+  "1h": defaulted(duration(), 5 * 365 * DAY, "How long the 1-hour tier is kept; 0 keeps for ever.", "5y"),
+});
+
+const bound = "Size of the tier's blocks on disk, beyond which the oldest go; 0: no bound.";
+
+export const retentionSizeSchema = object("retention_size section", {
+  raw: defaulted(size(), 0, bound),
+  "1m": defaulted(size(), 0, bound),
+  "1h": defaulted(size(), 0, bound),
+});
+
+export const retentionRuleSchema = object("retention rule", {
+  match: required(nonEmpty, 'A series selector, like `{job="debug"}`.'),
+  tenant: optional(nonEmpty, "The tenant whose series are meant.", "all tenants"),
+  raw: optional(duration(), "How long their samples are kept; 0 keeps for ever.", "as `retention` says"),
+  "1m": optional(duration(), "How long their 1-minute tier is kept.", "as `retention` says"),
+  "1h": optional(duration(), "How long their 1-hour tier is kept.", "as `retention` says"),
+});
+
+export const exemplarsSchema = object("exemplars section", {
+  max_exemplars: defaulted(
+    integer(0, 100_000_000),
+    100_000,
+    "Exemplars that are kept in memory, in all partitions together; the oldest go first. 0 keeps none.",
   ),
 });
 
@@ -65,9 +74,20 @@ export const storageSchema = object("storage section", {
     "How far a sample may lie behind the newest one of its series; older ones are refused.",
     "1h",
   ),
+  max_block_range: optional(
+    duration(2 * 3_600_000),
+    "Longest range of time that blocks of samples are merged to.",
+    "a tenth of the retention, 1d to 16d",
+  ),
   retention: optional(retentionSchema, "How long data is kept, by tier."),
+  retention_size: optional(retentionSizeSchema, "How much disk the tiers may take."),
+  retention_rules: defaulted(
+    list(retentionRuleSchema),
+    [],
+    "Series that are kept for a shorter or longer time; the first rule that matches counts.",
+  ),
+  exemplars: optional(exemplarsSchema, "Exemplars."),
   tsdb: ignored("use storage.out_of_order_window and storage.retention"),
-  exemplars: ignored("exemplars are not stored"),
 });
 
 const natsUrl = scalar("URL", (text) => {

@@ -23,7 +23,15 @@ export interface Config {
     readonly partitions: number;
     readonly outOfOrderWindowMs: number;
     /** 0 keeps for ever. */
-    readonly retention: { readonly rawMs: number; readonly m1Ms: number; readonly h1Ms: number };
+    readonly retention: TierDurations;
+    /** Longest range of a block of samples, 0: chosen by the retention. */
+    readonly maxBlockRangeMs: number;
+    /** Bytes of blocks in all partitions together, 0: no bound. */
+    readonly retentionBytes: { readonly raw: number; readonly m1: number; readonly h1: number };
+    /** The first rule that matches a series decides; what it leaves open is as `retention` says. */
+    readonly retentionRules: readonly RetentionRule[];
+    /** In all partitions together. */
+    readonly maxExemplars: number;
   };
   readonly streams: {
     /** URL of an existing NATS server; undefined starts the embedded one. */
@@ -34,6 +42,23 @@ export interface Config {
     readonly maxBytes: number;
   };
   readonly limits: LimitsConfig;
+}
+
+/** How long each tier is kept; 0 keeps for ever. */
+export interface TierDurations {
+  readonly rawMs: number;
+  readonly m1Ms: number;
+  readonly h1Ms: number;
+}
+
+export interface RetentionRule {
+  /** A series selector in PromQL. */
+  readonly match: string;
+  /** Undefined: of every tenant. */
+  readonly tenant?: string;
+  readonly keep: Partial<TierDurations>;
+  /** Where it stands, for messages. */
+  readonly at: { readonly file: string; readonly line: number; readonly column: number };
 }
 
 export interface GlobalConfig {

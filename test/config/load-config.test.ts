@@ -159,7 +159,14 @@ scrape_configs:
   it("takes Tocsin's own keys", () => {
     const config = load(`
 agent: { enabled: false, interval: 10s, instance: web-1, labels: { dc: eu } }
-storage: { partitions: 7, out_of_order_window: 30m, retention: { raw: 30d, 1m: 1y, 1h: 0 } }
+storage:
+  partitions: 7
+  out_of_order_window: 30m
+  max_block_range: 4d
+  retention: { raw: 30d, 1m: 1y, 1h: 0 }
+  retention_size: { raw: 10GB }
+  retention_rules: [{ match: '{job="debug"}', tenant: dev, raw: 1d }]
+  exemplars: { max_exemplars: 5 }
 streams: { url: "nats://bus:4222", max_age: 1d, max_size: 1GB }
 limits: { query_timeout: 30s, max_label_value_length: 100 }
 `);
@@ -168,6 +175,17 @@ limits: { query_timeout: 30s, max_label_value_length: 100 }
       partitions: 7,
       outOfOrderWindowMs: 1_800_000,
       retention: { rawMs: 30 * 86_400_000, m1Ms: 365 * 86_400_000, h1Ms: 0 },
+      maxBlockRangeMs: 4 * 86_400_000,
+      retentionBytes: { raw: 10 * 2 ** 30, m1: 0, h1: 0 },
+      retentionRules: [
+        {
+          match: '{job="debug"}',
+          tenant: "dev",
+          keep: { rawMs: 86_400_000 },
+          at: expect.objectContaining({ line: 9 }),
+        },
+      ],
+      maxExemplars: 5,
     });
     expect(config.streams).toMatchObject({ url: "nats://bus:4222", maxAgeMs: 86_400_000, maxBytes: 2 ** 30 });
     expect(config.limits).toMatchObject({ queryTimeoutMs: 30_000, maxLabelValueBytes: 100 });

@@ -1,0 +1,7 @@
+import type { SeriesSource } from "../../model/series-source.ts";
+
+/** A source whose series can be told to be those of another source: the head and each block are such. */
+export interface IdentifiedSource extends SeriesSource {
+  /** Writes the 96-bit hash of a series' tenant and labels to out[at], out[at + 1], out[at + 2]: low, high, check. */
+  identity(id: number, out: Uint32Array, at: number): void;
+}
