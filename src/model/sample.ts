@@ -34,6 +34,15 @@ export function isHistogramAt(words: Uint32Array, i: number): boolean {
   return ((words[2 * i + 1] as number) & TAG_MASK) >>> 0 === HISTOGRAM_TAG_HI;
 }
 
+/** The NaN that every NaN of a sender becomes that looks like a histogram: Go's and JavaScript's ordinary one. */
+export const ORDINARY_NAN_LO = 0;
+export const ORDINARY_NAN_HI = 0x7ff80000;
+
+/** Whether the high word of a value (as a signed or unsigned number) is that of a histogram. */
+export function isHistogramWord(hi: number): boolean {
+  return hi >>> 18 === HISTOGRAM_TAG_HI >>> 18;
+}
+
 /** Where the bytes of the histogram at index i are: of a SampleBuffer, in `histograms`. */
 export function histogramRef(words: Uint32Array, i: number): number {
   return ((words[2 * i + 1] as number) & REF_HI_MASK) * 0x1_0000_0000 + (words[2 * i] as number);
@@ -71,6 +80,25 @@ export function makeSampleBuffer(capacity: number): SampleBuffer {
   return { ts: new Float64Array(capacity), values, words: new Uint32Array(values.buffer), length: 0 };
 }
 
+/** Takes the native histograms out of the samples, for code that only knows floats. */
+export function dropHistograms(buffer: SampleBuffer): void {
+  if (buffer.histograms === undefined || buffer.histograms.length === 0) return;
+  const { ts, words, startTs, length } = buffer;
+  let n = 0;
+  for (let i = 0; i < length; i++) {
+    if (isHistogramAt(words, i)) continue;
+    if (n !== i) {
+      ts[n] = ts[i] as number;
+      words[2 * n] = words[2 * i] as number;
+      words[2 * n + 1] = words[2 * i + 1] as number;
+      if (startTs !== undefined) startTs[n] = startTs[i] as number;
+    }
+    n++;
+  }
+  buffer.length = n;
+  buffer.histograms.length = 0;
+}
+
 /** Makes room for at least `capacity` samples, keeping what is there. */
 export function reserveSamples(buffer: SampleBuffer, capacity: number): void {
   if (buffer.ts.length >= capacity) return;
@@ -99,4 +127,8 @@ export interface SampleColumns {
   /** Unix milliseconds. */
   ts: Float64Array;
   values: Float64Array;
+  /** Bytes of the native histograms among the values: a tagged value is an offset in them. Absent where there are none. */
+  histograms?: Uint8Array | undefined;
+  /** Start timestamps (Unix ms, 0 unknown); absent where no sample has one. */
+  startTs?: Float64Array | undefined;
 }
