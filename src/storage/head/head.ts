@@ -12,6 +12,7 @@
  */
 import type { Labels } from "../../model/labels.ts";
 import { arenaBytes, type ChunkArena, makeChunkArena } from "./chunk-arena.ts";
+import { type MatchedValues, makeMatchedValues } from "./match-values.ts";
 import { makePostings, obtainField, obtainList, type Postings, postingsBytes, pushPosting } from "./postings.ts";
 import {
   addSeries,
@@ -60,6 +61,7 @@ export interface Head {
   /** Label values of the series: a bump arena, `next` over all slabs. */
   readonly values: { readonly slabs: Int32Array[]; next: number };
   readonly postings: Postings;
+  readonly matched: MatchedValues;
   /** Blocks of open chunks, late samples and postings. */
   readonly pool: WordPool;
   readonly chunks: ChunkArena;
@@ -93,6 +95,7 @@ export function createHead(options: HeadOptions): Head {
     shapesByKey: new Map(),
     values: { slabs: [], next: 0 },
     postings: makePostings(pool),
+    matched: makeMatchedValues(),
     pool,
     chunks: makeChunkArena(),
     collisions: new Map(),

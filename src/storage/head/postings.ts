@@ -4,30 +4,33 @@
  * Invariants:
  * - a field is a (tenant, name); a list is a (field, value symbol); both are integers from 0 upwards;
  * - ids are added in ascending order, so every list is sorted without doing anything for it;
- * - a list of one id lives in its record (most values of a high-cardinality label have one series); longer ones in a chain
- *   of blocks that double up to 1024 words: word 0 names the next block, then ids.
+ * - a list of one id is its record alone (most values of a high-cardinality label have one series); longer ones are a chain of
+ *   blocks that double up to 1024 words: the first is [next block, last block, number of ids, ids], the others [next, ids].
  */
 import { allocateBlock, SLAB_MASK, SLAB_SHIFT, type WordPool } from "./word-pool.ts";
 
 const FIRST_ORDER = 3;
 const LAST_ORDER = 10;
+/** Where the ids begin in the first block of a chain, and in the others. */
+const FIRST_IDS = 3;
+const OTHER_IDS = 1;
+/** In `listHead`: the other bits are the only id. Otherwise they are the number of the first block / 8, 0: no ids. */
+const SINGLE = 0x8000_0000;
+const BLOCK_SHIFT = 3;
 
 export interface Postings {
   readonly pool: WordPool;
   fieldCount: number;
   readonly fields: Map<number, number>;
-  /** Per field: its first list + 1, and the number of lists. */
+  /** Per field: its newest list + 1, and the number of lists. */
   fieldFirst: Uint32Array;
   fieldLists: Uint32Array;
   listCount: number;
-  /** Per list: field, value symbol, next list of the field + 1, number of ids. */
+  /** Per list: field, value symbol, next older list of the field + 1, ids (see SINGLE). */
   listField: Uint32Array;
   listValue: Uint32Array;
   listNext: Uint32Array;
-  listLength: Uint32Array;
-  /** The only id of a list of one, else the first block of the chain; and the last block. */
   listHead: Uint32Array;
-  listTail: Uint32Array;
   /** Open addressing on (field, value): list + 1, 0 empty. */
   slots: Uint32Array;
 }
@@ -43,9 +46,7 @@ export function makePostings(pool: WordPool): Postings {
     listField: new Uint32Array(256),
     listValue: new Uint32Array(256),
     listNext: new Uint32Array(256),
-    listLength: new Uint32Array(256),
     listHead: new Uint32Array(256),
-    listTail: new Uint32Array(256),
     slots: new Uint32Array(512),
   };
 }
@@ -64,8 +65,8 @@ export function obtainField(p: Postings, tenant: number, name: number): number {
   const field = p.fieldCount++;
   p.fields.set(key, field);
   if (field === p.fieldFirst.length) {
-    p.fieldFirst = doubled(p.fieldFirst);
-    p.fieldLists = doubled(p.fieldLists);
+    p.fieldFirst = grown(p.fieldFirst);
+    p.fieldLists = grown(p.fieldLists);
   }
   return field;
 }
@@ -87,31 +88,45 @@ export function obtainList(p: Postings, field: number, value: number): number {
   p.listNext[list] = p.fieldFirst[field] as number;
   p.fieldFirst[field] = list + 1;
   p.fieldLists[field] = (p.fieldLists[field] as number) + 1;
-  if (p.listCount * 3 > p.slots.length * 2) growSlots(p);
+  if (p.listCount * 4 > p.slots.length * 3) growSlots(p);
   return list;
+}
+
+/** Number of ids in a list. */
+export function listLength(p: Postings, list: number): number {
+  const head = p.listHead[list] as number;
+  if (head === 0) return 0;
+  if (head >= SINGLE) return 1;
+  const block = head << BLOCK_SHIFT;
+  return (p.pool.slabs[block >>> SLAB_SHIFT] as Int32Array)[(block & SLAB_MASK) + 2] as number;
 }
 
 /** Adds an id that is above all ids of the list. */
 export function pushPosting(p: Postings, list: number, id: number): void {
-  const n = p.listLength[list] as number;
-  p.listLength[list] = n + 1;
-  if (n === 0) {
-    p.listHead[list] = id;
+  const head = p.listHead[list] as number;
+  const { pool } = p;
+  if (head === 0) {
+    p.listHead[list] = (SINGLE | id) >>> 0;
     return;
   }
-  const { pool } = p;
-  if (n === 1) {
+  if (head >= SINGLE) {
     const block = allocateBlock(pool, FIRST_ORDER);
     const words = pool.slabs[block >>> SLAB_SHIFT] as Int32Array;
     const at = block & SLAB_MASK;
     words[at] = 0;
-    words[at + 1] = p.listHead[list] as number;
-    words[at + 2] = id;
-    p.listHead[list] = block;
-    p.listTail[list] = block;
+    words[at + 1] = block;
+    words[at + 2] = 2;
+    words[at + FIRST_IDS] = head & ~SINGLE;
+    words[at + FIRST_IDS + 1] = id;
+    p.listHead[list] = block >>> BLOCK_SHIFT;
     return;
   }
-  const tail = p.listTail[list] as number;
+  const first = head << BLOCK_SHIFT;
+  const words = pool.slabs[first >>> SLAB_SHIFT] as Int32Array;
+  const at = first & SLAB_MASK;
+  const n = words[at + 2] as number;
+  words[at + 2] = n + 1;
+  const tail = words[at + 1] as number;
   const used = usedInTail(n);
   if (used < 1 << tailOrder) {
     (pool.slabs[tail >>> SLAB_SHIFT] as Int32Array)[(tail & SLAB_MASK) + used] = id;
@@ -119,49 +134,53 @@ export function pushPosting(p: Postings, list: number, id: number): void {
   }
   const block = allocateBlock(pool, Math.min(tailOrder + 1, LAST_ORDER));
   (pool.slabs[tail >>> SLAB_SHIFT] as Int32Array)[tail & SLAB_MASK] = block;
-  const words = pool.slabs[block >>> SLAB_SHIFT] as Int32Array;
-  words[block & SLAB_MASK] = 0;
-  words[(block & SLAB_MASK) + 1] = id;
-  p.listTail[list] = block;
+  const last = pool.slabs[block >>> SLAB_SHIFT] as Int32Array;
+  last[block & SLAB_MASK] = 0;
+  last[(block & SLAB_MASK) + OTHER_IDS] = id;
+  words[at + 1] = block;
 }
 
 let tailOrder = 0;
 
-/** Words used in the last block of a chain of n ids (its link included); leaves that block's order in tailOrder. */
+/** Words used in the last block of a chain of n ids (its head included); leaves that block's order in tailOrder. */
 function usedInTail(n: number): number {
   let before = 0;
   let order = FIRST_ORDER;
+  let ids = FIRST_IDS;
   while (order < LAST_ORDER) {
-    const holds = (1 << order) - 1;
+    const holds = (1 << order) - ids;
     if (n - before <= holds) break;
     before += holds;
+    ids = OTHER_IDS;
     order++;
   }
   tailOrder = order;
   const rest = n - before;
-  if (order < LAST_ORDER) return rest + 1;
+  if (order < LAST_ORDER) return rest + ids;
   return ((rest - 1) % ((1 << LAST_ORDER) - 1)) + 2;
 }
 
 /** Copies the list's ids to out[at...] and returns the position after them. */
 export function copyList(p: Postings, list: number, out: Uint32Array, at: number): number {
-  const n = p.listLength[list] as number;
-  if (n === 0) return at;
-  let block = p.listHead[list] as number;
-  if (n === 1) {
-    out[at] = block;
+  const head = p.listHead[list] as number;
+  if (head === 0) return at;
+  if (head >= SINGLE) {
+    out[at] = head & ~SINGLE;
     return at + 1;
   }
-  const end = at + n;
+  const end = at + listLength(p, list);
+  let block = head << BLOCK_SHIFT;
   let to = at;
   let order = FIRST_ORDER;
+  let ids = FIRST_IDS;
   while (to < end) {
     const words = p.pool.slabs[block >>> SLAB_SHIFT] as Int32Array;
     const from = block & SLAB_MASK;
-    const take = Math.min((1 << order) - 1, end - to);
-    out.set(words.subarray(from + 1, from + 1 + take), to);
+    const take = Math.min((1 << order) - ids, end - to);
+    out.set(words.subarray(from + ids, from + ids + take), to);
     to += take;
     block = words[from] as number;
+    ids = OTHER_IDS;
     if (order < LAST_ORDER) order++;
   }
   return end;
@@ -169,30 +188,112 @@ export function copyList(p: Postings, list: number, out: Uint32Array, at: number
 
 /** Sets the bit of each of the list's ids. */
 export function markList(p: Postings, list: number, bits: Uint32Array): void {
-  let left = p.listLength[list] as number;
-  let block = p.listHead[list] as number;
-  if (left === 1) {
-    bits[block >>> 5] = (bits[block >>> 5] as number) | (1 << (block & 31));
+  const head = p.listHead[list] as number;
+  if (head === 0) return;
+  if (head >= SINGLE) {
+    const id = head & ~SINGLE;
+    bits[id >>> 5] = (bits[id >>> 5] as number) | (1 << (id & 31));
     return;
   }
+  let left = listLength(p, list);
+  let block = head << BLOCK_SHIFT;
   let order = FIRST_ORDER;
+  let ids = FIRST_IDS;
   while (left > 0) {
     const words = p.pool.slabs[block >>> SLAB_SHIFT] as Int32Array;
-    const from = (block & SLAB_MASK) + 1;
-    const end = from + Math.min((1 << order) - 1, left);
+    const at = block & SLAB_MASK;
+    const from = at + ids;
+    const end = from + Math.min((1 << order) - ids, left);
     for (let i = from; i < end; i++) {
       const id = words[i] as number;
       bits[id >>> 5] = (bits[id >>> 5] as number) | (1 << (id & 31));
     }
     left -= end - from;
-    block = words[from - 1] as number;
+    block = words[at] as number;
+    ids = OTHER_IDS;
     if (order < LAST_ORDER) order++;
   }
 }
 
+/**
+ * Of the ascending ids[0..n), sets hits[i] = 1 where the list has ids[i]; the others are left as they are. Blocks between
+ * two ids are passed over by their last id, and inside of a block the search gallops: the cost goes with the shorter side.
+ */
+export function hitList(p: Postings, list: number, ids: Uint32Array, n: number, hits: Uint8Array): void {
+  const head = p.listHead[list] as number;
+  if (head === 0 || n === 0) return;
+  if (head >= SINGLE) {
+    const i = lowerBound(ids, 0, n, head & ~SINGLE);
+    if (i < n && ids[i] === (head & ~SINGLE)) hits[i] = 1;
+    return;
+  }
+  let left = listLength(p, list);
+  let block = head << BLOCK_SHIFT;
+  let order = FIRST_ORDER;
+  let first = FIRST_IDS;
+  let i = 0;
+  while (left > 0 && i < n) {
+    const words = p.pool.slabs[block >>> SLAB_SHIFT] as Int32Array;
+    const at = block & SLAB_MASK;
+    const from = at + first;
+    const end = from + Math.min((1 << order) - first, left);
+    if ((words[end - 1] as number) >= (ids[i] as number)) i = hitBlock(words, from, end, ids, i, n, hits);
+    left -= end - from;
+    block = words[at] as number;
+    first = OTHER_IDS;
+    if (order < LAST_ORDER) order++;
+  }
+}
+
+/** The same for the ascending ids words[from..end); returns the first i whose id is above all of them. */
+function hitBlock(
+  words: Int32Array,
+  from: number,
+  end: number,
+  ids: Uint32Array,
+  start: number,
+  n: number,
+  hits: Uint8Array,
+): number {
+  const last = words[end - 1] as number;
+  let at = from;
+  let i = start;
+  while (i < n) {
+    const id = ids[i] as number;
+    if (id > last) return i;
+    let step = 1;
+    let low = at;
+    while (low + step < end && (words[low + step] as number) < id) {
+      low += step;
+      step <<= 1;
+    }
+    let high = Math.min(low + step, end - 1);
+    while (low < high) {
+      const mid = (low + high) >>> 1;
+      if ((words[mid] as number) < id) low = mid + 1;
+      else high = mid;
+    }
+    at = low;
+    if (words[at] === id) hits[i] = 1;
+    i++;
+  }
+  return i;
+}
+
+function lowerBound(ids: Uint32Array, from: number, end: number, id: number): number {
+  let low = from;
+  let high = end;
+  while (low < high) {
+    const mid = (low + high) >>> 1;
+    if ((ids[mid] as number) < id) low = mid + 1;
+    else high = mid;
+  }
+  return low;
+}
+
 /** Bytes of the tables; the pool is counted by its owner. */
 export function postingsBytes(p: Postings): number {
-  return p.slots.byteLength + 6 * p.listField.byteLength + 2 * p.fieldFirst.byteLength;
+  return p.slots.byteLength + 4 * p.listField.byteLength + 2 * p.fieldFirst.byteLength;
 }
 
 function slotOf(p: Postings, field: number, value: number): number {
@@ -208,12 +309,10 @@ function slotOf(p: Postings, field: number, value: number): number {
 }
 
 function growLists(p: Postings): void {
-  p.listField = doubled(p.listField);
-  p.listValue = doubled(p.listValue);
-  p.listNext = doubled(p.listNext);
-  p.listLength = doubled(p.listLength);
-  p.listHead = doubled(p.listHead);
-  p.listTail = doubled(p.listTail);
+  p.listField = grown(p.listField);
+  p.listValue = grown(p.listValue);
+  p.listNext = grown(p.listNext);
+  p.listHead = grown(p.listHead);
 }
 
 function growSlots(p: Postings): void {
@@ -223,7 +322,7 @@ function growSlots(p: Postings): void {
   }
 }
 
-function doubled(old: Uint32Array): Uint32Array<ArrayBuffer> {
+function grown(old: Uint32Array): Uint32Array<ArrayBuffer> {
   const next = new Uint32Array(old.length * 2);
   next.set(old);
   return next;
