@@ -1,3 +1,4 @@
+import { restarted } from "../../model/counter-restart.ts";
 import type { SampleBuffer } from "../../model/sample.ts";
 import { PRESENT_FLOAT } from "./vector.ts";
 import type { Windows } from "./windows.ts";
@@ -41,18 +42,9 @@ function addReset(at: number, k: number): void {
   resetIndex[at] = k;
 }
 
-/**
- * Whether the start timestamp of sample k says that the counter began anew after sample k-1. A start time equal to the
- * previous sample's time is a reset only when that sample has a valid start time itself (a delta series); otherwise the
- * start is merely unknown.
- */
+/** Whether the start timestamp of sample k says that the counter began anew after sample k-1. */
 export function restartedByStartTime(startTs: Float64Array, ts: Float64Array, k: number): boolean {
-  const start = startTs[k] as number;
-  const previousT = ts[k - 1] as number;
-  if (start === 0 || start >= (ts[k] as number) || start < previousT) return false;
-  if (start > previousT) return true;
-  const previousStart = startTs[k - 1] as number;
-  return previousStart !== 0 && previousStart < previousT;
+  return restarted(startTs[k] as number, ts[k] as number, startTs[k - 1] as number, ts[k - 1] as number);
 }
 
 /** Samples whose start time lies before the previous sample's time without being that sample's start time. */

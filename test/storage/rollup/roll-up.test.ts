@@ -1,0 +1,214 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { restarted } from "../../../src/model/counter-restart.ts";
+import { makeRollupBuffer, ROLLUP_COLUMNS, type RollupBuffer, type RollupColumn } from "../../../src/model/rollup.ts";
+import { amendRollup, touchedBuckets, widerBuckets } from "../../../src/storage/rollup/amend.ts";
+import { rollUp } from "../../../src/storage/rollup/roll-up.ts";
+import { rollUpFurther } from "../../../src/storage/rollup/roll-up-further.ts";
+import { anyNumbers, bufferOf, type Thing, things, wholeNumbers } from "./arbitrary-samples.ts";
+
+const MINUTE = 60_000;
+const HOUR = 3_600_000;
+
+type Row = { start: number } & Record<RollupColumn, number>;
+
+function rowsOf(b: RollupBuffer): Row[] {
+  return Array.from({ length: b.length }, (_, i) => {
+    const row = { start: b.start[i] as number } as Row;
+    for (const c of ROLLUP_COLUMNS) row[c] = b.columns[c][i] as number;
+    return row;
+  });
+}
+
+function rolled(list: readonly Thing[], width: number): RollupBuffer {
+  const out = makeRollupBuffer(1);
+  rollUp(bufferOf(list), width, out);
+  return out;
+}
+
+/** The definition of every column, bucket by bucket; sums exactly where the numbers are whole. */
+function defined(list: readonly Thing[], width: number): Row[] {
+  const starts = [...new Set(list.map((x) => Math.ceil(x.t / width) * width - width))];
+  return starts.map((start) => {
+    const inside = list.filter((x) => x.t > start && x.t <= start + width);
+    const floats = inside.filter((x) => x.kind === "float");
+    const v = floats.map((x) => x.value);
+    const numbers = v.filter((x) => !Number.isNaN(x));
+    const before = (i: number) => floats[i - 1] as Thing;
+    const isReset = (x: Thing, i: number) =>
+      i > 0 && (x.value < before(i).value || restarted(x.start, x.t, before(i).start, before(i).t));
+    const resets = floats.filter(isReset).map((x) => before(floats.indexOf(x)).value);
+    const same = (a: number, b: number) => a === b || (Number.isNaN(a) && Number.isNaN(b));
+    const extreme = (best: number) => numbers.findLast((x) => x === best) ?? Number.NaN;
+    const empty = floats.length === 0;
+    return {
+      start,
+      count: floats.length,
+      sum: v.reduce((a, b) => a + b, 0),
+      min: empty ? 0 : extreme(Math.min(...numbers)),
+      max: empty ? 0 : extreme(Math.max(...numbers)),
+      first: v[0] ?? 0,
+      last: v.at(-1) ?? 0,
+      firstT: floats[0]?.t ?? 0,
+      lastT: floats.at(-1)?.t ?? 0,
+      resets: resets.reduce((a, b) => a + b, 0),
+      resetCount: resets.length,
+      changes: v.filter((x, i) => i > 0 && !same(x, v[i - 1] as number)).length,
+      firstStart: floats[0]?.start ?? 0,
+      lastStart: floats.at(-1)?.start ?? 0,
+      stale: inside.at(-1)?.kind === "stale" ? 1 : 0,
+    };
+  });
+}
+
+const EPS = 2 ** -52;
+
+/** As `expect(a).toEqual(b)`, but sums may differ by `ulps` of the added numbers' size. */
+function expectRows(got: Row[], want: Row[], ulps: number, size: (r: Row) => number): void {
+  const plain = (rows: Row[]) => rows.map((r) => ({ ...r, sum: 0, resets: 0 }));
+  expect(plain(got)).toEqual(plain(want));
+  got.forEach((g, i) => {
+    const w = want[i] as Row;
+    for (const c of ["sum", "resets"] as const) {
+      if (Object.is(g[c], w[c]) || g[c] === w[c]) continue;
+      expect(Math.abs(g[c] - w[c])).toBeLessThanOrEqual(ulps * EPS * size(g));
+    }
+  });
+}
+
+describe("rollUp", () => {
+  for (const width of [MINUTE, HOUR]) {
+    test(`the definition of every column, width ${width}`, () => {
+      fc.assert(
+        fc.property(things(wholeNumbers, true), (list) => {
+          expect(rowsOf(rolled(list, width))).toEqual(defined(list, width));
+        }),
+        { numRuns: 300 },
+      );
+    });
+  }
+
+  test("NaN, infinities and fractions", () => {
+    const huge = (list: Thing[]) => (r: Row) =>
+      list.reduce(
+        (a, x) => a + (x.t > r.start && x.t <= r.start + MINUTE && x.kind === "float" ? Math.abs(x.value) : 0),
+        0,
+      );
+    fc.assert(
+      fc.property(things(anyNumbers, true), (list) => {
+        fc.pre(list.every((x) => Math.abs(x.value) < 1e299 || !Number.isFinite(x.value)));
+        const n = list.length;
+        expectRows(rowsOf(rolled(list, MINUTE)), defined(list, MINUTE), n, huge(list));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("the start of a bucket belongs to the one before, its end to it", () => {
+    const list: Thing[] = [-60_000, -59_999, 0, 1, 60_000, 60_001].map((t) => ({
+      t,
+      kind: "float",
+      value: 1,
+      start: 0,
+    }));
+    expect(rowsOf(rolled(list, MINUTE)).map((r) => [r.start, r.count])).toEqual([
+      [-120_000, 1],
+      [-60_000, 2],
+      [0, 2],
+      [60_000, 1],
+    ]);
+  });
+
+  test("a bucket with nothing but a staleness marker", () => {
+    const [row] = rowsOf(rolled([{ t: 5, kind: "stale", value: 0, start: 0 }], MINUTE));
+    expect(row).toEqual({ start: 0, ...Object.fromEntries(ROLLUP_COLUMNS.map((c) => [c, c === "stale" ? 1 : 0])) });
+  });
+
+  test("a buffer is used again", () => {
+    const out = makeRollupBuffer(0);
+    rollUp(bufferOf([{ t: 5, kind: "float", value: 3, start: 0 }]), MINUTE, out);
+    rollUp(bufferOf([]), MINUTE, out);
+    expect(out.length).toBe(0);
+  });
+});
+
+describe("rollUpFurther", () => {
+  test("the same as from raw samples, bit for bit where numbers are whole", () => {
+    fc.assert(
+      fc.property(things(wholeNumbers, true), (list) => {
+        const out = makeRollupBuffer(0);
+        rollUpFurther(rolled(list, MINUTE), HOUR, out);
+        expect(rowsOf(out)).toEqual(rowsOf(rolled(list, HOUR)));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("sums of fractions within one rounding a narrow bucket", () => {
+    fc.assert(
+      fc.property(things(anyNumbers), (list) => {
+        fc.pre(list.every((x) => Math.abs(x.value) < 1e299 || !Number.isFinite(x.value)));
+        const narrow = rolled(list, MINUTE);
+        const out = makeRollupBuffer(0);
+        rollUpFurther(narrow, HOUR, out);
+        const size = (r: Row) =>
+          1e-300 + list.reduce((a, x) => a + (x.t > r.start && x.t <= r.start + HOUR ? Math.abs(x.value) : 0), 0);
+        expectRows(rowsOf(out), rowsOf(rolled(list, HOUR)), list.length + 1, size);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe("amending", () => {
+  test("amended rollups are those made anew, in both tiers", () => {
+    fc.assert(
+      fc.property(things(anyNumbers), fc.array(fc.nat(1000), { maxLength: 12 }), (all, picks) => {
+        const late = new Set(picks.map((p) => p % Math.max(1, all.length)));
+        const early = all.filter((_, i) => !late.has(i));
+        const times = Float64Array.from(
+          [...late].filter((i) => i < all.length),
+          (i) => (all[i] as Thing).t,
+        );
+        const touched = touchedBuckets(times, 0, times.length, MINUTE);
+        const inTouched = all.filter((x) => touched.includes(Math.ceil(x.t / MINUTE) * MINUTE - MINUTE));
+        const narrow = makeRollupBuffer(0);
+        amendRollup(rolled(early, MINUTE), touched, rolled(inTouched, MINUTE), narrow);
+        expect(rowsOf(narrow)).toEqual(rowsOf(rolled(all, MINUTE)));
+
+        const wideTouched = widerBuckets(touched, HOUR);
+        const before = makeRollupBuffer(0);
+        rollUpFurther(rolled(early, MINUTE), HOUR, before);
+        const whole = makeRollupBuffer(0);
+        rollUpFurther(narrow, HOUR, whole);
+        const anew = makeRollupBuffer(0);
+        const inWide = rowsOf(narrow).filter((r) =>
+          wideTouched.includes(Math.ceil((r.start + 1) / HOUR) * HOUR - HOUR),
+        );
+        rollUpFurther(bufferFrom(inWide), HOUR, anew);
+        const wide = makeRollupBuffer(0);
+        amendRollup(before, wideTouched, anew, wide);
+        expect(rowsOf(wide)).toEqual(rowsOf(whole));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("a touched bucket that has nothing any more is gone", () => {
+    const at = (t: number): Thing => ({ t, kind: "float", value: t, start: 0 });
+    const out = makeRollupBuffer(0);
+    const base = rolled([at(1), at(MINUTE + 1), at(2 * MINUTE + 1)], MINUTE);
+    amendRollup(base, Float64Array.of(MINUTE), makeRollupBuffer(0), out);
+    expect(rowsOf(out).map((r) => r.start)).toEqual([0, 2 * MINUTE]);
+  });
+});
+
+function bufferFrom(rows: readonly Row[]): RollupBuffer {
+  const out = makeRollupBuffer(Math.max(1, rows.length));
+  rows.forEach((r, i) => {
+    out.start[i] = r.start;
+    for (const c of ROLLUP_COLUMNS) out.columns[c][i] = r[c];
+  });
+  out.length = rows.length;
+  return out;
+}
