@@ -2,8 +2,11 @@ import { isUtf8 } from "node:buffer";
 import { asBuffer } from "../../lib/utf8.ts";
 import type { Labels } from "../../model/labels.ts";
 import type { SampleColumns } from "../../model/sample.ts";
+import { checkHistogramRows } from "./frame-histograms.ts";
 import {
   DEFINITION_HEADER_BYTES,
+  FRAME_BACKFILL,
+  FRAME_FLAGS,
   FRAME_HEADER_BYTES,
   FRAME_MAGIC,
   FRAME_VERSION,
@@ -14,12 +17,17 @@ import {
   SECTION_CRITICAL,
   SECTION_DEFINITIONS,
   SECTION_ENTRY_BYTES,
+  SECTION_EXEMPLARS,
   SECTION_HASH_HI,
   SECTION_HASH_LO,
+  SECTION_HISTOGRAMS,
+  SECTION_METADATA,
+  SECTION_START_TIMES,
   SECTION_TIME,
   SECTION_TIME_DELTA,
   SECTION_VALUES,
 } from "./frame-layout.ts";
+import { type FrameExemplars, type FrameMetadata, readExemplars, readMetadata } from "./frame-records.ts";
 
 export interface FrameDefinition {
   /** Unsigned 32-bit halves of the series hash. */
@@ -30,7 +38,8 @@ export interface FrameDefinition {
 }
 
 /**
- * A frame's content. `columns` are views of the scratch that was given to `decodeFrame`: valid until its next use.
+ * A frame's content. `columns` are views of the scratch that was given to `decodeFrame` (histograms: of the frame): valid until
+ * its next use.
  * `columns.values` starts at byte 0 of its buffer, so a Uint32Array over that buffer sees the bits of NaNs.
  */
 export interface DecodedFrame {
@@ -41,6 +50,10 @@ export interface DecodedFrame {
    * `definitions[definition[i]]`. Rows strictly ascending. Nearly always empty.
    */
   readonly bound: { readonly rows: Uint32Array; readonly definition: Uint32Array };
+  /** The samples may be of any age. */
+  readonly backfill: boolean;
+  readonly exemplars: FrameExemplars;
+  readonly metadata: readonly FrameMetadata[];
 }
 
 /** Memory for the columns of decoded frames, reused; grows to the largest frame seen. */
@@ -49,6 +62,7 @@ export interface FrameScratch {
   hashHi: Uint32Array;
   ts: Float64Array;
   values: Float64Array;
+  startTs: Float64Array;
 }
 
 export function makeFrameScratch(capacity = 8192): FrameScratch {
@@ -57,6 +71,7 @@ export function makeFrameScratch(capacity = 8192): FrameScratch {
     hashHi: new Uint32Array(capacity),
     ts: new Float64Array(capacity),
     values: new Float64Array(capacity),
+    startTs: new Float64Array(0),
   };
 }
 
@@ -85,6 +100,9 @@ export function decodeFrame(frame: Uint8Array, scratch: FrameScratch = makeFrame
   if (declared !== size) throw new FrameError("truncated", `${size} bytes, the header says ${declared}`);
   const definitionCount = view.getUint32(12, true);
   const samples = view.getUint32(16, true);
+  const flags = view.getUint16(22, true);
+  if ((flags & ~FRAME_FLAGS) !== 0)
+    throw new FrameError("flags", `flags ${flags}: this program does not know them all`);
   const base = view.getFloat64(24, true);
   if (!Number.isInteger(base) || Math.abs(base) > MAX_TIME_MS) throw new FrameError("time", `base time ${base}`);
 
@@ -101,6 +119,10 @@ export function decodeFrame(frame: Uint8Array, scratch: FrameScratch = makeFrame
   copyColumn(frame, at(SECTION_HASH_HI), scratch.hashHi);
   copyColumn(frame, at(SECTION_VALUES), scratch.values);
   readTimes(frame, view, sections, samples, base, scratch.ts);
+  const range = (type: number): [from: number, to: number] => [at(type).offset, at(type).offset + at(type).bytes];
+  const values = scratch.values.subarray(0, samples);
+  const histograms = sections.has(SECTION_HISTOGRAMS) ? frame.subarray(...range(SECTION_HISTOGRAMS)) : undefined;
+  if (histograms !== undefined) checkHistogramRows(values, histograms);
   return {
     definitions,
     columns: {
@@ -108,15 +130,20 @@ export function decodeFrame(frame: Uint8Array, scratch: FrameScratch = makeFrame
       hashLo: scratch.hashLo.subarray(0, samples),
       hashHi: scratch.hashHi.subarray(0, samples),
       ts: scratch.ts.subarray(0, samples),
-      values: scratch.values.subarray(0, samples),
+      values,
+      histograms,
+      startTs: readStartTimes(frame, sections.get(SECTION_START_TIMES), samples, scratch),
     },
     bound: readBoundRows(view, at(SECTION_BOUND_ROWS), samples, definitionCount),
+    backfill: (flags & FRAME_BACKFILL) !== 0,
+    exemplars: readExemplars(frame, ...range(SECTION_EXEMPLARS), definitionCount),
+    metadata: readMetadata(frame, ...range(SECTION_METADATA)),
   };
 }
 
 function readSections(view: DataView): Map<number, Section> {
   const headerBytes = view.getUint16(6, true);
-  const count = view.getUint32(20, true);
+  const count = view.getUint16(20, true);
   if (count > MAX_SECTIONS || headerBytes !== FRAME_HEADER_BYTES + SECTION_ENTRY_BYTES * count) {
     throw new FrameError("section", `${count} sections in a header of ${headerBytes} bytes`);
   }
@@ -132,7 +159,7 @@ function readSections(view: DataView): Map<number, Section> {
       throw new FrameError("section", `section ${type} at ${offset}, ${bytes} bytes, of ${view.byteLength}`);
     }
     if (sections.has(type)) throw new FrameError("section", `section ${type} stands twice`);
-    if (type < SECTION_DEFINITIONS || type > SECTION_BOUND_ROWS) {
+    if (type < SECTION_DEFINITIONS || type > SECTION_METADATA) {
       if ((flags & SECTION_CRITICAL) === 0) continue;
       throw new FrameError("section", `section ${type} is needed and unknown to this program`);
     }
@@ -173,6 +200,25 @@ function readTimes(
     column(deltas, n, 4, "time deltas");
     for (let i = 0, at = deltas.offset; i < n; i++, at += 4) ts[i] = base + view.getInt32(at, true);
   } else ts.fill(base, 0, n);
+}
+
+function readStartTimes(
+  frame: Uint8Array,
+  section: Section | undefined,
+  n: number,
+  scratch: FrameScratch,
+): Float64Array | undefined {
+  if (section === undefined) return undefined;
+  column(section, n, 8, "start times");
+  if (scratch.startTs.length < n) scratch.startTs = new Float64Array(scratch.ts.length);
+  copyColumn(frame, section, scratch.startTs);
+  const startTs = scratch.startTs.subarray(0, n);
+  for (let i = 0; i < n; i++) {
+    const t = startTs[i] as number;
+    if (!(Math.abs(t) <= MAX_TIME_MS) || t !== Math.floor(t))
+      throw new FrameError("time", `start time ${t} in row ${i}`);
+  }
+  return startTs;
 }
 
 function readBoundRows(view: DataView, section: Section, samples: number, definitions: number): DecodedFrame["bound"] {

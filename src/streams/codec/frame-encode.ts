@@ -1,5 +1,7 @@
 import { Buffer } from "node:buffer";
+import { copyHistogram, makeHistogramBytes } from "../../model/histogram-code.ts";
 import type { Labels } from "../../model/labels.ts";
+import { type HistogramBytes, writeHistogramRef } from "../../model/sample.ts";
 import {
   DEFINITION_HEADER_BYTES,
   FRAME_HEADER_BYTES,
@@ -11,18 +13,24 @@ import {
   SECTION_CRITICAL,
   SECTION_DEFINITIONS,
   SECTION_ENTRY_BYTES,
+  SECTION_EXEMPLARS,
   SECTION_HASH_HI,
   SECTION_HASH_LO,
+  SECTION_HISTOGRAMS,
+  SECTION_METADATA,
+  SECTION_START_TIMES,
   SECTION_TIME,
   SECTION_TIME_DELTA,
   SECTION_VALUES,
 } from "./frame-layout.ts";
+import { clearRecords, type FrameRecords, makeFrameRecords } from "./frame-records.ts";
 
 /**
  * A frame under construction: columns that grow, reused for frame after frame.
  *
  * Invariants: the first `samples` entries of each column are filled (`words` has two, low word first, so that the bits
- * of a NaN survive); the first `definitionBytes` bytes of `definitions` are whole definition records.
+ * of a NaN survive); the first `definitionBytes` bytes of `definitions` are whole definition records; `startTs` is 0 where
+ * no start time was set.
  */
 export interface FrameBuilder {
   samples: number;
@@ -35,6 +43,15 @@ export interface FrameBuilder {
   definitions: Uint8Array;
   /** Pairs of (sample row, definition number) for rows whose hash alone does not name the series. */
   boundRows: number[];
+  /** FRAME_BACKFILL or 0. */
+  flags: number;
+  /** Bytes of the histograms: a tagged value of a row is an offset in them. */
+  readonly histograms: HistogramBytes;
+  /** Start times of rows, only when `hasStart`; as long as `ts` then. */
+  startTs: Float64Array;
+  hasStart: boolean;
+  readonly exemplars: FrameRecords;
+  readonly metadata: FrameRecords;
 }
 
 export function makeFrameBuilder(capacity: number): FrameBuilder {
@@ -48,11 +65,22 @@ export function makeFrameBuilder(capacity: number): FrameBuilder {
     definitionBytes: 0,
     definitions: new Uint8Array(4096),
     boundRows: [],
+    flags: 0,
+    histograms: makeHistogramBytes(),
+    startTs: new Float64Array(0),
+    hasStart: false,
+    exemplars: makeFrameRecords(),
+    metadata: makeFrameRecords(),
   };
 }
 
-/** Empties the builder; its memory stays. */
+/** Empties the builder; its memory and its flags stay. */
 export function clearFrame(b: FrameBuilder): void {
+  if (b.hasStart) b.startTs.fill(0, 0, b.samples);
+  b.hasStart = false;
+  b.histograms.length = 0;
+  clearRecords(b.exemplars);
+  clearRecords(b.metadata);
   b.samples = 0;
   b.definitionCount = 0;
   b.definitionBytes = 0;
@@ -61,9 +89,18 @@ export function clearFrame(b: FrameBuilder): void {
 
 /** An upper bound of the size of the encoded frame in bytes. */
 export function frameBytes(b: FrameBuilder): number {
-  return (
-    FRAME_HEADER_BYTES + 7 * (SECTION_ENTRY_BYTES + 8) + 24 * b.samples + b.definitionBytes + 4 * b.boundRows.length
-  );
+  return FRAME_HEADER_BYTES + 11 * (SECTION_ENTRY_BYTES + 8) + contentBytes(b) + 4 * b.boundRows.length;
+}
+
+/** What the builder holds, about, in bytes. */
+export function contentBytes(b: FrameBuilder): number {
+  const records = b.exemplars.length + b.metadata.length;
+  return (b.hasStart ? 32 : 24) * b.samples + b.definitionBytes + b.histograms.length + records;
+}
+
+/** Whether there is nothing to send. */
+export function isEmptyFrame(b: FrameBuilder): boolean {
+  return b.samples === 0 && b.exemplars.count === 0 && b.metadata.count === 0;
 }
 
 /** Makes room for `more` samples. */
@@ -74,9 +111,14 @@ export function reserveRows(b: FrameBuilder, more: number): void {
   b.hashLo = grown(b.hashLo, new Uint32Array(size));
   b.hashHi = grown(b.hashHi, new Uint32Array(size));
   b.words = grown(b.words, new Uint32Array(2 * size));
-  const ts = new Float64Array(size);
-  ts.set(b.ts);
-  b.ts = ts;
+  b.ts = grownFloats(b.ts, size);
+  if (b.startTs.length > 0) b.startTs = grownFloats(b.startTs, size);
+}
+
+function grownFloats(from: Float64Array, size: number): Float64Array {
+  const to = new Float64Array(size);
+  to.set(from);
+  return to;
 }
 
 function grown(from: Uint32Array, to: Uint32Array): Uint32Array {
@@ -100,6 +142,27 @@ export function appendRow(
   b.words[2 * i] = low;
   b.words[2 * i + 1] = high;
   b.samples = i + 1;
+}
+
+/** Appends a histogram whose code lies in `from` at `at`; room for a row must be there. */
+export function appendHistogramRow(
+  b: FrameBuilder,
+  hashLo: number,
+  hashHi: number,
+  ts: number,
+  from: Uint8Array,
+  at: number,
+): void {
+  const i = b.samples;
+  appendRow(b, hashLo, hashHi, ts, 0, 0);
+  writeHistogramRef(b.words, i, copyHistogram(from, at, b.histograms));
+}
+
+/** Sets the start time (Unix ms) of a row that was appended. */
+export function setRowStart(b: FrameBuilder, row: number, start: number): void {
+  if (b.startTs.length < b.ts.length) b.startTs = grownFloats(b.startTs, b.ts.length);
+  b.startTs[row] = start;
+  b.hasStart = true;
 }
 
 /** Makes room for a definition of `bytes` bytes and returns where to write it. */
@@ -190,6 +253,10 @@ export function encodeFrame(b: FrameBuilder): Uint8Array {
   if (times !== 0) sections.push([times, (times === SECTION_TIME ? 8 : 4) * n]);
   if (n > 0) sections.push([SECTION_VALUES, 8 * n]);
   if (b.boundRows.length > 0) sections.push([SECTION_BOUND_ROWS, 4 * b.boundRows.length]);
+  if (b.histograms.length > 0) sections.push([SECTION_HISTOGRAMS, b.histograms.length]);
+  if (b.hasStart) sections.push([SECTION_START_TIMES, 8 * n]);
+  if (b.exemplars.count > 0) sections.push([SECTION_EXEMPLARS, b.exemplars.length]);
+  if (b.metadata.count > 0) sections.push([SECTION_METADATA, b.metadata.length]);
 
   const headerBytes = FRAME_HEADER_BYTES + SECTION_ENTRY_BYTES * sections.length;
   let size = headerBytes;
@@ -202,7 +269,8 @@ export function encodeFrame(b: FrameBuilder): Uint8Array {
   view.setUint32(8, frame.length, true);
   view.setUint32(12, b.definitionCount, true);
   view.setUint32(16, n, true);
-  view.setUint32(20, sections.length, true);
+  view.setUint16(20, sections.length, true);
+  view.setUint16(22, b.flags, true);
   view.setFloat64(24, base, true);
   let at = headerBytes;
   for (let s = 0; s < sections.length; s++) {
@@ -211,7 +279,7 @@ export function encodeFrame(b: FrameBuilder): Uint8Array {
     frame.fill(0, at, offset);
     const entry = FRAME_HEADER_BYTES + SECTION_ENTRY_BYTES * s;
     view.setUint16(entry, type, true);
-    view.setUint16(entry + 2, SECTION_CRITICAL, true);
+    view.setUint16(entry + 2, type <= SECTION_HISTOGRAMS ? SECTION_CRITICAL : 0, true);
     view.setUint32(entry + 4, offset, true);
     view.setUint32(entry + 8, bytes, true);
     writeSection(b, type, frame.buffer, offset, base);
@@ -260,6 +328,18 @@ function writeSection(b: FrameBuilder, type: number, frame: ArrayBufferLike, off
       return;
     case SECTION_BOUND_ROWS:
       new Uint32Array(frame, offset, b.boundRows.length).set(b.boundRows);
+      return;
+    case SECTION_HISTOGRAMS:
+      new Uint8Array(frame, offset).set(b.histograms.bytes.subarray(0, b.histograms.length));
+      return;
+    case SECTION_START_TIMES:
+      new Float64Array(frame, offset, n).set(b.startTs.subarray(0, n));
+      return;
+    case SECTION_EXEMPLARS:
+      new Uint8Array(frame, offset).set(b.exemplars.bytes.subarray(0, b.exemplars.length));
+      return;
+    case SECTION_METADATA:
+      new Uint8Array(frame, offset).set(b.metadata.bytes.subarray(0, b.metadata.length));
       return;
   }
 }

@@ -20,6 +20,14 @@ export const SECTION_TIME_DELTA = 4;
 export const SECTION_TIME = 5;
 export const SECTION_VALUES = 6;
 export const SECTION_BOUND_ROWS = 7;
+export const SECTION_HISTOGRAMS = 8;
+export const SECTION_START_TIMES = 9;
+export const SECTION_EXEMPLARS = 10;
+export const SECTION_METADATA = 11;
+
+/** Header flag: the samples may be of any age. */
+export const FRAME_BACKFILL = 1;
+export const FRAME_FLAGS = FRAME_BACKFILL;
 
 /** Flag of a section that a decoder must understand to read the frame; others may be skipped. */
 export const SECTION_CRITICAL = 1;
@@ -29,10 +37,26 @@ export const MAX_TIME_MS = 8.64e15;
 
 /** A frame that cannot be read; nothing of it was used. `code` names the rule that it breaks. */
 export class FrameError extends Error {
-  readonly code: "truncated" | "magic" | "version" | "section" | "definition" | "utf8" | "time" | "row";
+  readonly code:
+    | "truncated"
+    | "magic"
+    | "version"
+    | "flags"
+    | "section"
+    | "definition"
+    | "utf8"
+    | "time"
+    | "row"
+    | "histogram"
+    | "record";
   constructor(code: FrameError["code"], message: string) {
     super(`bad frame: ${message}`);
     this.name = "FrameError";
     this.code = code;
   }
+}
+
+/** Flags of a frame, without reading the rest of it; 0 for what is no frame. */
+export function frameFlags(frame: Uint8Array): number {
+  return frame.length < FRAME_HEADER_BYTES ? 0 : (frame[22] as number) | ((frame[23] as number) << 8);
 }

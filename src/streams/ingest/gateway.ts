@@ -3,6 +3,7 @@ import type { LimitsConfig } from "../../model/config.ts";
 import { type Ingest, type IngestResult, MalformedBody, type SeriesRef, TryLater } from "../../model/ingest.ts";
 import { isTenant } from "../../model/tenant.ts";
 import { readExposition } from "../codec/exposition-batch.ts";
+import { isEmptyFrame } from "../codec/frame-encode.ts";
 import { readJsonPush } from "../codec/json-push.ts";
 import { clearBatch, makeBatch, type SampleBatch } from "../codec/sample-batch.ts";
 import { decodeSnappy } from "../codec/snappy.ts";
@@ -140,7 +141,7 @@ export function makeGateway(options: GatewayOptions): Gateway {
   const tenants = makeTenants(options.secret ?? randomSecret());
   const batch = makeBatch();
 
-  const isIdle = () => queues.every((q) => q.inFlight === 0 && q.sealed.length === 0 && q.open.samples === 0);
+  const isIdle = () => queues.every((q) => q.inFlight === 0 && q.sealed.length === 0 && isEmptyFrame(q.open));
   const totalQueued = () => queues.reduce((sum, q) => sum + queuedBytes(q), 0);
   const pumpAll = () => {
     scheduled = false;

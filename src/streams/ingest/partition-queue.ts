@@ -1,5 +1,12 @@
 import { TryLater } from "../../model/ingest.ts";
-import { clearFrame, encodeFrame, type FrameBuilder, frameBytes, makeFrameBuilder } from "../codec/frame-encode.ts";
+import {
+  clearFrame,
+  encodeFrame,
+  type FrameBuilder,
+  frameBytes,
+  isEmptyFrame,
+  makeFrameBuilder,
+} from "../codec/frame-encode.ts";
 
 /** Where frames go: JetStream in production. Resolves when the frame is durable; a rejection means it may not be. */
 export interface FramePublisher {
@@ -89,7 +96,7 @@ export function joinOpenFrame(q: PartitionQueue, ticket: Ticket): void {
 
 /** Bytes that wait here: sealed, in flight and open. */
 export function queuedBytes(q: PartitionQueue): number {
-  return q.sealedBytes + (q.open.samples > 0 ? frameBytes(q.open) : 0);
+  return q.sealedBytes + (isEmptyFrame(q.open) ? 0 : frameBytes(q.open));
 }
 
 /** Ends the open frame and starts the next. */
@@ -108,7 +115,7 @@ export function sealFrame(q: PartitionQueue): void {
 export function pump(q: PartitionQueue): void {
   while (q.inFlight < q.shared.maxInFlight) {
     if (q.sealed.length === 0) {
-      if (q.open.samples === 0) return;
+      if (isEmptyFrame(q.open)) return;
       sealFrame(q);
     }
     const frame = q.sealed.shift() as SealedFrame;
