@@ -8,43 +8,28 @@
  */
 import type { Labels } from "../../model/labels.ts";
 import type { Matcher } from "../../model/matcher.ts";
+import { makeRollupBuffer, type RollupBuffer, type Tier } from "../../model/rollup.ts";
 import { makeSampleBuffer, type SampleBuffer } from "../../model/sample.ts";
-import type { SeriesSource } from "../../model/series-source.ts";
+import type { Coverage, RollupSource, SeriesSource } from "../../model/series-source.ts";
 import type { IdentifiedSource } from "./identified-source.ts";
+import { mergeRollups } from "./merge-rollups.ts";
 import { mergeSamples } from "./merge-samples.ts";
+import { grown, insertInOrder, makeIdentities, makeMembers, NOWHERE, obtain, pushMember } from "./merged-series.ts";
 
 export interface SourcePart {
   readonly source: IdentifiedSource;
-  /** Samples lie within, inclusive. */
+  readonly tier: Tier;
+  /** Samples lie within, inclusive; buckets end within. */
   readonly minT: number;
   readonly maxT: number;
+  /** Of a tier of rollups: replaces the content of `out` by the rows of the buckets in (after, until]. */
+  readonly readRollup?: (id: number, after: number, until: number, need: number, out: RollupBuffer) => void;
 }
 
 export interface MergedSource extends SeriesSource {
+  readonly rollups: RollupSource;
   /** Begins a request over these parts, the ones that win last; ids and symbols of the request before are void. */
-  begin(parts: readonly SourcePart[]): void;
-}
-
-/** Where a merged series is found: chains of (part, id in the part), in the order of the parts. */
-interface Members {
-  count: number;
-  part: Uint16Array;
-  id: Uint32Array;
-  /** Next entry of the series + 1. */
-  next: Uint32Array;
-}
-
-interface Identities {
-  count: number;
-  /** Three words a series. */
-  words: Uint32Array;
-  /** First and last entry of the series' chain. */
-  first: Uint32Array;
-  last: Uint32Array;
-  /** Number of the last `select` that found it. */
-  seen: Uint32Array;
-  /** Open addressing: series + 1. */
-  slots: Uint32Array;
+  begin(parts: readonly SourcePart[], coverage: Coverage): void;
 }
 
 export function makeMergedSource(): MergedSource {
@@ -55,6 +40,12 @@ export function makeMergedSource(): MergedSource {
   let symbols = makeSymbols();
   const words = new Uint32Array(3);
   const piece = makeSampleBuffer(1024);
+  const rows = makeRollupBuffer(256);
+  let coverage: Coverage = { rawAfter: Number.NEGATIVE_INFINITY, tiers: [] };
+  /** What was selected in this request, for parts that are only looked into when they are read. */
+  let asked: Selection[] = [];
+  /** Parts in which every selection of the request has been made. */
+  const complete = new Set<number>();
 
   const addMember = (m: number, part: number, id: number): void => {
     let e = series.first[m] as number;
@@ -69,24 +60,34 @@ export function makeMergedSource(): MergedSource {
     insertInOrder(series, members, m, entry);
   };
 
+  const enter = (p: number, id: number): number => {
+    (parts[p] as SourcePart).source.identity(id, words, 0);
+    const m = obtain(series, words);
+    if (series.first[m] === NOWHERE) {
+      const entry = pushMember(members, p, id);
+      series.first[m] = entry;
+      series.last[m] = entry;
+    } else addMember(m, p, id);
+    return m;
+  };
+
   const select = (tenant: string, matchers: readonly Matcher[], minT: number, maxT: number): Uint32Array => {
     selects++;
+    asked.push({ tenant, matchers, minT, maxT });
     let found = new Uint32Array(64);
     let n = 0;
     for (let p = 0; p < parts.length; p++) {
       const part = parts[p] as SourcePart;
       if (part.maxT < minT || part.minT > maxT) continue;
+      // Where raw samples are kept, they name every series that the rollups have.
+      if (part.tier !== "raw" && (minT > coverage.rawAfter || part.minT > coverage.rawAfter)) {
+        complete.delete(p);
+        continue;
+      }
       const ids = part.source.select(tenant, matchers, minT, maxT);
       if (n + ids.length > found.length) found = grown(found, Math.max(n + ids.length, 2 * found.length));
       for (let i = 0; i < ids.length; i++) {
-        const id = ids[i] as number;
-        part.source.identity(id, words, 0);
-        const m = obtain(series, words);
-        if (m === series.count - 1 && series.seen[m] === 0) {
-          const entry = pushMember(members, p, id);
-          series.first[m] = entry;
-          series.last[m] = entry;
-        } else addMember(m, p, id);
+        const m = enter(p, ids[i] as number);
         if (series.seen[m] === selects) continue;
         series.seen[m] = selects;
         found[n++] = m;
@@ -95,25 +96,55 @@ export function makeMergedSource(): MergedSource {
     return found.subarray(0, n);
   };
 
+  /** Finds the selected series in the parts of a tier; once a request, since most requests read none. */
+  const enterTier = (tier: Tier): void => {
+    for (let p = 0; p < parts.length; p++) {
+      const part = parts[p] as SourcePart;
+      if (part.tier !== tier || complete.has(p)) continue;
+      complete.add(p);
+      for (const { tenant, matchers, minT, maxT } of asked) {
+        if (part.maxT < minT || part.minT > maxT) continue;
+        for (const id of part.source.select(tenant, matchers, minT, maxT)) enter(p, id);
+      }
+    }
+  };
+
+  const readRollup: RollupSource["read"] = (m, tier, after, until, need, out) => {
+    enterTier(tier);
+    const from = out.length;
+    for (let e = (series.first[m] as number) + 1; e !== 0; e = members.next[e - 1] as number) {
+      const part = parts[members.part[e - 1] as number] as SourcePart;
+      if (part.tier !== tier || part.maxT <= after || part.minT > until) continue;
+      part.readRollup?.(members.id[e - 1] as number, after, until, need, rows);
+      mergeRollups(out, from, rows);
+    }
+  };
+
   const home = (m: number): { part: number; id: number } => {
     const e = series.first[m] as number;
     return { part: members.part[e] as number, id: members.id[e] as number };
   };
   const names = (read: (source: SeriesSource) => string[], minT: number, maxT: number): string[] => {
-    const hit = parts.filter((p) => p.maxT >= minT && p.minT <= maxT);
-    if (hit.length === 1) return read((hit[0] as SourcePart).source);
+    const hit = parts.filter((p) => {
+      const counts = p.tier === "raw" || (minT <= coverage.rawAfter && p.minT <= coverage.rawAfter);
+      return counts && p.maxT >= minT && p.minT <= maxT;
+    });
+    const [only] = hit;
+    if (only !== undefined && hit.length === 1) return read(only.source);
     return [...new Set(hit.flatMap((p) => read(p.source)))].sort();
   };
 
   return {
-    begin: (next) => {
+    begin: (next, covered) => {
       parts = next;
+      coverage = covered;
+      asked = [];
+      complete.clear();
       if (series.slots.length > LARGE) {
         members = makeMembers(256);
         series = makeIdentities(256);
       } else {
         members.count = 0;
-        series.seen.fill(0, 0, series.count);
         series.count = 0;
         series.slots.fill(0);
       }
@@ -151,7 +182,7 @@ export function makeMergedSource(): MergedSource {
       let whole = true;
       for (;;) {
         const part = parts[members.part[e] as number] as SourcePart;
-        if (part.maxT >= minT && part.minT <= maxT) {
+        if (part.tier === "raw" && part.maxT >= minT && part.minT <= maxT) {
           if (whole) part.source.read(members.id[e] as number, minT, maxT, out);
           else {
             part.source.read(members.id[e] as number, minT, maxT, piece);
@@ -165,118 +196,22 @@ export function makeMergedSource(): MergedSource {
       }
       if (whole) out.length = 0;
     },
+    rollups: { coverage: () => coverage, read: readRollup },
     labelNames: (tenant, matchers, minT, maxT) => names((s) => s.labelNames(tenant, matchers, minT, maxT), minT, maxT),
     labelValues: (tenant, name, matchers, minT, maxT) =>
       names((s) => s.labelValues(tenant, name, matchers, minT, maxT), minT, maxT),
   };
 }
 
+interface Selection {
+  readonly tenant: string;
+  readonly matchers: readonly Matcher[];
+  readonly minT: number;
+  readonly maxT: number;
+}
+
 /** Tables larger than this many slots are given back after the request. */
 const LARGE = 1 << 20;
-
-function makeMembers(size: number): Members {
-  return { count: 0, part: new Uint16Array(size), id: new Uint32Array(size), next: new Uint32Array(size) };
-}
-
-function makeIdentities(size: number): Identities {
-  return {
-    count: 0,
-    words: new Uint32Array(3 * size),
-    first: new Uint32Array(size),
-    last: new Uint32Array(size),
-    seen: new Uint32Array(size),
-    slots: new Uint32Array(2 * size),
-  };
-}
-
-function pushMember(members: Members, part: number, id: number): number {
-  const e = members.count++;
-  if (e === members.id.length) {
-    const size = 2 * e;
-    const larger = new Uint16Array(size);
-    larger.set(members.part);
-    members.part = larger;
-    members.id = grown(members.id, size);
-    members.next = grown(members.next, size);
-  }
-  members.part[e] = part;
-  members.id[e] = id;
-  members.next[e] = 0;
-  return e;
-}
-
-/** Selections over other ranges may find an earlier part later: the chain stays in the order of the parts. */
-function insertInOrder(series: Identities, members: Members, m: number, entry: number): void {
-  const part = members.part[entry] as number;
-  const last = series.last[m] as number;
-  if ((members.part[last] as number) <= part) {
-    members.next[last] = entry + 1;
-    series.last[m] = entry;
-    return;
-  }
-  const first = series.first[m] as number;
-  if ((members.part[first] as number) > part) {
-    members.next[entry] = first + 1;
-    series.first[m] = entry;
-    return;
-  }
-  let before = first;
-  for (;;) {
-    const next = (members.next[before] as number) - 1;
-    if ((members.part[next] as number) > part) break;
-    before = next;
-  }
-  members.next[entry] = members.next[before] as number;
-  members.next[before] = entry + 1;
-}
-
-/** The series of an identity; a new one has the highest number and `seen` 0. */
-function obtain(series: Identities, words: Uint32Array): number {
-  const a = words[0] as number;
-  const b = words[1] as number;
-  const c = words[2] as number;
-  if (3 * (series.count + 1) > series.slots.length * 2) growSeries(series);
-  const mask = series.slots.length - 1;
-  let slot = (a ^ (b >>> 7)) & mask;
-  for (;;) {
-    const found = series.slots[slot] as number;
-    if (found === 0) break;
-    const at = 3 * (found - 1);
-    if (series.words[at] === a && series.words[at + 1] === b && series.words[at + 2] === c) return found - 1;
-    slot = (slot + 1) & mask;
-  }
-  if (series.count === series.first.length) growSeries(series);
-  const m = series.count++;
-  series.words[3 * m] = a;
-  series.words[3 * m + 1] = b;
-  series.words[3 * m + 2] = c;
-  series.seen[m] = 0;
-  place(series, m);
-  return m;
-}
-
-function place(series: Identities, m: number): void {
-  const mask = series.slots.length - 1;
-  let slot = ((series.words[3 * m] as number) ^ ((series.words[3 * m + 1] as number) >>> 7)) & mask;
-  while (series.slots[slot] !== 0) slot = (slot + 1) & mask;
-  series.slots[slot] = m + 1;
-}
-
-function growSeries(series: Identities): void {
-  const size = 2 * series.first.length;
-  series.words = grown(series.words, 3 * size);
-  series.first = grown(series.first, size);
-  series.last = grown(series.last, size);
-  series.seen = grown(series.seen, size);
-  series.slots = new Uint32Array(2 * size);
-  for (let m = 0; m < series.count; m++) place(series, m);
-}
-
-function grown(old: Uint32Array, size: number): Uint32Array<ArrayBuffer> {
-  const next = new Uint32Array(size);
-  next.set(old);
-  return next;
-}
 
 /** Symbols of the request: texts that somebody asked for, and how each part numbers them. */
 interface RequestSymbols {

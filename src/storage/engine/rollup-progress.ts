@@ -1,0 +1,129 @@
+/**
+ * Which stretches of time are rolled up. The unit is a window (w, w + 2 h]; a window is rolled up once all of its samples lie in
+ * blocks, and again when a block with more of them appears. Pure; the shard keeps the state in a small file beside its
+ * blocks, written after the blocks that it speaks of, so that a crash at most does a window twice, with the same result.
+ */
+import type { Stretch } from "../../model/series-source.ts";
+
+export const ROLLUP_WINDOW = 2 * 3600_000;
+/** Windows one behind another are done in one job up to this length, cut at its multiples. */
+const LONGEST_JOB = 24 * 3600_000;
+
+export interface RollupProgress {
+  /** Every window up to here is done but the pending ones; undefined before the first block. */
+  readonly doneUpTo: number | undefined;
+  /** Starts of the windows that have to be done again, ascending. */
+  readonly pending: readonly number[];
+  /** Raw blocks whose samples are in the rows, or in a pending window. */
+  readonly known: readonly string[];
+  /** All samples before this time are in blocks. */
+  readonly cutUpTo: number;
+}
+
+export const NO_PROGRESS: RollupProgress = {
+  doneUpTo: undefined,
+  pending: [],
+  known: [],
+  cutUpTo: Number.NEGATIVE_INFINITY,
+};
+
+/** A raw block: its samples lie within [minT, maxT]; `sources` are the blocks that it was merged from. */
+export interface RawBlock {
+  readonly id: string;
+  readonly minT: number;
+  readonly maxT: number;
+  readonly sources: readonly string[];
+}
+
+/** The start of the window (w, w + 2 h] that a time belongs to. */
+export function windowOf(t: number): number {
+  return (Math.ceil(t / ROLLUP_WINDOW) - 1) * ROLLUP_WINDOW;
+}
+
+/** The state with the blocks that are there now: new ones make their windows pending, forgotten ones are no longer known. */
+export function accountBlocks(progress: RollupProgress, blocks: readonly RawBlock[]): RollupProgress {
+  const known = new Set(progress.known);
+  const pending = new Set(progress.pending);
+  const doneUpTo = progress.doneUpTo ?? oldestWindow(blocks);
+  for (const block of blocks) {
+    if (known.has(block.id) || isMergeOf(block, known)) continue;
+    for (let w = windowOf(block.minT); w <= windowOf(block.maxT); w += ROLLUP_WINDOW) {
+      if (doneUpTo !== undefined && w < doneUpTo) pending.add(w);
+    }
+  }
+  return {
+    ...progress,
+    doneUpTo,
+    pending: [...pending].sort((a, b) => a - b),
+    known: blocks.map((b) => b.id),
+  };
+}
+
+/** Merging known blocks brings nothing new. */
+function isMergeOf(block: RawBlock, known: ReadonlySet<string>): boolean {
+  return block.sources.length > 0 && block.sources.every((id) => known.has(id));
+}
+
+function oldestWindow(blocks: readonly RawBlock[]): number | undefined {
+  return blocks.length === 0 ? undefined : Math.min(...blocks.map((b) => windowOf(b.minT)));
+}
+
+/** The oldest stretch that can be done now, whole windows; undefined when all is done. */
+export function nextStretch(progress: RollupProgress): Stretch | undefined {
+  const { doneUpTo, cutUpTo } = progress;
+  if (doneUpTo === undefined) return undefined;
+  // A window's last sample may lie on its end, so the time after it must be in blocks as well.
+  const isWhole = (w: number) => w + ROLLUP_WINDOW < cutUpTo;
+  const todo = [...progress.pending.filter(isWhole)];
+  for (let w = doneUpTo; isWhole(w) && todo.length <= LONGEST_JOB / ROLLUP_WINDOW; w += ROLLUP_WINDOW) todo.push(w);
+  const first = todo[0];
+  if (first === undefined) return undefined;
+  const limit = (Math.floor(first / LONGEST_JOB) + 1) * LONGEST_JOB;
+  let until = first + ROLLUP_WINDOW;
+  for (let i = 1; todo[i] === until && until < limit; i++) until += ROLLUP_WINDOW;
+  return { after: first, until };
+}
+
+/** The state once a stretch is done. */
+export function stretchDone(progress: RollupProgress, { after, until }: Stretch): RollupProgress {
+  const { doneUpTo } = progress;
+  return {
+    ...progress,
+    doneUpTo: doneUpTo === undefined || until > doneUpTo ? until : doneUpTo,
+    pending: progress.pending.filter((w) => w < after || w >= until),
+  };
+}
+
+/** Windows that must be done again, because samples in [minT, maxT] were removed. */
+export function stretchRemoved(progress: RollupProgress, minT: number, maxT: number): RollupProgress {
+  const { doneUpTo } = progress;
+  if (doneUpTo === undefined) return progress;
+  const pending = new Set(progress.pending);
+  for (let w = windowOf(minT); w <= windowOf(maxT) && w < doneUpTo; w += ROLLUP_WINDOW) pending.add(w);
+  return { ...progress, pending: [...pending].sort((a, b) => a - b) };
+}
+
+/** Where the rows hold every sample: all that is done, before the oldest sample that is not in a block yet. */
+export function completeStretches(progress: RollupProgress, oldestInHead: number): Stretch[] {
+  const { doneUpTo, pending } = progress;
+  if (doneUpTo === undefined) return [];
+  const end = Math.min(doneUpTo, windowOf(oldestInHead));
+  const out: Stretch[] = [];
+  let after = Number.NEGATIVE_INFINITY;
+  for (const w of pending) {
+    if (w >= end) break;
+    if (w > after) out.push({ after, until: w });
+    after = w + ROLLUP_WINDOW;
+  }
+  if (end > after) out.push({ after, until: end });
+  return out;
+}
+
+/** Whether all samples of a raw block are in rows, so that retention may remove it. */
+export function isRolledUp(progress: RollupProgress, block: RawBlock): boolean {
+  const { doneUpTo, pending } = progress;
+  if (doneUpTo === undefined || windowOf(block.maxT) >= doneUpTo || !progress.known.includes(block.id)) return false;
+  const first = windowOf(block.minT);
+  const last = windowOf(block.maxT);
+  return !pending.some((w) => w >= first && w <= last);
+}
