@@ -1,14 +1,13 @@
 /** Records that wait for their commit, encoded one behind another in a buffer that is reused. */
-import { readU32 } from "../../lib/bytes.ts";
-import { encodeRecord, recordSize, sealRecord } from "./format.ts";
+import { readU16, readU32, readU64 } from "../../lib/bytes.ts";
+import { encodeRecord, RECORD_HEADER, recordSize, sealRecord } from "./format.ts";
+import { afterRecord, type LogState } from "./log-state.ts";
 
 export interface Batch {
   buffer: Uint8Array<ArrayBuffer>;
   length: number;
   /** Checksums of the payloads, in order. */
   readonly checksums: number[];
-  /** The sequence that is durable once the batch is. */
-  lastSeq: number;
 }
 
 /** A buffer that one large commit has made larger than this is not kept. */
@@ -16,16 +15,15 @@ const KEEP = 16 << 20;
 const FIRST = 64 << 10;
 
 export function makeBatch(): Batch {
-  return { buffer: new Uint8Array(FIRST), length: 0, checksums: [], lastSeq: 0 };
+  return { buffer: new Uint8Array(FIRST), length: 0, checksums: [] };
 }
 
-export function addRecord(batch: Batch, type: number, seq: number, payload: Uint8Array): void {
+export function addRecord(batch: Batch, type: number, ordinal: number, seq: number, payload: Uint8Array): void {
   const at = batch.length;
   reserve(batch, at + recordSize(payload.length));
-  encodeRecord(batch.buffer, at, type, seq, payload);
+  encodeRecord(batch.buffer, at, type, ordinal, seq, payload);
   batch.checksums.push(readU32(batch.buffer, at + 24));
   batch.length = at + recordSize(payload.length);
-  batch.lastSeq = seq;
 }
 
 /** Finishes the records for a commit at this offset and returns their bytes. May be done again for another offset. */
@@ -38,6 +36,19 @@ export function sealBatch(batch: Batch, commitStart: number): Uint8Array {
   return batch.buffer.subarray(0, batch.length);
 }
 
+/** The state of a log when the batch is in it. */
+export function stateAfter(state: LogState, batch: Batch): LogState {
+  const b = batch.buffer;
+  let next = state;
+  for (let at = 0; at < batch.length; ) {
+    const n = readU32(b, at + 4);
+    const payload = b.subarray(at + RECORD_HEADER, at + RECORD_HEADER + n);
+    next = afterRecord(next, readU16(b, at + 8), readU64(b, at + 16), payload);
+    at += recordSize(n);
+  }
+  return next;
+}
+
 /** Moves the records of `from` behind those of `to`. */
 export function moveRecords(from: Batch, to: Batch): void {
   if (from.length === 0) return;
@@ -45,7 +56,6 @@ export function moveRecords(from: Batch, to: Batch): void {
   to.buffer.set(from.buffer.subarray(0, from.length), to.length);
   to.length += from.length;
   for (const checksum of from.checksums) to.checksums.push(checksum);
-  to.lastSeq = from.lastSeq;
   emptyBatch(from);
 }
 

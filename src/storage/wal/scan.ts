@@ -1,104 +1,227 @@
-/** Reading a segment record by record, and judging the place where that ends. */
-import { readU32, readU64 } from "../../lib/bytes.ts";
+/** Reading a segment record by record, over what is damaged in it to the next good record. */
+import { readU16, readU32, readU64 } from "../../lib/bytes.ts";
 import type { DiskFile } from "../../lib/disk.ts";
 import {
+  goodRecord,
   plausibleRecord,
   RECORD_HEADER,
   recordChecksum,
   recordSize,
   SEGMENT_HEADER,
   segmentHeaderProblem,
+  segmentVersion,
 } from "./format.ts";
-import type { Behind, Ending } from "./verdict.ts";
+import { isMediaError, type ReadableRest, readRest, readSegment, type SegmentBuffers } from "./segment-reader.ts";
+import { type Behind, type Ending, type Verdict, verdict } from "./verdict.ts";
 
-export interface ScanEnd {
-  readonly ending: Ending;
-  /** Where reading ended: the first byte that is no part of a good record. */
+/** A part of a segment that holds no good record. */
+export interface BadRegion {
   readonly offset: number;
-  readonly size: number;
-  readonly behind: Behind;
+  readonly bytes: number;
+  readonly ending: Ending;
   readonly problem: string;
 }
 
-/** Called with each good record; the payload is only valid during the call and starts at a multiple of 8 of its buffer. */
-export type OnRecord = (type: number, seq: number, payload: Uint8Array) => void;
+export interface ScanHandlers {
+  /**
+   * Called with each good record; the payload is only valid during the call and starts at a multiple of 8 of its buffer.
+   * `ordinal` is its epoch's, undefined in version 1; `first`: it is the first one in the segment.
+   */
+  readonly onRecord: (
+    type: number,
+    ordinal: number | undefined,
+    seq: number,
+    payload: Uint8Array,
+    first: boolean,
+  ) => void;
+  /** Called where durable records are gone, between the records before and behind. */
+  readonly onDamage: (region: BadRegion) => void;
+}
 
-const WINDOW = 8 << 20;
+export interface ScanEnd {
+  /** What is to be done with the segment; salvage also when the damage is not at the end. */
+  readonly verdict: Verdict;
+  /** The first byte behind the last good record that counts. */
+  readonly offset: number;
+  readonly size: number;
+  /** What is wrong at `offset`, "" when nothing is. */
+  readonly problem: string;
+  /** Of the segment's format; 0 when the header is damaged. */
+  readonly version: number;
+  /** End of the record at the start of the segment. */
+  readonly firstEnd: number;
+}
 
 /**
- * Reads a segment from its start. Errors of the disk are thrown; everything else is in the result. At most the window and the
- * largest record are in memory, except when something is wrong: then the rest of the segment is.
+ * Reads a segment from its start. Errors of the disk other than unreadable parts are thrown; everything else is in the
+ * result. Two windows and the largest record are in memory, except when something is wrong: then the rest of the segment is.
  */
-export async function scanSegment(file: DiskFile, number: number, onRecord: OnRecord): Promise<ScanEnd> {
+export async function scanSegment(
+  file: DiskFile,
+  number: number,
+  last: boolean,
+  buffers: SegmentBuffers,
+  handlers: ScanHandlers,
+): Promise<ScanEnd> {
   const size = await file.size();
   const header = new Uint8Array(Math.min(size, SEGMENT_HEADER));
-  await file.read(header, 0);
-  const bad = segmentHeaderProblem(header, number);
-  if (bad !== undefined) return { ...bad, offset: 0, size, behind: await lookBehind(file, 0, SEGMENT_HEADER, size) };
-  let window = new Uint8Array(Math.min(WINDOW, Math.max(size - SEGMENT_HEADER, RECORD_HEADER)));
-  let start = SEGMENT_HEADER;
-  let filled = await file.read(window, start);
-  let at = 0;
-  while (true) {
-    const offset = start + at;
-    if (offset === size) return { ending: "end", offset, size, behind: "nothing", problem: "" };
-    let need = RECORD_HEADER;
-    if (filled - at >= RECORD_HEADER && plausibleRecord(window, at)) need = recordSize(readU32(window, at + 4));
-    if (filled - at < need) {
-      if (offset + need > size) return await damage(file, offset, size, need);
-      // Move on in the file; offsets in the window stay multiples of 8.
-      if (need > window.length) window = new Uint8Array(need);
-      start = offset;
-      at = 0;
-      filled = await file.read(window, start);
-      if (filled < need && filled < size - start) return await damage(file, offset, size, need);
-      continue;
+  let bad: ReturnType<typeof segmentHeaderProblem> | { readonly ending: "unreadable"; readonly problem: string };
+  try {
+    await file.read(header, 0);
+    bad = segmentHeaderProblem(header, number);
+  } catch (error) {
+    if (!isMediaError(error)) throw error;
+    bad = { ending: "unreadable", problem: error.message };
+  }
+  const context: Context = {
+    ...{ file, size, last, number, handlers },
+    version: bad === undefined ? segmentVersion(header) : 0,
+    first: true,
+    firstEnd: SEGMENT_HEADER,
+  };
+  if (bad !== undefined) return await pickUp(context, 0, bad);
+  const reader = readSegment(file, SEGMENT_HEADER, size, buffers);
+  try {
+    while (true) {
+      const offset = reader.base + reader.at;
+      if (offset === size) return end(context, "done", offset, "");
+      let need = RECORD_HEADER;
+      if (reader.end - reader.at < need) {
+        await reader.need(need);
+        if (reader.end - reader.at < need) return await pickUp(context, offset);
+      }
+      const { bytes, at } = reader;
+      if (!plausibleRecord(bytes, at)) return await pickUp(context, offset);
+      const length = readU32(bytes, at + 4);
+      need = recordSize(length);
+      if (reader.end - at < need) {
+        if (offset + need > size) return await pickUp(context, offset);
+        await reader.need(need);
+        if (reader.end - reader.at < need) return await pickUp(context, offset);
+        continue;
+      }
+      if (readU32(bytes, at + 24) !== recordChecksum(bytes, at, length)) return await pickUp(context, offset);
+      deliver(context, bytes, at, offset + need);
+      reader.at = at + need;
     }
-    if (!plausibleRecord(window, at)) return await damage(file, offset, size, 0);
-    const length = readU32(window, at + 4);
-    if (readU32(window, at + 24) !== recordChecksum(window, at, length)) return await damage(file, offset, size, 0);
-    const payload = window.subarray(at + RECORD_HEADER, at + RECORD_HEADER + length);
-    onRecord(readU32(window, at + 8), readU64(window, at + 16), payload);
-    at += need;
+  } catch (error) {
+    if (!isMediaError(error)) throw error;
+    return await pickUp(context, reader.base + reader.at);
+  } finally {
+    await reader.stop();
   }
 }
 
-/** `needed` is the size of a record that goes beyond the end of the file, 0 for one that is wrong inside it. */
-async function damage(file: DiskFile, offset: number, size: number, needed: number): Promise<ScanEnd> {
-  const behind = await lookBehind(file, offset, offset + 8, size);
-  const rest = new Uint8Array(size - offset);
-  await file.read(rest, offset);
-  if (rest.every((b) => b === 0)) {
-    return { ending: "zeros", offset, size, behind, problem: `only zeros from byte ${offset} on` };
-  }
-  if (needed > 0) {
-    const problem = `a record of ${needed} bytes has only ${size - offset}`;
-    return { ending: "partialRecord", offset, size, behind, problem };
-  }
-  const sane = size - offset >= RECORD_HEADER && plausibleRecord(rest, 0);
-  const problem = sane ? "a record's checksum does not match" : "no record";
-  return { ending: "badRecord", offset, size, behind, problem };
+interface Context {
+  readonly file: DiskFile;
+  readonly size: number;
+  readonly last: boolean;
+  readonly number: number;
+  readonly handlers: ScanHandlers;
+  readonly version: number;
+  first: boolean;
+  firstEnd: number;
 }
 
-/** Looks from byte `from` on for good records, and for one that says that what is at `offset` was on disk. */
-async function lookBehind(file: DiskFile, offset: number, from: number, size: number): Promise<Behind> {
-  if (from >= size) return "nothing";
-  const rest = new Uint8Array(size - from);
-  await file.read(rest, from);
-  let behind: Behind = "nothing";
-  for (let at = 0; at + RECORD_HEADER <= rest.length; ) {
-    const length = plausibleRecord(rest, at) ? readU32(rest, at + 4) : -1;
-    if (
-      length < 0 ||
-      at + recordSize(length) > rest.length ||
-      readU32(rest, at + 24) !== recordChecksum(rest, at, length)
-    ) {
+function end(context: Context, v: Verdict, offset: number, problem: string): ScanEnd {
+  const { size, version, firstEnd } = context;
+  return { verdict: v, offset, size, problem, version, firstEnd };
+}
+
+function deliver(context: Context, bytes: Uint8Array, at: number, endOffset: number): void {
+  const length = readU32(bytes, at + 4);
+  const payload = bytes.subarray(at + RECORD_HEADER, at + RECORD_HEADER + length);
+  const { first } = context;
+  if (first) context.firstEnd = endOffset;
+  context.first = false;
+  const ordinal = context.version === 1 ? undefined : readU16(bytes, at + 10);
+  context.handlers.onRecord(readU16(bytes, at + 8), ordinal, readU64(bytes, at + 16), payload, first);
+}
+
+type Bad = { readonly ending: Ending; readonly problem: string };
+
+/** Goes on where something is wrong: decides what it is and reads the good records behind it. */
+async function pickUp(context: Context, offset: number, header?: Bad): Promise<ScanEnd> {
+  const { file, size, last, handlers } = context;
+  const rest = await readRest(file, offset, size);
+  const { bytes } = rest;
+  const good = survey(bytes, header === undefined ? 0 : SEGMENT_HEADER);
+  let salvaged = false;
+  for (let at = 0, k = 0; ; k++) {
+    const next = good[k];
+    const to = next?.at ?? bytes.length;
+    const wrong = at < to || (k === 0 && header !== undefined);
+    if (wrong) {
+      const behind = judgeBehind(good, k, offset + at);
+      const bad = at === 0 && header !== undefined ? header : classify(rest, at, to, size - offset);
+      const decision = verdict(last, bad.ending, behind);
+      if (decision === "refuse") return end(context, decision, offset + at, bad.problem);
+      if (decision !== "salvage") {
+        return end(context, salvaged ? "salvage" : decision, offset + at, bad.problem);
+      }
+      salvaged = true;
+      handlers.onDamage({ offset: offset + at, bytes: to - at, ...bad });
+    }
+    if (next === undefined) return end(context, salvaged ? "salvage" : "done", offset + to, "");
+    deliver(context, bytes, next.at, offset + next.end);
+    at = next.end;
+  }
+}
+
+interface GoodRecord {
+  readonly at: number;
+  readonly end: number;
+  readonly commitStart: number;
+  /** The largest commit start of this and all later ones. */
+  laterCommit: number;
+}
+
+/** All good records of b[from...], with whatever lies between. */
+function survey(b: Uint8Array, from: number): GoodRecord[] {
+  const out: GoodRecord[] = [];
+  for (let at = from; at + RECORD_HEADER <= b.length; ) {
+    if (!plausibleRecord(b, at)) {
       at += 8;
       continue;
     }
-    if (readU32(rest, at + 12) > offset) return "laterCommit";
-    behind = "sameCommit";
-    at += recordSize(length);
+    const end = at + recordSize(readU32(b, at + 4));
+    if (goodRecord(b, at, b.length)) {
+      out.push({ at, end, commitStart: readU32(b, at + 12), laterCommit: 0 });
+      at = end;
+    } else {
+      // Its length may be right all the same: what looks like a record inside a payload is not to be taken for one.
+      at = end === b.length || goodRecord(b, end, b.length) ? end : at + 8;
+    }
   }
-  return behind;
+  let most = 0;
+  for (let i = out.length - 1; i >= 0; i--) {
+    const record = out[i] as GoodRecord;
+    most = Math.max(most, record.commitStart);
+    record.laterCommit = most;
+  }
+  return out;
+}
+
+function judgeBehind(good: readonly GoodRecord[], from: number, offset: number): Behind {
+  const next = good[from];
+  if (next === undefined) return "nothing";
+  return next.laterCommit > offset ? "laterCommit" : "sameCommit";
+}
+
+function classify({ bytes, unreadable }: ReadableRest, at: number, to: number, size: number): Bad {
+  if (unreadable.some((u) => u.from < to && u.to > at)) {
+    return { ending: "unreadable", problem: "the disk does not give back what it has" };
+  }
+  if (to === size && isZero(bytes, at, to)) return { ending: "zeros", problem: "only zeros to the end" };
+  const plausible = size - at >= RECORD_HEADER && plausibleRecord(bytes, at);
+  const need = plausible ? recordSize(readU32(bytes, at + 4)) : RECORD_HEADER;
+  if (need > size - at) {
+    return { ending: "partialRecord", problem: `a record of ${need} bytes has only ${size - at}` };
+  }
+  return { ending: "badRecord", problem: plausible ? "a record's checksum does not match" : "no record" };
+}
+
+function isZero(b: Uint8Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if (b[i] !== 0) return false;
+  return true;
 }

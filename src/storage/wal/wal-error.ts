@@ -1,10 +1,10 @@
 /**
- * - corrupt: durable records cannot be read back. Nothing was changed.
+ * - version: a segment was written by another version of this program. Nothing was changed.
  * - no_space: a commit did not fit the disk. Its records are kept in memory, the next sync tries again.
  * - failed: a write or fsync failed, so what is on disk is not known. The WAL takes nothing more until it is opened again.
  * - closed: used after `walClose`.
  */
-export type WalErrorKind = "corrupt" | "no_space" | "failed" | "closed";
+export type WalErrorKind = "version" | "no_space" | "failed" | "closed";
 
 export class WalError extends Error {
   readonly kind: WalErrorKind;

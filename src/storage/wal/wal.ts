@@ -7,14 +7,28 @@
  * - a promise of `walSync` never resolves before its records are on disk, whatever the disk says;
  * - after a failed write or fsync, except for want of space, the WAL is poisoned: every call fails until it is opened
  *   again, since a second fsync may report success for pages that were dropped;
- * - sequences ascend within an epoch (one identity of the stream); each segment starts with an epoch record, so that old
- *   segments can be removed.
+ * - within an epoch (one identity of the stream) no sequence is there twice; they come in any order, since a shard reads its
+ *   backlog beside the newest messages;
+ * - each segment but the first starts with the state of the log before it (log-state.ts): so old segments can be removed, and
+ *   of a damaged or missing one it is known what it held.
  */
 import { join } from "node:path";
 import { type Disk, DiskError, type DiskFile } from "../../lib/disk.ts";
 import { WAL_FSYNC_BUCKETS } from "../../model/shard.ts";
-import { addRecord, type Batch, emptyBatch, makeBatch, moveRecords, sealBatch } from "./batch.ts";
-import { EPOCH, encodeSegmentHeader, FRAME, MAX_PAYLOAD, SEGMENT_HEADER, segmentName } from "./format.ts";
+import { addRecord, type Batch, emptyBatch, makeBatch, moveRecords, sealBatch, stateAfter } from "./batch.ts";
+import {
+  EPOCH,
+  encodeSegmentHeader,
+  KIND_TYPES,
+  MAX_PAYLOAD,
+  type RecordKind,
+  SEGMENT_HEADER,
+  SKIP,
+  STATE,
+  segmentName,
+} from "./format.ts";
+import { cloneLog, encodeLogState, type LogState, nextEpoch } from "./log-state.ts";
+import { makeSequenceSet } from "./sequence-set.ts";
 import { WalError } from "./wal-error.ts";
 
 export interface WalStats {
@@ -29,9 +43,13 @@ export interface WalStats {
 export interface WalSegment {
   readonly number: number;
   readonly bytes: number;
-  /** Last sequence in it, of the epoch that was current at its end. */
-  readonly lastSeq: number;
-  readonly epoch: string | undefined;
+}
+
+/** Where in a log a copy of everything before it was made: replay goes on with the first record of `segment`. */
+export interface WalPosition {
+  readonly segment: number;
+  /** Of the log before the segment. */
+  readonly state: LogState;
 }
 
 export interface Wal {
@@ -47,13 +65,13 @@ export interface Wal {
   /** The segment being written, and its bytes that are on disk: the next commit starts there. */
   number: number;
   offset: number;
-  /** Identity of the stream that the last appended sequence belongs to. */
-  epoch: string | undefined;
-  /** Last sequence appended, and last one on disk. */
-  lastSeq: number;
-  syncedSeq: number;
-  /** Epoch and sequence at the end of what is on disk. */
-  syncedEpoch: string | undefined;
+  /** Where the segment's first record of a commit is: behind the header and the state. */
+  begin: number;
+  /** The next commit goes to a new segment: this one is damaged, of an old version, or one behind it was begun. */
+  finish: boolean;
+  /** What was appended, and what of it is on disk. */
+  state: LogState;
+  synced: LogState;
   pending: Batch;
   spare: Batch;
   writing: Promise<void> | undefined;
@@ -64,24 +82,36 @@ export interface Wal {
 const text = new TextEncoder();
 
 /**
- * Adds a frame to the next commit; the payload is copied. `seq` must be above the last one (the caller drops redelivered
- * messages). Throws `WalError` when the WAL is poisoned or closed.
+ * Adds a record to the next commit; the payload is copied. `seq` must not be in `wal.state.applied` (the caller drops
+ * redelivered messages); a "delete" that did not come from the stream has 0. Throws `WalError` when the WAL is poisoned or
+ * closed.
  */
-export function walAppend(wal: Wal, seq: number, payload: Uint8Array): void {
+export function walAppend(wal: Wal, seq: number, payload: Uint8Array, kind: RecordKind = "frame"): void {
   if (wal.failure !== undefined) throw wal.failure;
-  if (!(seq > wal.lastSeq)) throw new RangeError(`WAL sequence ${seq} after ${wal.lastSeq}`);
   if (payload.length > MAX_PAYLOAD) throw new RangeError(`WAL record of ${payload.length} bytes`);
-  addRecord(wal.pending, FRAME, seq, payload);
-  wal.lastSeq = seq;
+  const numbered = seq > 0 || kind !== "delete";
+  if (numbered && !wal.state.applied.add(seq)) throw new RangeError(`WAL sequence ${seq} is there already`);
+  addRecord(wal.pending, KIND_TYPES[kind], wal.state.ordinal, seq, payload);
 }
 
-/** From here on sequences are those of the stream with this identity (its `created` time), from 1 on. No-op if they are. */
-export function walEpoch(wal: Wal, epoch: string): void {
+/**
+ * From here on sequences are those of the stream with this identity (its `created` time), from `base` + 1 on: those up to it
+ * are of no concern. No-op when the identity is the current one.
+ */
+export function walEpoch(wal: Wal, epoch: string, base = 0): void {
   if (wal.failure !== undefined) throw wal.failure;
-  if (wal.epoch === epoch) return;
-  addRecord(wal.pending, EPOCH, 0, text.encode(epoch));
-  wal.epoch = epoch;
-  wal.lastSeq = 0;
+  if (wal.state.epoch === epoch) return;
+  wal.state = nextEpoch(wal.state, epoch, base);
+  addRecord(wal.pending, EPOCH, wal.state.ordinal, base, text.encode(epoch));
+}
+
+/** Notes that these messages are not to come, since the stream does not have them any more: they count as applied. */
+export function walSkip(wal: Wal, from: number, to: number): void {
+  if (wal.failure !== undefined) throw wal.failure;
+  const skipped = makeSequenceSet();
+  skipped.addRange(from, to);
+  addRecord(wal.pending, SKIP, wal.state.ordinal, 0, skipped.encode());
+  wal.state.applied.addRange(from, to);
 }
 
 /** Bytes appended that no commit has begun to write. */
@@ -107,9 +137,8 @@ export function walSync(wal: Wal): Promise<void> {
 
 function startCommit(wal: Wal): Promise<void> {
   const batch = wal.pending;
-  const epoch = wal.epoch;
   wal.pending = wal.spare;
-  wal.writing = commit(wal, batch, epoch).then(
+  wal.writing = commit(wal, batch).then(
     () => {
       emptyBatch(batch);
       wal.spare = batch;
@@ -127,13 +156,35 @@ function startCommit(wal: Wal): Promise<void> {
   return wal.writing;
 }
 
-async function commit(wal: Wal, batch: Batch, epoch: string | undefined): Promise<void> {
-  if (wal.offset > SEGMENT_HEADER && wal.offset + batch.length > wal.segmentBytes) await nextSegment(wal);
+async function commit(wal: Wal, batch: Batch): Promise<void> {
+  const full = wal.offset + batch.length > wal.segmentBytes;
+  if (wal.finish || (full && wal.offset > wal.begin)) await nextSegment(wal);
   await writeDurably(wal, wal.file, wal.number, sealBatch(batch, wal.offset), wal.offset);
   wal.offset += batch.length;
   wal.stats.bytes += batch.length;
-  wal.syncedSeq = batch.lastSeq;
-  wal.syncedEpoch = epoch;
+  wal.synced = stateAfter(wal.synced, batch);
+}
+
+/**
+ * Makes everything appended so far durable and goes on in a new segment: a copy of what was made of the log until now and the
+ * returned position belong together. Nothing may be appended until it has resolved. Rejects with `WalError`.
+ */
+export async function walCheckpoint(wal: Wal): Promise<WalPosition> {
+  await walSync(wal);
+  if (wal.finish || wal.offset > wal.begin) {
+    // If that fails, the file of the next segment may be there already: nothing more may be written to this one.
+    wal.finish = true;
+    wal.writing = nextSegment(wal).finally(() => {
+      wal.writing = undefined;
+    });
+    await wal.writing;
+  }
+  return { segment: wal.number, state: cloneLog(wal.synced) };
+}
+
+/** Bytes on disk from the start of a segment on: what a replay from there would read. */
+export function walBytesSince(wal: Wal, segment: number): number {
+  return wal.segments.reduce((n, s) => (s.number >= segment ? n + s.bytes : n), wal.offset);
 }
 
 /** Writes and syncs, or fails as this WAL's errors do: for want of space it can be tried again, otherwise never. */
@@ -169,23 +220,20 @@ function fail(wal: Wal, number: number, at: number, what: string, cause: unknown
 /** Makes the segment after the current one, with its header and epoch on disk, and goes on in it. */
 async function nextSegment(wal: Wal): Promise<void> {
   const number = wal.number + 1;
-  const segment: WalSegment = {
-    number: wal.number,
-    bytes: wal.offset,
-    lastSeq: wal.syncedSeq,
-    epoch: wal.syncedEpoch,
-  };
+  const segment: WalSegment = { number: wal.number, bytes: wal.offset };
   const { file, offset } = await createSegment(wal, number);
   const old = wal.file;
   wal.segments.push(segment);
   wal.file = file;
   wal.number = number;
   wal.offset = offset;
+  wal.begin = offset;
+  wal.finish = false;
   wal.stats.bytes += offset;
   await old.close().catch(() => undefined);
 }
 
-/** Makes a segment; its name, header and the epoch (if there is one) are on disk afterwards. */
+/** Makes a segment; its name, header and, but for the first segment, the state of the log are on disk afterwards. */
 export async function createSegment(wal: Wal, number: number): Promise<{ file: DiskFile; offset: number }> {
   let file: DiskFile;
   try {
@@ -200,9 +248,9 @@ export async function createSegment(wal: Wal, number: number): Promise<{ file: D
     } catch (error) {
       throw fail(wal, number, 0, "fsync of the folder failed", error, false);
     }
-    if (wal.syncedEpoch === undefined) return { file, offset: SEGMENT_HEADER };
+    if (number === 1) return { file, offset: SEGMENT_HEADER };
     const batch = makeBatch();
-    addRecord(batch, EPOCH, wal.syncedSeq, text.encode(wal.syncedEpoch));
+    addRecord(batch, STATE, wal.synced.ordinal, 0, encodeLogState(wal.synced));
     await writeDurably(wal, file, number, sealBatch(batch, SEGMENT_HEADER), SEGMENT_HEADER);
     return { file, offset: SEGMENT_HEADER + batch.length };
   } catch (error) {

@@ -1,0 +1,139 @@
+/**
+ * What was lost where a log is damaged. Each segment says which sequences were in the log before it; so what the damaged
+ * part before it held is known exactly. For damage in the last segment it is not: then it is at most what is missing between
+ * the records beside it.
+ */
+import type { LogState } from "./log-state.ts";
+import { makeSequenceSet, type SequenceRange, type SequenceSet } from "./sequence-set.ts";
+
+/** A place in the log where durable records are gone. */
+export interface WalDamage {
+  /** Path of the segment. */
+  readonly segment: string;
+  /** 0 and 0 for a segment that is missing or cannot be opened. */
+  readonly offset: number;
+  readonly bytes: number;
+  readonly problem: string;
+  /** Path of the copy of the segment, undefined when there is none. */
+  readonly quarantined: string | undefined;
+  /** Identity of the stream that `lost` belongs to. */
+  readonly epoch: string | undefined;
+  /**
+   * Messages that were in the log and are not any more, ascending; those that came again later in the log are not listed. The
+   * stream may still have them. None when nothing is missing (any more).
+   */
+  readonly lost: readonly SequenceRange[];
+  /** True when `lost` is just what is gone; false when it is all that may be. */
+  readonly exact: boolean;
+  /** What `timeOf` said of the records before and behind. */
+  readonly timeBefore: number | undefined;
+  readonly timeBehind: number | undefined;
+}
+
+export interface FoundDamage {
+  readonly segment: string;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly problem: string;
+  /** May be set until the end. */
+  quarantined: string | undefined;
+}
+
+export interface Losses {
+  /** Durable records are gone here. */
+  found(damage: FoundDamage, state: LogState): void;
+  /** A record that is there; called after it was replayed. */
+  record(seq: number): void;
+  /** The log says what was in it before here. */
+  stated(said: LogState, state: LogState, segment: string): void;
+  /** All there is, when the whole log was read. */
+  end(state: LogState): WalDamage[];
+}
+
+interface Open {
+  readonly damage: FoundDamage;
+  epoch: LogState;
+  readonly before: number;
+  behind: number | undefined;
+  readonly timeBefore: number | undefined;
+  timeBehind: number | undefined;
+  lost: SequenceRange[];
+  exact: boolean;
+}
+
+export function trackLosses(timeOf: (() => number | undefined) | undefined): Losses {
+  const all: Open[] = [];
+  /** Not yet told by a later segment what was lost, and with no record behind yet. */
+  let untold: Open[] = [];
+  let bare: Open[] = [];
+  let last = 0;
+  const found = (damage: FoundDamage, state: LogState): Open => {
+    const timeBefore = last === 0 ? undefined : timeOf?.();
+    const open: Open = {
+      ...{ damage, epoch: state, before: last, behind: undefined, timeBefore, timeBehind: undefined },
+      ...{ lost: [], exact: false },
+    };
+    all.push(open);
+    untold.push(open);
+    bare.push(open);
+    return open;
+  };
+  return {
+    found: (damage, state) => void found(damage, state),
+    record: (seq) => {
+      if (seq > 0) last = seq;
+      if (bare.length === 0 || seq === 0) return;
+      const time = timeOf?.();
+      for (const open of bare) {
+        open.behind = seq;
+        open.timeBehind = time;
+      }
+      bare = [];
+    },
+    stated: (said, state, segment) => {
+      const sameEpoch = said.ordinal === state.ordinal;
+      const missing = said.applied.without(sameEpoch ? withBase(state, said.base) : makeSequenceSet(said.base));
+      if (missing.length > 0 && untold.length === 0) {
+        const problem = "the log says here that it held records which are not there";
+        found({ segment, offset: 0, bytes: 0, problem, quarantined: undefined }, state);
+      }
+      for (const range of missing) {
+        const open = untold.find((o) => o.before < range.from && (o.behind ?? Infinity) > range.to) ?? untold.at(-1);
+        open?.lost.push(range);
+      }
+      for (const open of untold) {
+        open.exact = sameEpoch;
+        open.epoch = said;
+      }
+      untold = [];
+    },
+    end: (state) => {
+      for (const open of untold) {
+        const { before, behind } = open;
+        const gaps = open.epoch.ordinal === state.ordinal ? state.applied.gaps(state.applied.last()) : [];
+        const ordered = behind === undefined || behind > before;
+        open.lost = gaps.flatMap(({ from, to }) => {
+          const a = ordered ? Math.max(from, before + 1) : from;
+          const b = ordered ? Math.min(to, (behind ?? Infinity) - 1) : to;
+          return a <= b ? [{ from: a, to: b }] : [];
+        });
+      }
+      return all.map(({ damage, epoch, lost, exact, timeBefore, timeBehind }) => {
+        const still = epoch.ordinal === state.ordinal ? stillMissing(lost, state.applied) : lost;
+        return { ...damage, epoch: epoch.epoch, lost: still, exact, timeBefore, timeBehind };
+      });
+    },
+  };
+}
+
+function withBase(state: LogState, base: number): SequenceSet {
+  const set = state.applied.clone();
+  set.addRange(0, base);
+  return set;
+}
+
+function stillMissing(lost: readonly SequenceRange[], applied: SequenceSet): SequenceRange[] {
+  const set = makeSequenceSet();
+  for (const { from, to } of lost) set.addRange(from, to);
+  return set.without(applied);
+}
