@@ -30,7 +30,15 @@ export type ShardRequest =
       readonly minT: number;
       readonly maxT: number;
     }
-  | { readonly kind: "stats" };
+  | { readonly kind: "stats" }
+  | {
+      /** Waits until a message of the partition's stream can be queried (read-your-writes). */
+      readonly kind: "reached";
+      readonly sequence: number;
+      /** Which stream the sequence is of (StreamPosition.stream); undefined skips that check. */
+      readonly stream: string | undefined;
+      readonly timeoutMs: number;
+    };
 
 /** `query` answers with what src/query/execute defines for its plan; the others as named here. */
 export interface ShardResponses {
@@ -39,11 +47,13 @@ export interface ShardResponses {
   readonly labelNames: readonly string[];
   readonly labelValues: readonly string[];
   readonly stats: ShardStats;
+  /** "other_stream": the stream was made anew since, so the message will never come. */
+  readonly reached: "reached" | "too_late" | "other_stream";
 }
 
 export interface ShardStats {
   readonly partition: number;
-  /** False while the WAL is replayed or the stream has not been read to the end that it had at start. */
+  /** False while the WAL is replayed or the stream has not been read to the end that it had at start, its backlog included. */
   readonly ready: boolean;
   readonly headSeries: number;
   readonly headChunks: number;
@@ -55,9 +65,13 @@ export interface ShardStats {
   readonly samplesRejected: Readonly<Record<string, number>>;
   /** Samples parked because their series' labels are unknown here. */
   readonly samplesParked: number;
-  /** Last stream sequence that is in the WAL on disk, and the number of messages still waiting in the stream. */
+  /** Up to this stream sequence everything is in the WAL on disk; and the number of messages still waiting in the stream. */
   readonly consumedSequence: number;
   readonly streamLag: number;
+  /** Of these, the messages of the backlog: older ones, that are read behind the newest. */
+  readonly backlogLag?: number;
+  /** Seconds since the oldest message that was not read was stored; 0 when all are read, undefined when not known. */
+  readonly lagSeconds?: number | undefined;
   /** Messages that the stream lost before this shard read them: expired, deleted, or read by a WAL that is gone. */
   readonly messagesMissed?: number;
   readonly walBytes: number;

@@ -14,6 +14,9 @@ export interface Answer {
   readonly transfer: ArrayBuffer[];
 }
 
+/** What is answered at once; the other requests wait for something. */
+export type StorageRequest = Exclude<ShardRequest, { kind: "reached" }>;
+
 /**
  * Answers one request. Throws QueryError for what the caller did wrong.
  * @param stopped asked now and then; true ends the work early, its answer is then of no interest
@@ -21,7 +24,7 @@ export interface Answer {
 export function answerRequest(
   source: SeriesSource,
   stats: () => ShardStats,
-  request: ShardRequest,
+  request: StorageRequest,
   stopped: () => boolean,
 ): Answer {
   try {
@@ -36,7 +39,7 @@ export function answerRequest(
 function answerUnchecked(
   source: SeriesSource,
   stats: () => ShardStats,
-  request: ShardRequest,
+  request: StorageRequest,
   stopped: () => boolean,
 ): Answer {
   switch (request.kind) {

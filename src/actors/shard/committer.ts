@@ -2,43 +2,41 @@
  * Group commit: what was appended to the WAL is synced to disk in the background, all of it at once, while more is appended.
  *
  * Invariants:
- * - `onDurable(sequence)` is called in order, only after a sync that began after that record was appended has succeeded;
+ * - `onDurable(position)` is called in order, with a position that was taken before a sync that has succeeded;
  * - one sync at a time; whatever was appended meanwhile shares the next one;
  * - after a failed sync nothing is durable any more: every call rejects with that failure (a kernel may report an I/O error
  *   once and then forget it, so trying again would pretend).
  */
 export interface Committer {
-  /** The record of this sequence is in the WAL's buffer. */
-  advance(sequence: number, bytes: number): void;
+  /** A record of so many bytes is in the WAL's buffer, and the position that `position()` gives covers it. */
+  advance(bytes: number): void;
   /** Resolves when there is room for more: fewer than `maxUnsynced` bytes are ahead of the disk. */
   room(): Promise<void>;
   /** Resolves when everything appended so far is durable. */
   settled(): Promise<void>;
-  /** The last durable sequence. */
-  durable(): number;
 }
 
-export interface CommitterOptions {
+export interface CommitterOptions<Position> {
   readonly sync: () => Promise<void>;
-  /** The last durable sequence at the start. */
-  readonly sequence: number;
+  /** What has been appended up to now; not changed afterwards. */
+  readonly position: () => Position;
   readonly maxUnsynced: number;
-  readonly onDurable: (sequence: number) => void;
+  readonly onDurable: (position: Position) => void;
   /** Told once, at the first failure. */
   readonly onFailure: (error: unknown) => void;
 }
 
-export function makeCommitter(options: CommitterOptions): Committer {
-  let appended = options.sequence;
-  let durable = options.sequence;
+export function makeCommitter<Position>(options: CommitterOptions<Position>): Committer {
+  let dirty = false;
   let unsynced = 0;
   let running: Promise<void> | undefined;
   let failure: { readonly error: unknown } | undefined;
 
   /** Always suspends at least once, so `running` is set before it is cleared. */
   const run = async () => {
-    while (durable < appended && failure === undefined) {
-      const sequence = appended;
+    while (dirty && failure === undefined) {
+      dirty = false;
+      const position = options.position();
       const bytes = unsynced;
       try {
         await options.sync();
@@ -48,8 +46,7 @@ export function makeCommitter(options: CommitterOptions): Committer {
         break;
       }
       unsynced -= bytes;
-      durable = sequence;
-      options.onDurable(sequence);
+      options.onDurable(position);
     }
     running = undefined;
   };
@@ -60,8 +57,8 @@ export function makeCommitter(options: CommitterOptions): Committer {
   };
 
   return {
-    advance: (sequence, bytes) => {
-      appended = sequence;
+    advance: (bytes) => {
+      dirty = true;
       unsynced += bytes;
       if (failure === undefined) running ??= run();
     },
@@ -70,6 +67,5 @@ export function makeCommitter(options: CommitterOptions): Committer {
       await settled();
     },
     settled,
-    durable: () => durable,
   };
 }

@@ -2,31 +2,38 @@
  * A shard at work: it reads its WAL, then its partition's stream, and makes durable and acknowledges what it took.
  *
  * Invariants:
- * - the WAL is the only truth about what was read: the stream is read from the WAL's last sequence on, whatever the server
- *   remembers; so a message is applied exactly once, however often anything is killed;
- * - a message is acknowledged, and purged from the stream, only after its WAL record is on disk; the stream keeps the
- *   newest message that is on disk, so that it never forgets where it is;
+ * - the WAL is the only truth about what was read: what is in it is not read again, and what is not is read as long as the
+ *   stream has it, whatever the server remembers; so a message is applied exactly once, however often anything is killed;
+ * - the newest messages are read first (lanes.ts); what waits behind them is applied as backlog: such a sample never replaces
+ *   one that is there already;
+ * - a message is acknowledged only after its WAL record is on disk, and purged from the stream only when those of all before
+ *   it are as well; the stream keeps the newest message that is on disk, so that it never forgets where it is;
  * - while one batch is synced to disk, the next one is applied; at most MAX_UNSYNCED bytes are ahead of the disk;
  * - any failure of the disk ends the shard: its supervisor starts a new one, which knows only what is on disk.
  */
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Disk } from "../../lib/disk.ts";
-import type { ShardRequest, ShardStats } from "../../model/shard.ts";
+import type { ShardStats } from "../../model/shard.ts";
 import { createHead, headStats } from "../../storage/head/head.ts";
 import { headSource } from "../../storage/head/head-source.ts";
+import type { RecordKind } from "../../storage/wal/format.ts";
 import { openWal } from "../../storage/wal/open.ts";
-import { type Wal, walAppend, walClose, walEpoch, walSync } from "../../storage/wal/wal.ts";
+import type { SequenceRange } from "../../storage/wal/sequence-set.ts";
+import { type Wal, walAppend, walClose, walEpoch, walSkip, walSync } from "../../storage/wal/wal.ts";
 import { WalError } from "../../storage/wal/wal-error.ts";
 import { FrameError } from "../../streams/codec/frame-layout.ts";
 import type { Bus } from "../../streams/nats/bus.ts";
-import { type Batch, consumePartition, type PartitionFeed } from "../../streams/nats/consume.ts";
 import { messageOf, NatsError } from "../../streams/nats/nats-error.ts";
 import { type Say, sayEachReasonSometimes } from "../../streams/nats/say.ts";
-import { type StreamIdentity, streamIdentity } from "../../streams/nats/stream-identity.ts";
-import { type Answer, answerRequest } from "./answer.ts";
-import { type Committer, makeCommitter } from "./committer.ts";
+import { type StreamIdentity, streamIdentity, streamToken } from "../../streams/nats/stream-identity.ts";
+import { type Answer, answerRequest, type StorageRequest } from "./answer.ts";
+import { makeCommitter } from "./committer.ts";
+import { describeDamage } from "./damage.ts";
 import { MAX_HASHES, sendLabelsRequest } from "./labels-request.ts";
+import { DEFAULT_BOUNDS, type LaneBounds, type Lanes, openLanes } from "./lanes.ts";
 import type { ShardPhase } from "./protocol.ts";
+import { makeReachedWaiters, type Reached, type ReachedQuestion } from "./reached.ts";
 import { applyFrame, makeShardCore, rejections, resetCounts, takeLabelsWanted } from "./shard.core.ts";
 import { formatEpoch, parseEpoch, resumeStream, type StreamEpoch } from "./stream-epoch.ts";
 
@@ -40,6 +47,8 @@ export interface ShardOptions {
   readonly connect: (signal: AbortSignal) => Promise<Bus>;
   readonly outOfOrderWindowMs: number;
   readonly maxParkedSamples: number;
+  /** When the newest messages are read before older ones. */
+  readonly lanes?: LaneBounds | undefined;
   readonly say: Say;
   readonly onPhase: (phase: ShardPhase, detail: string) => void;
 }
@@ -50,12 +59,12 @@ export interface Shard {
   /** Asks it to stop; wait for `done`. */
   stop(): void;
   /** Answers a request from what is in memory; throws while the WAL is being read. */
-  answer(request: ShardRequest, stopped: () => boolean): Answer;
+  answer(request: StorageRequest, stopped: () => boolean): Answer;
+  /** Resolves when a message of the stream can be queried. */
+  reached(question: ReachedQuestion): Promise<Reached>;
 }
 
 const MAX_UNSYNCED = 64 << 20;
-/** Frames are applied for at most this long before requests get their turn. */
-const SLICE_MS = 10;
 /** Labels that are missing are asked for at once, and again in this rhythm while samples wait. */
 const ASK_EVERY_MS = 250;
 const ASK_AGAIN_MS = 5_000;
@@ -73,13 +82,13 @@ export function startShard(options: ShardOptions): Shard {
   let phase: ShardPhase = "replaying";
   let wal: Wal | undefined;
   let epoch: StreamEpoch | undefined;
-  let committer: Committer | undefined;
-  let feed: PartitionFeed | undefined;
-  /** Last sequence that is in the WAL's buffer and in the head. */
-  let applied = 0;
-  /** Messages taken from the feed and not applied yet. */
-  let inHand = 0;
+  let lanes: Lanes | undefined;
+  /** Messages that the stream lost before they were read. */
   let missed = 0;
+  const waiters = makeReachedWaiters(() => ({
+    stream: lanes === undefined || epoch === undefined ? undefined : streamToken(epoch.created),
+    has: (sequence) => wal?.state.applied.has(sequence) === true,
+  }));
 
   const sayBadFrame = sayEachReasonSometimes("error", say);
   const enter = (next: ShardPhase, detail: string) => {
@@ -87,7 +96,7 @@ export function startShard(options: ShardOptions): Shard {
     options.onPhase(next, detail);
   };
 
-  const apply = (sequence: number, frame: Uint8Array) => {
+  const apply = (sequence: number, frame: Uint8Array, kind: RecordKind) => {
     try {
       applyFrame(core, frame);
     } catch (error) {
@@ -99,15 +108,17 @@ export function startShard(options: ShardOptions): Shard {
   const recover = async (): Promise<Wal> => {
     enter("replaying", "reading the WAL");
     const start = performance.now();
-    const opened = await openWal(options.walDir, options.disk, { replay: apply });
+    const quarantine = join(dirname(options.walDir), "quarantine");
+    const opened = await openWal(options.walDir, options.disk, { replay: apply, quarantine });
     const { truncated, replayed } = opened;
+    for (const damage of opened.damage) say("error", describeDamage(damage));
     if (truncated !== undefined) {
       const { segment, offset, bytes, problem } = truncated;
       say("warn", `WAL ${segment}: cut off the last ${bytes} bytes at ${offset}, an unfinished write (${problem})`);
     }
     resetCounts(core);
-    epoch = opened.epoch === undefined ? undefined : parseEpoch(opened.epoch);
-    applied = opened.lastSeq;
+    const { state } = opened.wal;
+    epoch = state.epoch === undefined ? undefined : parseEpoch(state.epoch);
     const { series, bytes } = headStats(head);
     const took = `${Math.round(performance.now() - start)} ms`;
     say("info", `read ${replayed} frames from the WAL in ${took}: ${series} series, ${bytes >> 20} MB in memory`);
@@ -144,83 +155,70 @@ export function startShard(options: ShardOptions): Shard {
     }
   };
 
+  const skip = (log: Wal, stream: StreamIdentity, { from, to }: SequenceRange) => {
+    walSkip(log, from, to);
+    missed += to - from + 1;
+    const what = `${to - from + 1} messages of stream ${stream.name} were deleted before they were read (${from} to ${to})`;
+    say("error", `${what}: they expired (streams.max_age), or somebody purged them`);
+  };
+
   /** Reads one stream until it is replaced by another, or the shard stops. */
   const consumeStream = async (bus: Bus, log: Wal): Promise<void> => {
     const stream = await identify(bus);
-    const resume = resumeStream(stream, epoch, applied);
+    const resume = resumeStream(stream, epoch, log.state.applied);
     missed += resume.missed;
     if (resume.warning !== undefined) say("error", resume.warning);
     if (resume.newEpoch !== undefined) {
       epoch = resume.newEpoch;
-      walEpoch(log, formatEpoch(epoch));
+      walEpoch(log, formatEpoch(epoch), epoch.base);
       await sync(log);
     }
-    applied = resume.startSequence - 1;
-    let failure: { readonly error: unknown } | undefined;
-    const { startSequence } = resume;
-    const reading = await consumePartition(bus, partition, { startSequence, created: stream.created, say });
-    feed = reading;
-    if (signal.aborted) await reading.close();
+    const taken = log.state.applied;
+    // A log of an earlier version does not say where its epoch began.
+    if (epoch !== undefined) taken.addRange(0, epoch.base);
     const commit = makeCommitter({
       sync: () => sync(log),
-      sequence: applied,
+      position: () => lanes?.position(),
       maxUnsynced: MAX_UNSYNCED,
-      onDurable: (sequence) => {
-        reading.ack(sequence);
-        // The newest durable message stays: an empty stream could forget where it is.
-        reading.purgeBelow(sequence);
-      },
-      onFailure: (error) => {
-        failure = { error };
-        // Wakes the loop below.
-        reading.close().catch(() => {});
-      },
+      onDurable: (position) => position && lanes?.durable(position, log.synced.applied.contiguousEnd()),
+      onFailure: (error) => lanes?.fail(error),
     });
-    committer = commit;
-    const end = stream.lastSequence;
-    const noteReady = () => {
-      if (phase !== "ready" && applied >= end) enter("ready", "ready");
-    };
-    enter("catching-up", `reading messages ${startSequence} to ${end} of ${stream.name}`);
-    noteReady();
+    enter("catching-up", `reading messages ${taken.contiguousEnd() + 1} to ${stream.lastSequence} of ${stream.name}`);
+    const reading = await openLanes({
+      bus,
+      partition,
+      stream,
+      taken,
+      bounds: options.lanes ?? DEFAULT_BOUNDS,
+      say,
+      take: (lane, sequence, frame) => {
+        const kind = lane === "fresh" ? "frame" : "backlog";
+        walAppend(log, sequence, frame, kind);
+        apply(sequence, frame, kind);
+        commit.advance(frame.length);
+        waiters.look();
+      },
+      skip: (range) => {
+        skip(log, stream, range);
+        waiters.look();
+      },
+      room: commit.room,
+      onProgress: (caughtUp, backlog) => {
+        if (phase !== "ready" && caughtUp && !backlog) enter("ready", "ready");
+      },
+      now: Date.now,
+    });
+    lanes = reading;
+    waiters.look();
     try {
-      while (true) {
-        const batch = await reading.next();
-        if (failure !== undefined) throw failure.error;
-        if (batch === undefined) return;
-        await takeBatch(log, commit, batch);
-        noteReady();
-      }
+      if (!signal.aborted) await reading.run();
     } finally {
-      feed = undefined;
       await reading.close();
-      if (failure === undefined) await commit.settled();
+      // Rejects with what ended the reading when that was the disk.
+      await commit.settled().finally(() => {
+        lanes = undefined;
+      });
     }
-  };
-
-  const takeBatch = async (log: Wal, commit: Committer, batch: Batch): Promise<void> => {
-    const { sequences, payloads } = batch;
-    if (batch.skipped > 0) {
-      missed += batch.skipped;
-      say("error", `${batch.skipped} messages up to ${sequences.at(-1)} were deleted before they were read`);
-    }
-    let slice = performance.now();
-    for (let i = 0; i < payloads.length; i++) {
-      inHand = payloads.length - i;
-      const sequence = sequences[i]!;
-      const frame = payloads[i]!;
-      if (sequence <= applied) continue;
-      walAppend(log, sequence, frame);
-      apply(sequence, frame);
-      applied = sequence;
-      commit.advance(sequence, frame.length);
-      if (performance.now() - slice > SLICE_MS) {
-        await new Promise(setImmediate);
-        slice = performance.now();
-      }
-      await commit.room();
-    }
-    inHand = 0;
   };
 
   let asked = Number.NEGATIVE_INFINITY;
@@ -261,6 +259,7 @@ export function startShard(options: ShardOptions): Shard {
       if (!signal.aborted || error instanceof WalError) throw error;
     } finally {
       clearInterval(asking);
+      waiters.close();
       await walClose(log).catch((error: unknown) => say("error", messageOf(error)));
       await bus?.close();
     }
@@ -269,6 +268,9 @@ export function startShard(options: ShardOptions): Shard {
   const stats = (): ShardStats => {
     const h = headStats(head);
     const w = wal?.stats;
+    const reading = lanes?.stats();
+    const since = reading?.oldestUnreadAt;
+    const lag = reading?.lag ?? 0;
     return {
       partition,
       ready: phase === "ready",
@@ -280,8 +282,10 @@ export function startShard(options: ShardOptions): Shard {
       samplesAppended: core.counts.appended,
       samplesRejected: rejections(core.counts),
       samplesParked: core.parked.length,
-      consumedSequence: committer?.durable() ?? applied,
-      streamLag: (feed?.pending() ?? 0) + inHand,
+      consumedSequence: wal?.synced.applied.contiguousEnd() ?? 0,
+      streamLag: lag,
+      backlogLag: reading?.backlogLag ?? 0,
+      lagSeconds: lag === 0 ? 0 : since === undefined ? undefined : Math.max(0, (Date.now() - since) / 1_000),
       messagesMissed: missed,
       walBytes: w?.bytes ?? 0,
       walFsyncCount: w?.fsyncCount ?? 0,
@@ -294,11 +298,12 @@ export function startShard(options: ShardOptions): Shard {
     done: run(),
     stop: () => {
       stopping.abort(new Error("stopping"));
-      feed?.close().catch(() => {});
+      lanes?.close().catch(() => {});
     },
     answer: (request, stopped) => {
       if (wal === undefined) throw new Error("the shard is reading its WAL");
       return answerRequest(source, stats, request, stopped);
     },
+    reached: waiters.wait,
   };
 }

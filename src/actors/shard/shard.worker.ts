@@ -30,6 +30,11 @@ const shard = startShard({
 port.on("message", (message: ToShard) => {
   if (message.kind === "stop") return shard.stop();
   const { id, slot, request } = message;
+  if (request.kind === "reached") {
+    const tell = (value: unknown) => post({ kind: "answer", id, value });
+    shard.reached(request).then(tell, (error: unknown) => post({ kind: "failed", id, error: carryError(error) }));
+    return;
+  }
   const stopped = () => Atomics.load(cancelled, slot) !== 0;
   try {
     if (stopped()) throw new Error("cancelled");

@@ -3,7 +3,8 @@
  * stream was made, the sequence before the first one read in this epoch, and a number that makes each epoch differ from
  * the one before it (a server that lost its tail gives the same numbers out again under the same time).
  */
-import { type ResumePoint, resumePoint, type StreamIdentity } from "../../streams/nats/stream-identity.ts";
+import type { SequenceSet } from "../../storage/wal/sequence-set.ts";
+import type { StreamIdentity } from "../../streams/nats/stream-identity.ts";
 
 export interface StreamEpoch {
   readonly created: string;
@@ -23,51 +24,45 @@ export function parseEpoch(text: string): StreamEpoch {
 }
 
 export interface Resume {
-  readonly startSequence: number;
   /** Begun before the first message is read; undefined to go on in the current one. */
   readonly newEpoch: StreamEpoch | undefined;
-  /** Messages that the stream had once and that were never read here. */
+  /** Messages that the stream had once, as far as an epoch that begins can tell, and that were never read here. */
   readonly missed: number;
   /** What a person should know, undefined when all is as it should be. */
   readonly warning: string | undefined;
 }
 
 /**
- * Where to go on reading.
+ * Whether the sequences that were taken are this stream's.
+ *
+ * | the stream                              | epoch | nothing is read up to |
+ * | --------------------------------------- | ----- | --------------------- |
+ * | nothing was read yet                    | new   | before its first message: what is gone was never seen here |
+ * | the same, with all that was taken       | same  | - |
+ * | the same, but it ends before that       | new: the server lost its tail, and gives the numbers out again | where something was missing first, at its end at the latest |
+ * | another one (deleted and made anew)     | new   | before its first message |
+ *
  * @param epoch of the WAL's end, undefined when the WAL is new
- * @param lastSequence the last one read in that epoch, 0 for none
+ * @param taken of that epoch
  */
-export function resumeStream(stream: StreamIdentity, epoch: StreamEpoch | undefined, lastSequence: number): Resume {
-  const read = epoch && { created: epoch.created, lastSequence: Math.max(lastSequence, epoch.base) };
-  const point = resumePoint(stream, read);
-  const before = point.startSequence - 1;
-  // A WAL that knows nothing of a stream that had messages: somebody read and purged them, or they expired.
-  const missed = read === undefined ? before : point.missed;
-  return {
-    startSequence: point.startSequence,
-    newEpoch: point.newEpoch ? { created: stream.created, base: before, number: (epoch?.number ?? 0) + 1 } : undefined,
-    missed,
-    warning: warn(stream, read, point, missed),
-  };
-}
-
-function warn(
-  stream: StreamIdentity,
-  read: { readonly created: string; readonly lastSequence: number } | undefined,
-  point: ResumePoint,
-  missed: number,
-): string | undefined {
-  const { name } = stream;
-  if (read === undefined) {
-    if (missed === 0) return undefined;
-    return `the WAL is empty, but stream ${name} begins at message ${point.startSequence}: the ${missed} messages before it are lost to this shard`;
+export function resumeStream(stream: StreamIdentity, epoch: StreamEpoch | undefined, taken: SequenceSet): Resume {
+  const { name, created, lastSequence } = stream;
+  const before = Math.max(stream.firstSequence, 1) - 1;
+  const begin = (base: number): StreamEpoch => ({ created, base, number: (epoch?.number ?? 0) + 1 });
+  if (epoch === undefined) {
+    const warning =
+      before === 0
+        ? undefined
+        : `the WAL is empty, but stream ${name} begins at message ${before + 1}: the ${before} messages before it are lost to this shard`;
+    return { newEpoch: begin(before), missed: before, warning };
   }
-  if (read.created !== stream.created) {
-    return `stream ${name} was deleted and made anew (${stream.created}): what the old one held after message ${read.lastSequence} is lost`;
+  const last = Math.max(taken.last(), epoch.base);
+  if (epoch.created !== created) {
+    const warning = `stream ${name} was deleted and made anew (${created}): what the old one held after message ${last} is lost`;
+    return { newEpoch: begin(before), missed: 0, warning };
   }
-  if (point.newEpoch) {
-    return `stream ${name} ends at message ${stream.lastSequence}, but ${read.lastSequence} was read: the server lost its end and gives the numbers out again`;
-  }
-  if (missed === 0) return undefined;
-  return `${missed} messages of stream ${name} were deleted before they were read (${read.lastSequence + 1} to ${point.startSequence - 1}): they expired (streams.max_age), or somebody purged them`;
+  if (lastSequence >= last) return { newEpoch: undefined, missed: 0, warning: undefined };
+  const base = Math.min(Math.max(taken.contiguousEnd(), epoch.base), lastSequence);
+  const warning = `stream ${name} ends at message ${lastSequence}, but ${last} was read: the server lost its end and gives the numbers out again`;
+  return { newEpoch: begin(base), missed: 0, warning };
 }

@@ -53,9 +53,11 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
   let failure: NatsError | undefined;
   let wake: (() => void) | undefined;
 
+  const endSequence = options.endSequence ?? Number.POSITIVE_INFINITY;
   let nextSequence = options.startSequence;
   let sequences: number[] = [];
   let payloads: Uint8Array[] = [];
+  let storedAt: number[] = [];
   let replies: string[] = [];
   let queuedBytes = 0;
   let bytesRead = 0;
@@ -73,6 +75,7 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
   const wakeReader = () => {
     wake?.();
     wake = undefined;
+    options.onArrival?.();
   };
   const fail = (error: NatsError) => {
     failure ??= error;
@@ -91,7 +94,7 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
     if (now.created !== options.created) {
       throw new NatsError("stream_replaced", `stream ${now.name} was deleted and made anew`);
     }
-    if (now.lastSequence + 1 < nextSequence) {
+    if (now.lastSequence + 1 < Math.min(nextSequence, endSequence)) {
       throw new NatsError(
         "stream_replaced",
         `stream ${now.name} ends at ${now.lastSequence}, but ${nextSequence - 1} was read: the server lost messages`,
@@ -115,6 +118,11 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
     consumer = name;
     expectedDelivery = 1;
     serverPending = info.num_pending;
+    // Nothing is left of what was wanted: nothing would ever come.
+    if (serverPending === 0 && now.lastSequence >= endSequence) {
+      nextSequence = endSequence + 1;
+      wakeReader();
+    }
     requests = Array.from({ length: REQUESTS }, () => {
       const inbox = createInbox();
       const request: Request = {
@@ -176,15 +184,21 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
   const ask = () => {
     if (closed || !bus.connected()) return;
     let claimed = queuedBytes;
-    for (const r of requests) if (r.open) claimed += Math.max(r.bytesLeft, 0);
+    let wanted = endSequence - nextSequence + 1;
     for (const r of requests) {
-      if (r.open || claimed + REQUEST_BYTES > maxBytes) continue;
+      if (!r.open) continue;
+      claimed += Math.max(r.bytesLeft, 0);
+      wanted -= r.messagesLeft;
+    }
+    for (const r of requests) {
+      if (r.open || wanted <= 0 || claimed + REQUEST_BYTES > maxBytes) continue;
       r.open = true;
-      r.messagesLeft = REQUEST_MESSAGES;
+      r.messagesLeft = Math.min(REQUEST_MESSAGES, wanted);
       r.bytesLeft = REQUEST_BYTES;
       claimed += REQUEST_BYTES;
+      wanted -= r.messagesLeft;
       const body = JSON.stringify({
-        batch: REQUEST_MESSAGES,
+        batch: r.messagesLeft,
         max_bytes: REQUEST_BYTES,
         expires: nanos(EXPIRES_MS),
         idle_heartbeat: nanos(HEARTBEAT_MS),
@@ -210,10 +224,18 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
     expectedDelivery++;
     // Delivered again after a long time without acknowledgement: it is here already.
     if (info.streamSequence < nextSequence) return;
+    serverPending = info.pending;
+    if (info.streamSequence > endSequence) {
+      // The last wanted ones were deleted.
+      skipped += endSequence + 1 - nextSequence;
+      nextSequence = endSequence + 1;
+      wakeReader();
+      return;
+    }
     skipped += info.streamSequence - nextSequence;
     nextSequence = info.streamSequence + 1;
-    serverPending = info.pending;
     sequences.push(info.streamSequence);
+    storedAt.push(info.storedAt);
     payloads.push(msg.data);
     queuedBytes += msg.data.length;
     replies.push(msg.reply as string);
@@ -224,6 +246,11 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
   const onStatus = (request: Request, code: number, description: string) => {
     if (code === 100) return;
     request.open = false;
+    if (code === 408 && endSequence < Number.POSITIVE_INFINITY) {
+      // Messages that are there come at once: the last wanted ones were deleted, which a new consumer finds out.
+      restart("nothing came");
+      return;
+    }
     // 408: expired or nothing there; 409: the request's bounds are used up.
     if (code === 408 || (code === 409 && /batch completed|exceeds maxbytes/i.test(description))) ask();
     else restart(`${code} ${description}`);
@@ -238,7 +265,7 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
   const watchdog = setInterval(() => {
     purger.sweep(performance.now());
     if (!bus.connected() || restarting || failure !== undefined) return;
-    const waiting = requests.some((r) => r.open);
+    const waiting = nextSequence <= endSequence && requests.some((r) => r.open);
     if (waiting && performance.now() - heardAt > SILENCE_MS) restart("no heartbeat");
     else ask();
   }, 1_000);
@@ -250,15 +277,22 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
 
   // ---- the reader ----
 
-  const take = (): Batch => {
+  const take = (most: number): Batch => {
     let n = 0;
     let bytes = 0;
-    while (n < payloads.length && (n === 0 || bytes + (payloads[n] as Uint8Array).length <= maxBatchBytes)) {
+    while (n < payloads.length && (n === 0 || bytes + (payloads[n] as Uint8Array).length <= most)) {
       bytes += (payloads[n++] as Uint8Array).length;
     }
-    const batch = { sequences: sequences.slice(0, n), payloads: payloads.slice(0, n), bytes, skipped };
+    const batch: Batch = {
+      sequences: sequences.slice(0, n),
+      payloads: payloads.slice(0, n),
+      storedAt: storedAt.slice(0, n),
+      bytes,
+      skipped,
+    };
     sequences = sequences.slice(n);
     payloads = payloads.slice(n);
+    storedAt = storedAt.slice(n);
     ackReplies.push({ sequence: batch.sequences[n - 1] as number, reply: replies[n - 1] as string });
     replies = replies.slice(n);
     queuedBytes -= bytes;
@@ -267,15 +301,22 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
     return batch;
   };
 
+  const poll = (most = maxBatchBytes): Batch | undefined => {
+    if (payloads.length > 0 && !closed) {
+      const batch = take(most);
+      ask();
+      return batch;
+    }
+    if (failure !== undefined) throw failure;
+    return undefined;
+  };
+
+  const finished = () => closed || (nextSequence > endSequence && payloads.length === 0);
+
   const next = async (): Promise<Batch | undefined> => {
     for (;;) {
-      if (payloads.length > 0 && !closed) {
-        const batch = take();
-        ask();
-        return batch;
-      }
-      if (failure !== undefined) throw failure;
-      if (closed) return undefined;
+      const batch = poll();
+      if (batch !== undefined || finished()) return batch;
       await new Promise<void>((resolve) => {
         wake = resolve;
       });
@@ -315,6 +356,8 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
       }
     },
     next,
+    poll,
+    finished,
     [Symbol.asyncIterator]: (): AsyncIterator<Batch, undefined> => ({
       next: async () => {
         const value = await next();
@@ -326,8 +369,9 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
       },
     }),
     ack,
-    purgeBelow: (sequence: number) => purger.below(sequence, bytesRead),
-    pending: () => serverPending + payloads.length,
+    purgeBelow: (sequence: number, otherBytes = 0) => purger.below(sequence, bytesRead + otherBytes),
+    pending: () => Math.min(serverPending, Math.max(endSequence - nextSequence + 1, 0)) + payloads.length,
+    oldestWaiting: () => storedAt[0],
     close,
   };
 }

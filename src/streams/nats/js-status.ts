@@ -13,6 +13,8 @@ export interface DeliveryInfo {
   readonly deliveries: number;
   /** Messages behind this one in the stream. */
   readonly pending: number;
+  /** When the server stored it, Unix milliseconds. */
+  readonly storedAt: number;
 }
 
 /** Undefined when the subject is something else. Two layouts: 9 tokens, or 11 and more with domain and account. */
@@ -24,6 +26,7 @@ export function parseAckSubject(reply: string): DeliveryInfo | undefined {
     deliveries: Number(t[at]),
     streamSequence: Number(t[at + 1]),
     consumerSequence: Number(t[at + 2]),
+    storedAt: Math.floor(Number(t[at + 3]) / 1e6),
     pending: Number(t[at + 4]),
   };
 }

@@ -1,4 +1,5 @@
 import { JetStreamApiCodes, JetStreamApiError } from "@nats-io/jetstream";
+import { crc32c } from "../../lib/crc32c.ts";
 import type { Bus } from "./bus.ts";
 import { NatsError } from "./nats-error.ts";
 import { samplesStream } from "./subjects.ts";
@@ -12,6 +13,9 @@ export interface StreamIdentity {
   readonly firstSequence: number;
   /** Sequence of the newest message ever stored; 0 when there was none. */
   readonly lastSequence: number;
+  /** Messages that it holds, and their bytes. */
+  readonly messages: number;
+  readonly bytes: number;
   /** It refuses messages beyond this; Infinity without a bound. */
   readonly maxBytes: number;
 }
@@ -26,41 +30,18 @@ export async function streamIdentity(bus: Bus, partition: number): Promise<Strea
     throw error;
   });
   const created = String(info.created);
-  const { first_seq: firstSequence, last_seq: lastSequence } = info.state;
+  const { first_seq: firstSequence, last_seq: lastSequence, messages, bytes } = info.state;
   const maxBytes = info.config.max_bytes > 0 ? info.config.max_bytes : Number.POSITIVE_INFINITY;
-  return { name, created, firstSequence, lastSequence, maxBytes };
+  return { name, created, firstSequence, lastSequence, messages, bytes, maxBytes };
 }
 
-/** Where a reader that has read up to somewhere goes on. */
-export interface ResumePoint {
-  /** First sequence to read. */
-  readonly startSequence: number;
-  /** True when sequences begin anew: what follows must not be compared with the sequences read before. */
-  readonly newEpoch: boolean;
-  /** Messages that the stream no longer has though they were never read: expired, or deleted by hand. */
-  readonly missed: number;
+/** A short name for the stream that was made at this time, for tokens: 8 hex digits. */
+export function streamToken(created: string): string {
+  return crc32c(new TextEncoder().encode(created)).toString(16).padStart(8, "0");
 }
 
-/**
- * Decides where to go on, from what was read last (undefined: nothing ever).
- *
- * | the stream                                   | start at     | epoch |
- * | -------------------------------------------- | ------------ | ----- |
- * | nothing was read yet                         | its first    | new   |
- * | the same, has the next message or will       | last + 1     | same  |
- * | the same, but its oldest is newer than that  | its first    | same, with messages missed |
- * | the same, but it ends before what was read   | its end + 1  | new: the server lost its tail, and gives the numbers out again |
- * | another one (deleted and made anew)          | its first    | new   |
- */
-export function resumePoint(
-  stream: StreamIdentity,
-  read: { readonly created: string; readonly lastSequence: number } | undefined,
-): ResumePoint {
-  const first = Math.max(stream.firstSequence, 1);
-  if (read === undefined || read.created !== stream.created) return { startSequence: first, newEpoch: true, missed: 0 };
-  if (stream.lastSequence < read.lastSequence) {
-    return { startSequence: stream.lastSequence + 1, newEpoch: true, missed: 0 };
-  }
-  const next = read.lastSequence + 1;
-  return { startSequence: Math.max(next, first), newEpoch: false, missed: Math.max(first - next, 0) };
+/** When the server stored a message, Unix ms; undefined when the stream does not have it. Rejects with what the client says. */
+export async function messageStoredAt(bus: Bus, partition: number, sequence: number): Promise<number | undefined> {
+  const message = await bus.jsm.streams.getMessage(samplesStream(partition), { seq: sequence });
+  return message === null ? undefined : message.time.getTime();
 }

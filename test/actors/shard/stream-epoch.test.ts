@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { formatEpoch, parseEpoch, resumeStream } from "../../../src/actors/shard/stream-epoch.ts";
+import { makeSequenceSet } from "../../../src/storage/wal/sequence-set.ts";
 
 const OLD = "2026-01-01T00:00:00.000000001Z";
 const NEW = "2026-02-02T00:00:00Z";
@@ -8,6 +9,8 @@ const stream = (firstSequence: number, lastSequence: number, created = OLD) => (
   created,
   firstSequence,
   lastSequence,
+  messages: Math.max(lastSequence - firstSequence + 1, 0),
+  bytes: 0,
   maxBytes: Number.POSITIVE_INFINITY,
 });
 const epoch = (base: number, number = 1, created = OLD) => ({ created, base, number });
@@ -18,22 +21,32 @@ test("the epoch's text reads back, and another text is refused", () => {
   expect(() => parseEpoch("2026-01-01T00:00:00Z")).toThrow(/in a way that this program does not read/);
 });
 
-describe("where to go on", () => {
+/** Everything up to `to`, and then the islands. */
+const taken = (to: number, ...islands: readonly (readonly [from: number, to: number])[]) => {
+  const set = makeSequenceSet(to);
+  for (const [from, end] of islands) set.addRange(from, end);
+  return set;
+};
+
+describe("whose the sequences are that were taken", () => {
   test.each([
-    ["nothing read, nothing there", stream(0, 0), undefined, 0, { start: 1, epoch: epoch(0), missed: 0 }],
-    ["nothing read, all there", stream(1, 9), undefined, 0, { start: 1, epoch: epoch(0), missed: 0 }],
-    ["WAL lost, stream purged", stream(8, 9), undefined, 0, { start: 8, epoch: epoch(7), missed: 7 }],
-    ["the same, more to come", stream(5, 9), epoch(0), 5, { start: 6, missed: 0 }],
-    ["the same, all read", stream(9, 9), epoch(0), 9, { start: 10, missed: 0 }],
-    ["the same, read and purged empty", stream(10, 9), epoch(0), 9, { start: 10, missed: 0 }],
-    ["an epoch begun and nothing read in it", stream(5, 9), epoch(7, 2), 0, { start: 8, missed: 0 }],
-    ["expired before it was read", stream(8, 9), epoch(0), 5, { start: 8, missed: 2 }],
-    ["the server lost its tail", stream(1, 4), epoch(0), 6, { start: 5, epoch: epoch(4, 2), missed: 0 }],
-    ["... twice at the same place", stream(1, 4), epoch(4, 2), 6, { start: 5, epoch: epoch(4, 3), missed: 0 }],
-    ["made anew", stream(1, 3, NEW), epoch(0), 6, { start: 1, epoch: epoch(0, 2, NEW), missed: 0 }],
-  ])("%s", (_, identity, read, last, expected) => {
-    const resume = resumeStream(identity, read, last);
-    expect(resume.startSequence).toBe(expected.start);
+    ["nothing read, nothing there", stream(0, 0), undefined, taken(0), { epoch: epoch(0), missed: 0 }],
+    ["nothing read, all there", stream(1, 9), undefined, taken(0), { epoch: epoch(0), missed: 0 }],
+    ["WAL lost, stream purged", stream(8, 9), undefined, taken(0), { epoch: epoch(7), missed: 7 }],
+    ["the same, more to come", stream(5, 9), epoch(0), taken(5), { missed: 0 }],
+    ["the same, all read", stream(9, 9), epoch(0), taken(9), { missed: 0 }],
+    ["the same, read and purged empty", stream(10, 9), epoch(0), taken(9), { missed: 0 }],
+    ["the same, a backlog before what was read", stream(3, 9), epoch(0), taken(2, [7, 9]), { missed: 0 }],
+    ["an epoch begun and nothing read in it", stream(5, 9), epoch(7, 2), taken(0), { missed: 0 }],
+    ["expired before it was read", stream(8, 9), epoch(0), taken(5), { missed: 0 }],
+    ["the server lost its tail", stream(1, 4), epoch(0), taken(6), { epoch: epoch(4, 2), missed: 0 }],
+    ["... twice at the same place", stream(1, 4), epoch(4, 2), taken(6), { epoch: epoch(4, 3), missed: 0 }],
+    ["... and a backlog was there", stream(1, 8), epoch(0), taken(3, [6, 9]), { epoch: epoch(3, 2), missed: 0 }],
+    ["... within the backlog", stream(1, 4), epoch(0), taken(5, [8, 9]), { epoch: epoch(4, 2), missed: 0 }],
+    ["made anew", stream(1, 3, NEW), epoch(0), taken(6), { epoch: epoch(0, 2, NEW), missed: 0 }],
+    ["made anew and purged", stream(3, 3, NEW), epoch(0), taken(6), { epoch: epoch(2, 2, NEW), missed: 0 }],
+  ])("%s", (_, identity, read, set, expected) => {
+    const resume = resumeStream(identity, read, set);
     expect(resume.newEpoch).toEqual("epoch" in expected ? expected.epoch : undefined);
     expect(resume.missed).toBe(expected.missed);
     const silent = resume.missed === 0 && (resume.newEpoch === undefined || read === undefined);
