@@ -129,7 +129,8 @@ function checkDefinitions(definitions: readonly FrameDefinition[], { partition, 
 
 function define(core: ShardCore, definition: FrameDefinition): void {
   const { hashLo, hashHi, tenant, labels } = definition;
-  const known = defineSeries(core.head, hashLo, hashHi, tenant, labels);
+  const { check } = seriesHash(tenant, labels);
+  const known = defineSeries(core.head, hashLo, hashHi, tenant, labels, check);
   if (known === "collision") tellAmbiguous(core, hashLo, hashHi);
   else if (known === "new" && unpark(core.parked, hashLo, hashHi, core.unparked)) appendUnparked(core, hashLo, hashHi);
 }

@@ -17,6 +17,8 @@ import { makePostings, obtainField, obtainList, type Postings, postingsBytes, pu
 import {
   addSeries,
   firstOfHash,
+  HASH_HI,
+  HASH_LO,
   makeSeriesTable,
   markAmbiguous,
   ROW_SHIFT,
@@ -121,6 +123,7 @@ export function beginFrame(head: Head): void {
  * - "new": it was not known, now it is. "known": it was.
  * - "collision": the hash has more than one label set (this one is known now as well). Samples under this hash are
  *   taken only in a frame that defines exactly one of them, and belong to that one; tell senders to always send its labels.
+ * `check` is the third word of the hash: it is not looked at here, but names the series outside of this head.
  */
 export function defineSeries(
   head: Head,
@@ -128,11 +131,12 @@ export function defineSeries(
   hashHi: number,
   tenant: string,
   labels: Labels,
+  check = 0,
 ): "new" | "known" | "collision" {
   const { series } = head;
   const first = firstOfHash(series, hashLo, hashHi);
   if (first === UNKNOWN) {
-    createSeries(head, hashLo, hashHi, tenant, labels, true);
+    createSeries(head, hashLo, hashHi, check, tenant, labels, true);
     return "new";
   }
   const shape = shapeOf(head, tenant, labels);
@@ -142,11 +146,11 @@ export function defineSeries(
     if (hasLabels(head, first, shape, labels)) return "known";
     collision = { ids: [first], frame: -1, resolved: UNKNOWN };
     head.collisions.set(key, collision);
-    markAmbiguous(series, hashLo, hashHi);
+    markAmbiguous(series, first);
   }
   let id = collision.ids.find((candidate) => hasLabels(head, candidate, shape, labels));
   if (id === undefined) {
-    id = createSeries(head, hashLo, hashHi, tenant, labels, false);
+    id = createSeries(head, hashLo, hashHi, check, tenant, labels, false);
     collision.ids.push(id);
   }
   if (collision.frame !== head.frame) {
@@ -176,6 +180,7 @@ function createSeries(
   head: Head,
   hashLo: number,
   hashHi: number,
+  check: number,
   tenant: string,
   labels: Labels,
   listed: boolean,
@@ -183,7 +188,7 @@ function createSeries(
   const { series, postings, symbols } = head;
   const shapeId = shapeOf(head, tenant, labels);
   const shape = head.shapes[shapeId] as Shape;
-  const id = addSeries(series, hashLo, hashHi, listed);
+  const id = addSeries(series, hashLo, hashHi, check, listed);
   const n = shape.names.length;
   const at = allocateValues(head, n);
   const slab = head.values.slabs[at >>> SLAB_SHIFT] as Int32Array;
@@ -269,6 +274,15 @@ export function seriesLabels(head: Head, id: number): Labels {
     );
   }
   return out;
+}
+
+/** Writes what names the series outside of this head, the three words of its hash: low, high, check. */
+export function headIdentity(head: Head, id: number, out: Uint32Array, at: number): void {
+  const row = id << ROW_SHIFT;
+  const { rows, checks } = head.series;
+  out[at] = rows[row + HASH_LO] as number;
+  out[at + 1] = rows[row + HASH_HI] as number;
+  out[at + 2] = checks[id] as number;
 }
 
 export function seriesTenant(head: Head, id: number): string {

@@ -7,6 +7,18 @@
  * - a list of one id is its record alone (most values of a high-cardinality label have one series); longer ones are a chain of
  *   blocks that double up to 1024 words: the first is [next block, last block, number of ids, ids], the others [next, ids].
  */
+import { withMoreCapacity } from "./capacity.ts";
+import {
+  addSlot,
+  makeSlotTable,
+  NUMBER_MASK,
+  PART_SHIFT,
+  type SlotTable,
+  START_SHIFT,
+  slotTableBytes,
+  TAG_MASK,
+  TAG_SHIFT,
+} from "./slot-table.ts";
 import { allocateBlock, SLAB_MASK, SLAB_SHIFT, type WordPool } from "./word-pool.ts";
 
 const FIRST_ORDER = 3;
@@ -31,8 +43,8 @@ export interface Postings {
   listValue: Uint32Array;
   listNext: Uint32Array;
   listHead: Uint32Array;
-  /** Open addressing on (field, value): list + 1, 0 empty. */
-  slots: Uint32Array;
+  /** Lists by (field, value). */
+  slots: SlotTable;
 }
 
 export function makePostings(pool: WordPool): Postings {
@@ -43,11 +55,8 @@ export function makePostings(pool: WordPool): Postings {
     fieldFirst: new Uint32Array(64),
     fieldLists: new Uint32Array(64),
     listCount: 0,
-    listField: new Uint32Array(256),
-    listValue: new Uint32Array(256),
-    listNext: new Uint32Array(256),
-    listHead: new Uint32Array(256),
-    slots: new Uint32Array(512),
+    ...makeLists(256),
+    slots: makeSlotTable(),
   };
 }
 
@@ -65,31 +74,55 @@ export function obtainField(p: Postings, tenant: number, name: number): number {
   const field = p.fieldCount++;
   p.fields.set(key, field);
   if (field === p.fieldFirst.length) {
-    p.fieldFirst = grown(p.fieldFirst);
-    p.fieldLists = grown(p.fieldLists);
+    p.fieldFirst = doubled(p.fieldFirst);
+    p.fieldLists = doubled(p.fieldLists);
   }
   return field;
 }
 
 /** The list of a value, -1 when there is none. */
 export function findList(p: Postings, field: number, value: number): number {
-  return (p.slots[slotOf(p, field, value)] as number) - 1;
+  const { listField, listValue } = p;
+  const hash = listHash(field, value);
+  const slots = p.slots.parts[hash >>> PART_SHIFT] as Uint32Array;
+  const mask = slots.length - 1;
+  let slot = (hash >>> START_SHIFT) & mask;
+  while (true) {
+    const entry = slots[slot] as number;
+    if (entry === 0) return -1;
+    if (entry >>> TAG_SHIFT === (hash & TAG_MASK)) {
+      const list = (entry & NUMBER_MASK) - 1;
+      if (listValue[list] === value && listField[list] === field) return list;
+    }
+    slot = (slot + 1) & mask;
+  }
+}
+
+function listHash(field: number, value: number): number {
+  const h = Math.imul(value ^ Math.imul(field, 0x85ebca6b), 0x9e3779b1);
+  return h ^ (h >>> 15);
 }
 
 export function obtainList(p: Postings, field: number, value: number): number {
-  const slot = slotOf(p, field, value);
-  const found = p.slots[slot] as number;
-  if (found !== 0) return found - 1;
+  const found = findList(p, field, value);
+  if (found >= 0) return found;
   const list = p.listCount++;
   if (list === p.listField.length) growLists(p);
-  p.slots[slot] = list + 1;
   p.listField[list] = field;
   p.listValue[list] = value;
+  p.listHead[list] = 0;
+  linkList(p, list);
+  return list;
+}
+
+/** Puts a list into the hash table, and before the other lists of its field. */
+export function linkList(p: Postings, list: number): void {
+  const field = p.listField[list] as number;
   p.listNext[list] = p.fieldFirst[field] as number;
   p.fieldFirst[field] = list + 1;
   p.fieldLists[field] = (p.fieldLists[field] as number) + 1;
-  if (p.listCount * 4 > p.slots.length * 3) growSlots(p);
-  return list;
+  const hashOf = (n: number): number => listHash(p.listField[n] as number, p.listValue[n] as number);
+  addSlot(p.slots, hashOf(list), list, hashOf);
 }
 
 /** Number of ids in a list. */
@@ -291,38 +324,32 @@ function lowerBound(ids: Uint32Array, from: number, end: number, id: number): nu
   return low;
 }
 
-/** Bytes of the tables; the pool is counted by its owner. */
+/** Bytes of the tables in use; the pool is counted by its owner. */
 export function postingsBytes(p: Postings): number {
-  return p.slots.byteLength + 4 * p.listField.byteLength + 2 * p.fieldFirst.byteLength;
+  return slotTableBytes(p.slots) + 16 * p.listCount + 8 * p.fieldCount;
 }
 
-function slotOf(p: Postings, field: number, value: number): number {
-  const { slots, listField, listValue } = p;
-  const mask = slots.length - 1;
-  const h = Math.imul(value ^ Math.imul(field, 0x85ebca6b), 0x9e3779b1);
-  let slot = (h ^ (h >>> 15)) & mask;
-  while (true) {
-    const list = slots[slot] as number;
-    if (list === 0 || (listValue[list - 1] === value && listField[list - 1] === field)) return slot;
-    slot = (slot + 1) & mask;
-  }
+type ListArrays = Pick<Postings, "listField" | "listValue" | "listNext" | "listHead">;
+
+function makeLists(capacity: number): ListArrays {
+  return {
+    listField: new Uint32Array(capacity),
+    listValue: new Uint32Array(capacity),
+    listNext: new Uint32Array(capacity),
+    listHead: new Uint32Array(capacity),
+  };
 }
 
 function growLists(p: Postings): void {
-  p.listField = grown(p.listField);
-  p.listValue = grown(p.listValue);
-  p.listNext = grown(p.listNext);
-  p.listHead = grown(p.listHead);
+  const next = withMoreCapacity(p.listField.length, makeLists);
+  next.listField.set(p.listField);
+  next.listValue.set(p.listValue);
+  next.listNext.set(p.listNext);
+  next.listHead.set(p.listHead);
+  Object.assign(p, next);
 }
 
-function growSlots(p: Postings): void {
-  p.slots = new Uint32Array(p.slots.length * 2);
-  for (let list = 0; list < p.listCount; list++) {
-    p.slots[slotOf(p, p.listField[list] as number, p.listValue[list] as number)] = list + 1;
-  }
-}
-
-function grown(old: Uint32Array): Uint32Array<ArrayBuffer> {
+function doubled(old: Uint32Array): Uint32Array<ArrayBuffer> {
   const next = new Uint32Array(old.length * 2);
   next.set(old);
   return next;

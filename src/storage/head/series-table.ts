@@ -2,10 +2,24 @@
  * Series by their 64-bit hash, and what the append path must know of each: one row of 16 words, a cache line.
  *
  * Invariants:
- * - a series id is its row's number, given in order of first definition, never reused;
- * - a slot of the hash table is (low hash word, id + 1); the high hash word is in the row; 0 is an empty slot;
- * - the sign bit of a slot marks a hash that more than one label set has: its id must be asked for frame by frame.
+ * - a series id is its row's number, given in order of first definition, new at every collection (collect.ts);
+ * - a slot of the hash table is an id, the hash is in its row;
+ * - of a hash that more than one label set has, the first series is in the hash table and in `ambiguous`: its id must be asked
+ *   for frame by frame.
  */
+import { withMoreCapacity } from "./capacity.ts";
+import {
+  addSlot,
+  makeSlotTable,
+  NUMBER_MASK,
+  PART_SHIFT,
+  type SlotTable,
+  START_SHIFT,
+  slotTableBytes,
+  TAG_MASK,
+  TAG_SHIFT,
+} from "./slot-table.ts";
+
 export const ROW_SHIFT = 4;
 export const ROW_WORDS = 1 << ROW_SHIFT;
 
@@ -43,29 +57,31 @@ export interface SeriesTable {
   rows: Int32Array;
   /** The same memory as rows. */
   times: Float64Array;
-  /** Oldest time of each series, for selection; Infinity before the first sample. */
+  /** Oldest time of each series, for selection; Infinity when it has no sample. */
   firstT: Float64Array;
-  slots: Int32Array;
+  /** Third word of each series' hash: with the two in the row, what names it outside of this head. */
+  checks: Uint32Array;
   /** The series that came behind each one last time, at first the one defined after it. */
   followers: Int32Array;
-  /** 32 - log2 of the number of slots. */
-  shift: number;
-  /** Whether any hash has more than one label set. */
-  ambiguous: boolean;
+  slots: SlotTable;
+  /** The listed series of hashes that have more than one label set. */
+  readonly ambiguous: Set<number>;
 }
 
 export function makeSeriesTable(): SeriesTable {
-  const capacity = 256;
+  return { count: 0, ...makeArrays(256), slots: makeSlotTable(), ambiguous: new Set() };
+}
+
+type SeriesArrays = Pick<SeriesTable, "rows" | "times" | "firstT" | "checks" | "followers">;
+
+function makeArrays(capacity: number): SeriesArrays {
   const rows = new Int32Array(capacity * ROW_WORDS);
   return {
-    count: 0,
     rows,
     times: new Float64Array(rows.buffer),
     firstT: new Float64Array(capacity),
-    slots: new Int32Array(2 * 512),
+    checks: new Uint32Array(capacity),
     followers: new Int32Array(capacity),
-    shift: 32 - 9,
-    ambiguous: false,
   };
 }
 
@@ -82,10 +98,10 @@ export function lookupHashes(
   n: number,
   ids: Int32Array,
 ): void {
-  const { slots, rows, shift, followers } = table;
-  const mask = (slots.length >>> 1) - 1;
-  // An ambiguous hash is only marked in the table.
-  const end = table.ambiguous ? 0 : table.count;
+  const { rows, followers, ambiguous } = table;
+  const { parts } = table.slots;
+  // An ambiguous hash is not to be taken for its listed series.
+  const end = ambiguous.size > 0 ? 0 : table.count;
   let before = 0;
   let expected = 0;
   for (let i = 0; i < n; i++) {
@@ -100,15 +116,19 @@ export function lookupHashes(
         continue;
       }
     }
-    let slot = Math.imul(lo ^ hi, 0x9e3779b1) >>> shift;
+    const hash = slotHash(lo, hi);
+    const slots = parts[hash >>> PART_SHIFT] as Uint32Array;
+    const mask = slots.length - 1;
+    let slot = (hash >>> START_SHIFT) & mask;
     let id = UNKNOWN;
     while (true) {
-      const entry = slots[2 * slot + 1] as number;
+      const entry = slots[slot] as number;
       if (entry === 0) break;
-      if (slots[2 * slot] === lo) {
-        const candidate = (entry & 0x7fff_ffff) - 1;
-        if (rows[(candidate << ROW_SHIFT) + HASH_HI] === hi) {
-          id = entry < 0 ? AMBIGUOUS : candidate;
+      if (entry >>> TAG_SHIFT === (hash & TAG_MASK)) {
+        const candidate = (entry & NUMBER_MASK) - 1;
+        const row = candidate << ROW_SHIFT;
+        if (rows[row] === lo && rows[row + HASH_HI] === hi) {
+          id = end === 0 && ambiguous.has(candidate) ? AMBIGUOUS : candidate;
           break;
         }
       }
@@ -123,82 +143,68 @@ export function lookupHashes(
   }
 }
 
-/** The first series of a hash (ambiguous or not), or UNKNOWN. */
-export function firstOfHash(table: SeriesTable, hashLo: number, hashHi: number): number {
-  const entry = table.slots[2 * slotOf(table, hashLo | 0, hashHi | 0) + 1] as number;
-  return (entry & 0x7fff_ffff) - 1;
+/** Where a series' slot is looked for; the partition has used up hi % P. */
+function slotHash(lo: number, hi: number): number {
+  const h = Math.imul(lo ^ hi, 0x9e3779b1);
+  return h ^ (h >>> 15);
 }
 
-export function markAmbiguous(table: SeriesTable, hashLo: number, hashHi: number): void {
-  const at = 2 * slotOf(table, hashLo | 0, hashHi | 0) + 1;
-  table.ambiguous = true;
-  table.slots[at] = (table.slots[at] as number) | 0x8000_0000;
+/** The first series of a hash (ambiguous or not), or UNKNOWN. */
+export function firstOfHash(table: SeriesTable, hashLo: number, hashHi: number): number {
+  const lo = hashLo | 0;
+  const hi = hashHi | 0;
+  const { rows } = table;
+  const hash = slotHash(lo, hi);
+  const slots = table.slots.parts[hash >>> PART_SHIFT] as Uint32Array;
+  const mask = slots.length - 1;
+  for (let slot = (hash >>> START_SHIFT) & mask; slots[slot] !== 0; slot = (slot + 1) & mask) {
+    const candidate = ((slots[slot] as number) & NUMBER_MASK) - 1;
+    const row = candidate << ROW_SHIFT;
+    if (rows[row] === lo && rows[row + HASH_HI] === hi) return candidate;
+  }
+  return UNKNOWN;
+}
+
+/** The listed series' hash has more than one label set. */
+export function markAmbiguous(table: SeriesTable, listed: number): void {
+  table.ambiguous.add(listed);
 }
 
 /** Adds a row; `listed` puts it into the hash table (the second label set of a hash is not). */
-export function addSeries(table: SeriesTable, hashLo: number, hashHi: number, listed: boolean): number {
+export function addSeries(table: SeriesTable, hashLo: number, hashHi: number, check: number, listed: boolean): number {
   const id = table.count++;
-  if (table.count * ROW_WORDS > table.rows.length) growRows(table);
+  if (id === table.firstT.length) growRows(table);
   const row = id << ROW_SHIFT;
   table.rows[row + HASH_LO] = hashLo;
   table.rows[row + HASH_HI] = hashHi;
   table.times[(row >> 1) + LAST_T_F64] = Number.NEGATIVE_INFINITY;
   table.firstT[id] = Number.POSITIVE_INFINITY;
+  table.checks[id] = check;
   table.followers[id] = id + 1;
-  if (!listed) return id;
-  const slot = slotOf(table, hashLo | 0, hashHi | 0);
-  table.slots[2 * slot] = hashLo;
-  table.slots[2 * slot + 1] = id + 1;
-  // At most two thirds full.
-  if (table.count * 3 > table.slots.length) growSlots(table);
+  if (listed) listSeries(table, id);
   return id;
 }
 
-export function seriesTableBytes(table: SeriesTable): number {
-  return table.rows.byteLength + table.firstT.byteLength + table.slots.byteLength + table.followers.byteLength;
+/** Puts a series into the hash table. */
+export function listSeries(table: SeriesTable, id: number): void {
+  const hashOf = (series: number): number => {
+    const row = series << ROW_SHIFT;
+    return slotHash(table.rows[row] as number, table.rows[row + HASH_HI] as number);
+  };
+  addSlot(table.slots, hashOf(id), id, hashOf);
 }
 
-function slotOf(table: SeriesTable, lo: number, hi: number): number {
-  const { slots, rows } = table;
-  const mask = (slots.length >>> 1) - 1;
-  let slot = Math.imul(lo ^ hi, 0x9e3779b1) >>> table.shift;
-  while (true) {
-    const entry = slots[2 * slot + 1] as number;
-    if (entry === 0) return slot;
-    if (slots[2 * slot] === lo && rows[(((entry & 0x7fff_ffff) - 1) << ROW_SHIFT) + HASH_HI] === hi) return slot;
-    slot = (slot + 1) & mask;
-  }
+/** Bytes in use: memory that was reserved and never written costs nothing. */
+export function seriesTableBytes(table: SeriesTable): number {
+  return table.count * (4 * ROW_WORDS + 8 + 4 + 4) + slotTableBytes(table.slots);
 }
 
 function growRows(table: SeriesTable): void {
-  const rows = new Int32Array(table.rows.length * 2);
-  rows.set(table.rows);
-  table.rows = rows;
-  table.times = new Float64Array(rows.buffer);
-  const firstT = new Float64Array(table.firstT.length * 2);
-  firstT.set(table.firstT);
-  table.firstT = firstT;
-  const followers = new Int32Array(table.followers.length * 2);
-  followers.set(table.followers);
-  table.followers = followers;
-}
-
-function growSlots(table: SeriesTable): void {
-  const old = table.slots;
-  const slots = new Int32Array(old.length * 2);
-  const mask = (slots.length >>> 1) - 1;
-  const shift = table.shift - 1;
-  const { rows } = table;
-  for (let i = 0; i < old.length; i += 2) {
-    const entry = old[i + 1] as number;
-    if (entry === 0) continue;
-    const lo = old[i] as number;
-    const hi = rows[(((entry & 0x7fff_ffff) - 1) << ROW_SHIFT) + HASH_HI] as number;
-    let slot = Math.imul(lo ^ hi, 0x9e3779b1) >>> shift;
-    while (slots[2 * slot + 1] !== 0) slot = (slot + 1) & mask;
-    slots[2 * slot] = lo;
-    slots[2 * slot + 1] = entry;
-  }
-  table.slots = slots;
-  table.shift = shift;
+  const old: SeriesArrays = table;
+  const next = withMoreCapacity(old.firstT.length, makeArrays);
+  next.rows.set(old.rows);
+  next.firstT.set(old.firstT);
+  next.checks.set(old.checks);
+  next.followers.set(old.followers);
+  Object.assign(table, next);
 }

@@ -1,3 +1,16 @@
+import { withMoreCapacity } from "./capacity.ts";
+import {
+  addSlot,
+  makeSlotTable,
+  NUMBER_MASK,
+  PART_SHIFT,
+  type SlotTable,
+  START_SHIFT,
+  slotTableBytes,
+  TAG_MASK,
+  TAG_SHIFT,
+} from "./slot-table.ts";
+
 /**
  * Interned strings: a string is a symbol, an integer from 0 upwards. The UTF-8 bytes lie in one growing array; JavaScript
  * strings are made when someone asks for the text, and kept in a bounded cache.
@@ -8,9 +21,7 @@ export interface Symbols {
   bytes: Buffer;
   /** Symbol s is bytes[starts[s], starts[s + 1]). */
   starts: Uint32Array;
-  /** Open addressing, pairs of hash and symbol + 1 (0: empty). */
-  slots: Uint32Array;
-  mask: number;
+  slots: SlotTable;
   texts: (string | undefined)[];
   cached: number;
 }
@@ -26,8 +37,7 @@ export function makeSymbols(): Symbols {
     count: 0,
     bytes: Buffer.alloc(4096),
     starts: new Uint32Array(257),
-    slots: new Uint32Array(1024),
-    mask: 511,
+    slots: makeSlotTable(),
     texts: [],
     cached: 0,
   };
@@ -36,26 +46,31 @@ export function makeSymbols(): Symbols {
 /** The string's symbol, -1 when it has none. */
 export function findSymbol(s: Symbols, text: string): number {
   const length = encode(text);
-  const slot = findSlot(s, hashBytes(scratch, length), length);
-  return (s.slots[2 * slot + 1] as number) - 1;
+  return findBytes(s, hashBytes(scratch, 0, length), length);
 }
 
 /** The string's symbol, a new one when it has none. */
 export function internSymbol(s: Symbols, text: string): number {
   const length = encode(text);
-  const hash = hashBytes(scratch, length);
-  const slot = findSlot(s, hash, length);
-  const found = s.slots[2 * slot + 1] as number;
-  if (found !== 0) return found - 1;
+  const hash = hashBytes(scratch, 0, length);
+  const found = findBytes(s, hash, length);
+  if (found >= 0) return found;
   const start = s.starts[s.count] as number;
   reserve(s, start + length);
   const symbol = s.count++;
   s.bytes.set(scratch.subarray(0, length), start);
   s.starts[symbol + 1] = start + length;
-  s.slots[2 * slot] = hash;
-  s.slots[2 * slot + 1] = symbol + 1;
-  if (s.count * 2 > s.mask) growSlots(s);
+  listSymbol(s, symbol, hash);
   return symbol;
+}
+
+/** Puts a symbol into the hash table. */
+function listSymbol(s: Symbols, symbol: number, hash: number): void {
+  addSlot(s.slots, hash, symbol, (n) => hashOfSymbol(s, n));
+}
+
+export function hashOfSymbol(s: Symbols, symbol: number): number {
+  return hashBytes(s.bytes, s.starts[symbol] as number, s.starts[symbol + 1] as number);
 }
 
 export function symbolText(s: Symbols, symbol: number): string {
@@ -76,8 +91,9 @@ export function passingText(s: Symbols, symbol: number): string {
   return s.texts[symbol] ?? s.bytes.toString("utf8", s.starts[symbol], s.starts[symbol + 1]);
 }
 
+/** Bytes in use. */
 export function symbolsBytes(s: Symbols): number {
-  return s.bytes.byteLength + s.starts.byteLength + s.slots.byteLength;
+  return (s.starts[s.count] as number) + 4 * s.count + slotTableBytes(s.slots);
 }
 
 /** Puts the text's UTF-8 bytes into scratch and returns their number. */
@@ -92,23 +108,26 @@ function encode(text: string): number {
   return n;
 }
 
-function hashBytes(bytes: Uint8Array, length: number): number {
+function hashBytes(bytes: Uint8Array, from: number, end: number): number {
   let h = 0x811c9dc5;
-  for (let i = 0; i < length; i++) h = Math.imul(h ^ (bytes[i] as number), 0x01000193);
+  for (let i = from; i < end; i++) h = Math.imul(h ^ (bytes[i] as number), 0x01000193);
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  return (h ^ (h >>> 13)) >>> 0;
+  return h ^ (h >>> 13);
 }
 
-/** The slot that holds the string in scratch, or the empty one where it belongs. */
-function findSlot(s: Symbols, hash: number, length: number): number {
-  const { slots, mask, starts } = s;
-  let slot = hash & mask;
+/** The symbol of the string in scratch, -1 when it has none. */
+function findBytes(s: Symbols, hash: number, length: number): number {
+  const { starts } = s;
+  const slots = s.slots.parts[hash >>> PART_SHIFT] as Uint32Array;
+  const mask = slots.length - 1;
+  let slot = (hash >>> START_SHIFT) & mask;
   while (true) {
-    const found = slots[2 * slot + 1] as number;
-    if (found === 0) return slot;
-    if (slots[2 * slot] === hash) {
-      const start = starts[found - 1] as number;
-      if ((starts[found] as number) - start === length && sameBytes(s.bytes, start, length)) return slot;
+    const entry = slots[slot] as number;
+    if (entry === 0) return -1;
+    if (entry >>> TAG_SHIFT === (hash & TAG_MASK)) {
+      const symbol = (entry & NUMBER_MASK) - 1;
+      const start = starts[symbol] as number;
+      if ((starts[symbol + 1] as number) - start === length && sameBytes(s.bytes, start, length)) return symbol;
     }
     slot = (slot + 1) & mask;
   }
@@ -121,28 +140,15 @@ function sameBytes(bytes: Uint8Array, start: number, length: number): boolean {
 
 function reserve(s: Symbols, end: number): void {
   if (end > s.bytes.length) {
-    const bytes = Buffer.alloc(Math.max(end, s.bytes.length * 2));
+    // In units of 64 bytes, so that what is reserved for very many symbols is enough for their texts.
+    let bytes = s.bytes;
+    while (end > bytes.length) bytes = withMoreCapacity(bytes.length >>> 6, (units) => Buffer.alloc(units << 6));
     bytes.set(s.bytes);
     s.bytes = bytes;
   }
   if (s.count + 2 > s.starts.length) {
-    const starts = new Uint32Array(s.starts.length * 2);
+    const starts = withMoreCapacity(s.starts.length, (capacity) => new Uint32Array(capacity));
     starts.set(s.starts);
     s.starts = starts;
   }
-}
-
-function growSlots(s: Symbols): void {
-  const old = s.slots;
-  const mask = s.mask * 2 + 1;
-  const slots = new Uint32Array(2 * (mask + 1));
-  for (let i = 0; i < old.length; i += 2) {
-    if (old[i + 1] === 0) continue;
-    let slot = (old[i] as number) & mask;
-    while (slots[2 * slot + 1] !== 0) slot = (slot + 1) & mask;
-    slots[2 * slot] = old[i] as number;
-    slots[2 * slot + 1] = old[i + 1] as number;
-  }
-  s.slots = slots;
-  s.mask = mask;
 }

@@ -12,8 +12,14 @@ export const HASH_SEPARATOR = 0xff;
 
 const out = new Uint32Array(3);
 
-/** The 64-bit hash that names a series: over tenant and sorted labels (docs/format/frame.md). */
-export function seriesHash(tenant: string, labels: Labels): { readonly lo: number; readonly hi: number } {
+/** What names a series: a 64-bit hash over tenant and sorted labels (docs/format/frame.md), and 32 further bits of it. */
+export interface SeriesHash {
+  readonly lo: number;
+  readonly hi: number;
+  readonly check: number;
+}
+
+export function seriesHash(tenant: string, labels: Labels): SeriesHash {
   let size = 4 * tenant.length + 1;
   for (let i = 0; i < labels.length; i++) size += 3 * (labels[i] as string).length + 1;
   const text = Buffer.allocUnsafe(size);
@@ -24,7 +30,7 @@ export function seriesHash(tenant: string, labels: Labels): { readonly lo: numbe
     text[end++] = HASH_SEPARATOR;
   }
   hash96(new DataView(text.buffer, text.byteOffset, end), 0, end, SERIES_SEED_A, SERIES_SEED_B, SERIES_SEED_C, out, 0);
-  return { lo: out[0] as number, hi: out[1] as number };
+  return { lo: out[0] as number, hi: out[1] as number, check: out[2] as number };
 }
 
 /** The partition that owns a series: fixed for as long as the number of partitions is. */

@@ -1,0 +1,20 @@
+/**
+ * Arrays that grow with series, symbols or lists. Doubling one of hundreds of megabytes would stand still for its copy, most
+ * of all for the new pages' first touch, and hold both for that long. Memory that was never written costs nothing, so an array
+ * that outgrows a small size is made as large as it will ever have to be; where the machine grants no such reservation, it is
+ * doubled.
+ */
+const SMALL = 1 << 14;
+export const LARGE = 1 << 24;
+
+/** Makes arrays for more than `capacity` elements; `make` may throw a RangeError for want of memory. */
+export function withMoreCapacity<T>(capacity: number, make: (capacity: number) => T): T {
+  if (capacity >= SMALL && capacity < LARGE) {
+    try {
+      return make(LARGE);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+    }
+  }
+  return make(capacity * 2);
+}
