@@ -3,7 +3,7 @@
  * at a random moment of the evaluation interval.
  */
 import { createServer } from "node:http";
-import { printTable } from "./lib/load.ts";
+import { printTable } from "./lib/report.ts";
 import { freePort, startServer } from "./lib/servers.ts";
 
 const TRIALS = Number(process.env.BENCH_TRIALS ?? 30);

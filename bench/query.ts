@@ -3,8 +3,9 @@
  * server's result cache answers; the median of several runs counts.
  */
 
-import { postAll, printTable, untilVisible } from "./lib/load.ts";
+import { postAll, untilVisible } from "./lib/load.ts";
 import { encodeLabels, encodeRequest, snappyLiteral } from "./lib/remote-write-body.ts";
+import { printTable } from "./lib/report.ts";
 import { serversToMeasure, startServer } from "./lib/servers.ts";
 
 const HOSTS = 100;

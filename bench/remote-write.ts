@@ -3,10 +3,12 @@
  * counted by a query. CPU is that of the server's whole process tree (Tocsin's nats-server included), not of the sender.
  */
 
-import { postAll, printTable, untilVisible } from "./lib/load.ts";
+import { fleetLabels, fleetRequest } from "./lib/fleet.ts";
+import { postAll, settled, untilVisible } from "./lib/load.ts";
 import { treeUsage } from "./lib/process-tree.ts";
-import { encodeLabels, encodeRequest, snappy } from "./lib/remote-write-body.ts";
-import { type Server, serversToMeasure, startServer } from "./lib/servers.ts";
+import { snappy } from "./lib/remote-write-body.ts";
+import { printTable } from "./lib/report.ts";
+import { serversToMeasure, startServer } from "./lib/servers.ts";
 
 const SERIES = 100_000;
 const PER_REQUEST = 2_000;
@@ -55,44 +57,12 @@ export async function benchRemoteWrite(): Promise<void> {
 /** Each sample that can be queried; all lie within 2 h. */
 const COUNT = "sum(count_over_time(bench_requests_total[2h]))";
 
-/**
- * Until what was acknowledged has been worked in, so that its cost counts: Tocsin's streams are consumed; the peers, who
- * do not tell, get the two seconds in which they write their first parts.
- */
-async function settled(server: Server): Promise<void> {
-  if (server.name !== "tocsin") {
-    await new Promise((resolve) => setTimeout(resolve, 2000));
-    return;
-  }
-  for (;;) {
-    const text = await (await fetch(`${server.url}/metrics`)).text();
-    const lags = [...text.matchAll(/^tocsin_stream_lag_messages\{.*\} (\d+)$/gm)];
-    if (lags.length > 0 && lags.every((m) => m[1] === "0")) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
-
 function makeBodies(start: number, rounds: number): Buffer[] {
   const bodies: Buffer[] = [];
-  const labels: Buffer[] = [];
-  for (let i = 0; i < SERIES; i++) {
-    labels.push(
-      encodeLabels([
-        ["__name__", "bench_requests_total"],
-        ["cluster", "production-eu-1"],
-        ["endpoint", `/api/v1/resource-${i % 20}`],
-        ["instance", `host-${String(Math.floor(i / 20)).padStart(5, "0")}.example.net:9100`],
-        ["job", "application"],
-        ["region", "eu-west-1"],
-        ["service", `service-${Math.floor(i / 20) % 50}`],
-      ]),
-    );
-  }
+  const labels = Array.from({ length: SERIES }, (_, i) => fleetLabels(i));
   for (let round = 0; round < rounds; round++) {
-    const ts = [start + round * INTERVAL_MS];
     for (let from = 0; from < SERIES; from += PER_REQUEST) {
-      const value = (i: number) => ({ ts, values: [(round + 1) * ((from + i) % 97) + from + i] });
-      bodies.push(snappy(encodeRequest(labels.slice(from, from + PER_REQUEST), value)));
+      bodies.push(snappy(fleetRequest(labels, from, PER_REQUEST, round, start + round * INTERVAL_MS)));
     }
   }
   return bodies;

@@ -1,26 +1,39 @@
 /**
- * `npm run bench` runs all, `npm run bench -- remote-write query alert-latency` the named ones. Peers are measured in the
- * same run where they are found (PEERS_BIN=<folder> or PATH): victoria-metrics, prometheus. Ratios hold on a noisy
- * machine, absolute times do not.
+ * `npm run bench` runs all, `npm run bench -- remote-write query` the named ones; `--write` puts the figures into
+ * docs/benchmarks.md. Peers are measured in the same run where they are found (PEERS_BIN=<folder> or PATH):
+ * victoria-metrics, prometheus. Ratios hold on a noisy machine, absolute times do not.
  */
-import { cpus, totalmem } from "node:os";
-import { benchAlertLatency } from "./alert-latency.ts";
-import { benchQuery } from "./query.ts";
-import { benchRemoteWrite } from "./remote-write.ts";
+import { machine, section } from "./lib/report.ts";
 
-const all: Readonly<Record<string, () => Promise<void>>> = {
-  "remote-write": benchRemoteWrite,
-  query: benchQuery,
-  "alert-latency": benchAlertLatency,
+interface Benchmark {
+  readonly title: string;
+  readonly load: () => Promise<() => Promise<void>>;
+}
+
+const all: Readonly<Record<string, Benchmark>> = {
+  "remote-write": {
+    title: "Remote write",
+    load: async () => (await import("./remote-write.ts")).benchRemoteWrite,
+  },
+  memory: { title: "Memory", load: async () => (await import("./memory.ts")).benchMemory },
+  "disk-size": { title: "Bytes on disk", load: async () => (await import("./disk-size.ts")).benchDiskSize },
+  recovery: { title: "Recovery", load: async () => (await import("./recovery.ts")).benchRecovery },
+  query: { title: "Range queries", load: async () => (await import("./query.ts")).benchQuery },
+  "alert-latency": {
+    title: "Sample to webhook",
+    load: async () => (await import("./alert-latency.ts")).benchAlertLatency,
+  },
 };
 
-const names = process.argv.slice(2);
+const args = process.argv.slice(2);
+const write = args.includes("--write");
+const names = args.filter((n) => n !== "--write");
 const unknown = names.filter((n) => !(n in all));
 if (unknown.length > 0) {
   console.error(`no such benchmark: ${unknown.join(", ")}; there are ${Object.keys(all).join(", ")}`);
   process.exit(2);
 }
-console.log(
-  `${cpus().length} x ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, node ${process.version}, ${new Date().toISOString().slice(0, 10)}`,
-);
-for (const [name, run] of Object.entries(all)) if (names.length === 0 || names.includes(name)) await run();
+console.log(machine());
+for (const [name, { title, load }] of Object.entries(all)) {
+  if (names.length === 0 || names.includes(name)) await section(name, title, await load(), write);
+}

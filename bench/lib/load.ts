@@ -1,4 +1,5 @@
 import { Agent, request } from "node:http";
+import type { Server } from "./servers.ts";
 
 export interface LoadResult {
   readonly seconds: number;
@@ -75,12 +76,19 @@ export async function untilVisible(
   }
 }
 
-/** Rows under headings, aligned, for the terminal and docs alike. */
-export function printTable(title: string, head: readonly string[], rows: readonly (readonly string[])[]): void {
-  const widths = head.map((h, i) => Math.max(h.length, ...rows.map((r) => (r[i] ?? "").length)));
-  const line = (cells: readonly string[]) => `| ${cells.map((c, i) => c.padEnd(widths[i]!)).join(" | ")} |`;
-  console.log(`\n${title}\n`);
-  console.log(line(head));
-  console.log(line(widths.map((w) => "-".repeat(w))));
-  for (const row of rows) console.log(line(row));
+/**
+ * Until what was acknowledged has been worked in, so that its cost counts: Tocsin's streams are consumed; the peers, who
+ * do not tell, get the two seconds in which they write their first parts.
+ */
+export async function settled(server: Server): Promise<void> {
+  if (server.name !== "tocsin") {
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    return;
+  }
+  for (;;) {
+    const text = await (await fetch(`${server.url}/metrics`)).text();
+    const lags = [...text.matchAll(/^tocsin_stream_lag_messages\{.*\} (\d+)$/gm)];
+    if (lags.length > 0 && lags.every((m) => m[1] === "0")) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }

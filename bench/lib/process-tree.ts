@@ -44,3 +44,21 @@ export function treeUsage(root: number): TreeUsage {
   }
   return { cpuSeconds, rssBytes, byName };
 }
+
+/** A process and all its descendants. */
+export function treeIds(root: number): number[] {
+  const children = new Map<number, number[]>();
+  for (const entry of readdirSync("/proc")) {
+    if (!/^\d+$/.test(entry)) continue;
+    try {
+      const stat = readFileSync(`/proc/${entry}/stat`, "utf8");
+      const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+      children.set(parent, [...(children.get(parent) ?? []), Number(entry)]);
+    } catch {
+      // The process ended between the listing and the reading.
+    }
+  }
+  const ids = [root];
+  for (let i = 0; i < ids.length; i++) ids.push(...(children.get(ids[i] as number) ?? []));
+  return ids;
+}

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:f
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { treeIds } from "./process-tree.ts";
 
 /** A server under load: Tocsin or a peer, in the foreground with an empty data folder of its own. */
 export interface Server {
@@ -12,6 +13,8 @@ export interface Server {
   readonly pid: number;
   readonly dir: string;
   stop(): Promise<void>;
+  /** Kills the whole process tree at once (SIGKILL) and starts it again on the same data; resolves when it is ready. */
+  killAndRestart(): Promise<void>;
 }
 
 export type ServerName = "tocsin" | "victoria-metrics" | "prometheus";
@@ -49,23 +52,35 @@ export async function startServer(name: ServerName, options: StartOptions = {}):
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const { command, args, ready } = commandOf(name, dir, port, options);
-  const log = openSync(join(dir, "log"), "a");
-  const child = spawn(command, args, { stdio: ["ignore", log, log], cwd: dir });
-  const dead = new Promise<never>((_, reject) => {
-    child.once("exit", (code) => reject(new Error(`${name} ended with ${code}, see ${dir}/log`)));
-    child.once("error", reject);
-  });
-  dead.catch(() => {});
-  await Promise.race([untilReady(url + ready), dead]);
+  const start = async (): Promise<ChildProcess> => {
+    const log = openSync(join(dir, "log"), "a");
+    const started = spawn(command, args, { stdio: ["ignore", log, log], cwd: dir });
+    const dead = new Promise<never>((_, reject) => {
+      started.once("exit", (code) => reject(new Error(`${name} ended with ${code}, see ${dir}/log`)));
+      started.once("error", reject);
+    });
+    dead.catch(() => {});
+    await Promise.race([untilReady(url + ready), dead]);
+    return started;
+  };
+  let child = await start();
   return {
     name,
     version: versionOf(name, command),
     url,
-    pid: child.pid!,
+    get pid() {
+      return child.pid as number;
+    },
     dir,
     stop: async () => {
       await ended(child);
       rmSync(dir, { recursive: true, force: true });
+    },
+    killAndRestart: async () => {
+      const gone = new Promise((resolve) => child.once("exit", resolve));
+      for (const pid of treeIds(child.pid as number)) process.kill(pid, "SIGKILL");
+      await gone;
+      child = await start();
     },
   };
 }
@@ -94,6 +109,7 @@ function commandOf(name: ServerName, dir: string, port: number, options: StartOp
     `--storage.tsdb.path=${dir}/data`,
     `--web.listen-address=${listen}`,
     "--web.enable-remote-write-receiver",
+    "--web.enable-admin-api",
     "--log.level=warn",
   ];
   return { command: findPeer(name)!, args, ready: "/-/ready" };
