@@ -1,0 +1,173 @@
+/**
+ * What block pages take of a recorded exporter: bytes a sample, by the code of the columns and by series, and the speed of encoding
+ * and decoding. The recording is replayed as if scraped every 15 s; series stand in label order, a chunk has `rows` rows, and pages
+ * are filled as blocks fill them. Sizes are without an index.
+ *
+ * Run: node_modules/.bin/node bench/storage/column-size.ts FILE.gz [rows a chunk, 900] [series to list, 0]
+ */
+import { readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
+import { compareLabels, type Labels } from "../../src/model/labels.ts";
+import { encodePage, openPage, type PageColumn, pageFloats, pageTimes } from "../../src/storage/column/page.ts";
+import { parseExposition } from "../../src/streams/codec/exposition.ts";
+import { expositionLabels } from "../../src/streams/codec/exposition-labels.ts";
+
+const [file, rowsArg, listArg] = process.argv.slice(2);
+if (file === undefined) throw new Error("which recording?");
+const CHUNK = Number(rowsArg ?? 900);
+const LIST = Number(listArg ?? 0);
+const PAGE = 64 * 1024;
+const STEP = 15_000;
+
+interface Series {
+  readonly name: string;
+  readonly labels: Labels;
+  readonly ts: number[];
+  readonly values: number[];
+}
+
+function readRecording(path: string): Series[] {
+  const text = gunzipSync(readFileSync(path)).toString();
+  const byText = new Map<string, Series>();
+  let start = 0;
+  text.split(/^# SCRAPE /m).forEach((part, n) => {
+    if (n === 0) return;
+    const bytes = Buffer.from(part.slice(part.indexOf("\n") + 1));
+    if (start === 0) start = Math.round(Number.parseInt(part, 10) / STEP) * STEP;
+    parseExposition(bytes, {
+      sample(from, to, value) {
+        const name = bytes.toString("utf8", from, to);
+        let series = byText.get(name);
+        if (series === undefined) {
+          const labels = expositionLabels(bytes, from, to);
+          if ("duplicate" in labels) throw new Error(`a label stands twice in ${name}`);
+          series = { name, labels, ts: [], values: [] };
+          byText.set(name, series);
+        }
+        series.ts.push(start + (n - 1) * STEP);
+        series.values.push(value);
+      },
+    });
+  });
+  return [...byText.values()].sort((a, b) => compareLabels(a.labels, b.labels));
+}
+
+interface Chunk {
+  readonly series: string;
+  readonly time: PageColumn;
+  readonly floats: PageColumn;
+}
+
+function chunksOf(series: Series[]): Chunk[][] {
+  const stripes: Chunk[][] = [];
+  for (const s of series) {
+    const ts = Float64Array.from(s.ts);
+    const words = new Uint32Array(Float64Array.from(s.values).buffer);
+    for (let from = 0, k = 0; from < ts.length; from += CHUNK, k++) {
+      const to = Math.min(ts.length, from + CHUNK);
+      stripes[k] ??= [];
+      stripes[k]?.push({
+        series: s.name,
+        time: { kind: "time", ts, from, to },
+        floats: { kind: "float", words, from, to },
+      });
+    }
+  }
+  return stripes;
+}
+
+type Effort = "fast" | "small";
+
+/** Fills pages of about 64 KiB. */
+function pagesOf(stripes: Chunk[][], effort: Effort): { pages: Uint8Array[]; groups: PageColumn[][] } {
+  const pages: Uint8Array[] = [];
+  const groups: PageColumn[][] = [];
+  for (const chunks of stripes) {
+    let at = 0;
+    let guess = 64;
+    while (at < chunks.length) {
+      const columns = chunks.slice(at, at + guess).flatMap((c) => [c.time, c.floats]);
+      const page = encodePage(columns, effort);
+      if (page.length < PAGE * 0.8 && at + guess < chunks.length) {
+        guess = Math.max(guess + 8, Math.floor((guess * PAGE) / page.length));
+        continue;
+      }
+      pages.push(page);
+      groups.push(columns);
+      at += guess;
+    }
+  }
+  return { pages, groups };
+}
+
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+function rate(samples: number, work: () => void): number {
+  let best = 0;
+  for (let round = 0; round < 5; round++) {
+    const start = cpuMs();
+    let runs = 0;
+    do {
+      work();
+      runs++;
+    } while (cpuMs() - start < 150);
+    best = Math.max(best, (runs * samples) / (cpuMs() - start) / 1000);
+  }
+  return best;
+}
+
+const series = readRecording(file);
+const samples = series.reduce((sum, s) => sum + s.values.length, 0);
+const stripes = chunksOf(series);
+console.log(`${series.length} series, ${samples} samples, ${CHUNK} rows a chunk`);
+for (const effort of ["fast", "small"] as const) {
+  const { pages, groups } = pagesOf(stripes, effort);
+  const bytes = pages.reduce((sum, p) => sum + p.length, 0);
+  const ts = new Float64Array(CHUNK);
+  const values = new Float64Array(CHUNK);
+  const words = new Uint32Array(values.buffer);
+  for (const [i, columns] of groups.entries()) checkPage(openPage(pages[i] as Uint8Array), columns);
+  const encode = rate(samples, () => {
+    for (const columns of groups) encodePage(columns, effort);
+  });
+  const decode = rate(samples, () => {
+    for (const [i, columns] of groups.entries()) {
+      const page = openPage(pages[i] as Uint8Array);
+      for (let c = 0; c < columns.length; c += 2) {
+        pageTimes(page, c, ts, 0);
+        pageFloats(page, c + 1, words, 0);
+      }
+    }
+  });
+  console.log(
+    `${effort.padEnd(5)} ${pages.length} pages, ${bytes} bytes, ${(bytes / samples).toFixed(4)} bytes a sample, ` +
+      `encode ${encode.toFixed(1)} M/s, decode ${decode.toFixed(1)} M/s of CPU time`,
+  );
+}
+
+function checkPage(page: ReturnType<typeof openPage>, columns: readonly PageColumn[]): void {
+  for (const [c, column] of columns.entries()) {
+    const n = column.to - column.from;
+    const words = new Uint32Array(2 * n);
+    if (column.kind === "time") pageTimes(page, c, new Float64Array(words.buffer), 0);
+    else if (column.kind === "float") pageFloats(page, c, words, 0);
+    else continue;
+    const all = column.kind === "time" ? new Uint32Array(column.ts.buffer) : column.words;
+    for (let i = 0; i < 2 * n; i++) {
+      if (words[i] !== all[2 * column.from + i]) throw new Error(`column ${c} does not come back at row ${i >> 1}`);
+    }
+  }
+}
+
+if (LIST > 0) {
+  const alone = stripes.flatMap((chunks) =>
+    chunks.map((c) => ({ name: c.series, bytes: encodePage([c.floats], "small").length })),
+  );
+  const sizes = new Map<string, number>();
+  for (const a of alone) sizes.set(a.name, (sizes.get(a.name) ?? 0) + a.bytes);
+  const ranked = [...sizes].sort((a, b) => b[1] - a[1]).slice(0, LIST);
+  for (const [name, bytes] of ranked) console.log(`${String(bytes).padStart(7)} ${name}`);
+}

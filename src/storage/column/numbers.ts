@@ -1,0 +1,185 @@
+import { alignBits, type BitReader, type BitWriter } from "./bit-stream.ts";
+import {
+  type DirectoryReader,
+  type DirectoryWriter,
+  putByte,
+  putNumber,
+  putSigned,
+  takeByte,
+  takeNumber,
+  takeSigned,
+} from "./directory.ts";
+import { PageError } from "./page-error.ts";
+import { PREDICT_HALF, PREDICT_LAST, PREDICT_LINE, PREDICT_NONE, PREDICTORS, residualsOf, sumUp } from "./predict.ts";
+import { readResiduals, writeResiduals } from "./residual-code.ts";
+import { copyPlan, makePlan, planContexts, planResiduals } from "./residual-plan.ts";
+
+/**
+ * A column of whole numbers (at most 2^51): n[i] = offset + unit * x[i], x predicted, residuals entropy coded. When all residuals
+ * are zero there is no body.
+ */
+export interface NumberColumn {
+  readonly predictor: number;
+  readonly offset: number;
+  readonly unit: number;
+  readonly base: number;
+  /** Where in the page's bodies, in bytes. */
+  readonly from: number;
+  readonly to: number;
+}
+
+export type Effort = "fast" | "small";
+
+let x = new Float64Array(4096);
+let trial = new Float64Array(4096);
+let best = new Float64Array(4096);
+const trialPlan = makePlan();
+const bestPlan = makePlan();
+const sample = new Float64Array(33);
+
+const HAS_UNIT = 8;
+const HAS_BODY = 16;
+
+function reserve(n: number): void {
+  if (x.length >= n) return;
+  x = new Float64Array(2 * n);
+  trial = new Float64Array(2 * n);
+  best = new Float64Array(2 * n);
+}
+
+/** Writes whole[0, n), n at least 1: parameters to the directory, residuals to the bodies. */
+export function writeNumbers(d: DirectoryWriter, w: BitWriter, whole: Float64Array, n: number, effort: Effort): void {
+  reserve(n);
+  const offset = whole[0] as number;
+  const unit = reduce(whole, n, offset);
+  let predictor = PREDICT_LAST;
+  let base = 0;
+  let found = false;
+  bestPlan.bits = Number.POSITIVE_INFINITY;
+  const attempt = (p: number, b: number): void => {
+    residualsOf(x, n, p, b, trial);
+    planResiduals(trial, n, trialPlan);
+    if (effort === "small" && n >= 64) planContexts(trial, n, trialPlan);
+    if (trialPlan.bits >= bestPlan.bits) return;
+    copyPlan(trialPlan, bestPlan);
+    [best, trial] = [trial, best];
+    predictor = p;
+    base = b;
+    found = true;
+  };
+  const step = medianStep(n);
+  attempt(PREDICT_LAST, step);
+  if (step !== 0 && !allZero(best, n)) attempt(PREDICT_LAST, 0);
+  if (!allZero(best, n)) {
+    if (n > 1) attempt(PREDICT_LINE, (x[1] as number) - (x[0] as number));
+    const middle = median(n);
+    attempt(PREDICT_NONE, middle);
+    if (effort === "small") {
+      attempt(PREDICT_NONE, least(n));
+      attempt(PREDICT_HALF, middle);
+    }
+  }
+  if (!found) throw new Error("no code fits");
+  const body = !allZero(best, n);
+  putByte(d, predictor | (unit === 1 ? 0 : HAS_UNIT) | (body ? HAS_BODY : 0));
+  putSigned(d, offset);
+  if (unit !== 1) putNumber(d, unit);
+  putSigned(d, base);
+  if (!body) return;
+  const from = alignBits(w);
+  writeResiduals(w, best, n, bestPlan);
+  putNumber(d, (w.bit >>> 3) - from);
+}
+
+function allZero(r: Float64Array, n: number): boolean {
+  for (let i = 0; i < n; i++) if (r[i] !== 0) return false;
+  return true;
+}
+
+function gcd(a: number, b: number): number {
+  let p = Math.abs(a);
+  let q = Math.abs(b);
+  while (q !== 0) [p, q] = [q, p % q];
+  return p;
+}
+
+/** Fills x with (whole - offset) / unit for the greatest unit, and returns that. */
+function reduce(whole: Float64Array, n: number, offset: number): number {
+  let unit = 0;
+  const stride = Math.max(1, Math.floor(n / 16));
+  for (let i = 0; i < n && unit !== 1; i += stride) unit = gcd(unit, (whole[i] as number) - offset);
+  for (let i = 0; i < n; i++) {
+    const d = (whole[i] as number) - offset;
+    if (d === 0) {
+      x[i] = 0;
+      continue;
+    }
+    if (unit === 0) unit = Math.abs(d);
+    const q = d / unit;
+    if (q === Math.floor(q)) {
+      x[i] = q;
+      continue;
+    }
+    unit = gcd(unit, d);
+    if (unit > 1) {
+      i = -1;
+      continue;
+    }
+    for (let k = 0; k < n; k++) x[k] = (whole[k] as number) - offset;
+    return 1;
+  }
+  return unit === 0 ? 1 : unit;
+}
+
+function sortSample(count: number): number {
+  const s = sample.subarray(0, count).sort();
+  return s[count >> 1] as number;
+}
+
+function median(n: number): number {
+  const count = Math.min(n, sample.length);
+  for (let k = 0; k < count; k++) sample[k] = x[Math.floor((k * n) / count)] as number;
+  return sortSample(count);
+}
+
+function medianStep(n: number): number {
+  if (n < 2) return 0;
+  const count = Math.min(n - 1, sample.length);
+  for (let k = 0; k < count; k++) {
+    const i = 1 + Math.floor((k * (n - 1)) / count);
+    sample[k] = (x[i] as number) - (x[i - 1] as number);
+  }
+  return sortSample(count);
+}
+
+function least(n: number): number {
+  let min = x[0] as number;
+  for (let i = 1; i < n; i++) if ((x[i] as number) < min) min = x[i] as number;
+  return min;
+}
+
+/** Reads the parameters; `bodies` is how many bytes of bodies the page has, `from` where this one's begin. */
+export function readNumberColumn(d: DirectoryReader, from: number, bodies: number): NumberColumn {
+  const head = takeByte(d);
+  const predictor = head & 7;
+  if (predictor >= PREDICTORS || head > 31) throw new PageError("an unknown prediction");
+  const offset = takeSigned(d);
+  const unit = head & HAS_UNIT ? takeNumber(d) : 1;
+  const base = takeSigned(d);
+  const length = head & HAS_BODY ? takeNumber(d) : 0;
+  if (length > bodies - from) throw new PageError("a column's body is outside of the page");
+  if (head & HAS_BODY && length === 0) throw new PageError("a column's body is empty");
+  return { predictor, offset, unit, base, from, to: from + length };
+}
+
+/** Reads n whole numbers into out[0, n). */
+export function readNumbers(view: DataView, bodyAt: number, column: NumberColumn, n: number, out: Float64Array): void {
+  const { predictor, base, offset, unit } = column;
+  if (column.to === column.from) out.fill(0, 0, n);
+  else {
+    const reader: BitReader = { view, bit: 8 * (bodyAt + column.from), end: 8 * (bodyAt + column.to) };
+    readResiduals(reader, n, out);
+  }
+  sumUp(out, n, predictor, base, out);
+  for (let i = 0; i < n; i++) out[i] = (out[i] as number) * unit + offset;
+}

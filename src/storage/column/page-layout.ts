@@ -1,0 +1,25 @@
+/** What the writer and the reader of a page must agree on. */
+export const PAGE_VERSION = 1;
+
+export const KIND_TIME = 0;
+export const KIND_FLOAT = 1;
+export const KIND_BYTES = 2;
+
+/** How a column is stored. With the kind and the flag below it makes the column's code: code | kind << 4 | flag. */
+export const CODE_CONSTANT = 0;
+export const CODE_SAME = 1;
+export const CODE_NUMBERS = 2;
+export const CODE_BITS = 3;
+export const CODE_REFERENCES = 4;
+export const CODE_PART = 5;
+export const CODE_BYTES = 6;
+export const CODE_DERIVED = 7;
+/** The column has as many rows as the one before it. */
+export const SAME_ROWS = 0x40;
+
+export const MAX_COLUMNS = 1 << 16;
+export const MAX_ROWS = 1 << 20;
+/** The most that a page's directory or byte strings may take, unpacked. */
+export const MAX_UNPACKED = 1 << 28;
+/** Readers look at whole words, so this many bytes follow the bodies of a page in memory. */
+export const PADDING = 16;

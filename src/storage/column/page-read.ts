@@ -1,0 +1,282 @@
+import { zstdDecompressSync } from "node:zlib";
+import { type Cursor, readVarint, VarintError } from "../../lib/varint.ts";
+import { type DirectoryReader, takeNumber } from "./directory.ts";
+import {
+  applyExceptions,
+  type BitsColumn,
+  type Exceptions,
+  readFloatBits,
+  type ScaledColumn,
+  takeExceptions,
+  takeFloat,
+  takeFloatBits,
+  takeScaled,
+} from "./float-column.ts";
+import { type NumberColumn, readNumberColumn, readNumbers } from "./numbers.ts";
+import { PageError } from "./page-error.ts";
+import {
+  CODE_BITS,
+  CODE_BYTES,
+  CODE_CONSTANT,
+  CODE_NUMBERS,
+  CODE_REFERENCES,
+  CODE_SAME,
+  KIND_BYTES,
+  KIND_FLOAT,
+  KIND_TIME,
+  MAX_COLUMNS,
+  MAX_ROWS,
+  MAX_UNPACKED,
+  PADDING,
+  PAGE_VERSION,
+  SAME_ROWS,
+} from "./page-layout.ts";
+import { REFERENCE_HI } from "./page-write.ts";
+import { unscale } from "./scale.ts";
+
+/** Where the rows of one column come from. */
+type Source =
+  | { readonly code: typeof CODE_CONSTANT; readonly lo: number; readonly hi: number }
+  | { readonly code: typeof CODE_SAME; readonly column: number }
+  | { readonly code: typeof CODE_NUMBERS; readonly numbers: NumberColumn; readonly scaled: ScaledColumn | undefined }
+  | { readonly code: typeof CODE_BITS; readonly bits: BitsColumn }
+  | { readonly code: typeof CODE_REFERENCES; readonly exceptions: Exceptions }
+  | { readonly code: typeof CODE_BYTES; readonly numbers: NumberColumn; readonly from: number; readonly to: number };
+
+interface ColumnEntry {
+  readonly kind: number;
+  readonly rows: number;
+  readonly source: Source;
+}
+
+/** An opened page. It refers to the bytes it was opened on. */
+export interface Page {
+  readonly columns: readonly ColumnEntry[];
+  readonly view: DataView;
+  /** Where the bodies begin in the view. */
+  readonly bodies: number;
+  readonly blob: Uint8Array;
+}
+
+let scratch = new Float64Array(4096);
+const one = new Uint32Array(2);
+
+function reserve(n: number): void {
+  if (scratch.length < n) scratch = new Float64Array(Math.max(n, 2 * scratch.length));
+}
+
+/** Reads a page's directory and checks it. Throws `PageError`. */
+export function openPage(bytes: Uint8Array): Page {
+  const cursor: Cursor = { at: 1 };
+  if (bytes[0] !== PAGE_VERSION) throw new PageError("an unknown version");
+  const columns = headNumber(bytes, cursor, MAX_COLUMNS);
+  const directoryLength = headNumber(bytes, cursor, MAX_UNPACKED);
+  const directoryStored = headNumber(bytes, cursor, bytes.length);
+  const bodies = headNumber(bytes, cursor, bytes.length);
+  const blobLength = headNumber(bytes, cursor, MAX_UNPACKED);
+  const blobStored = headNumber(bytes, cursor, bytes.length);
+  const at = cursor.at;
+  if (at + bodies + directoryStored + blobStored !== bytes.length)
+    throw new PageError("the parts do not make up the page");
+  const directoryAt = at + bodies;
+  const directory = unpack(bytes.subarray(directoryAt, directoryAt + directoryStored), directoryLength);
+  const blob = unpack(bytes.subarray(directoryAt + directoryStored), blobLength);
+  const entries = readDirectory(directory, columns, bodies, blob.length);
+  if (bytes.length - directoryAt >= PADDING) {
+    return { columns: entries, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), bodies: at, blob };
+  }
+  const padded = new Uint8Array(bodies + PADDING);
+  padded.set(bytes.subarray(at, directoryAt));
+  return { columns: entries, view: new DataView(padded.buffer), bodies: 0, blob };
+}
+
+function headNumber(bytes: Uint8Array, cursor: Cursor, limit: number): number {
+  try {
+    const n = readVarint(bytes, cursor);
+    if (n <= limit) return n;
+  } catch (error) {
+    if (!(error instanceof VarintError)) throw error;
+  }
+  throw new PageError("the head is damaged");
+}
+
+function unpack(bytes: Uint8Array, length: number): Uint8Array {
+  if (bytes.length === length) return bytes;
+  if (bytes.length > length) throw new PageError("a part is longer packed than unpacked");
+  let unpacked: Uint8Array;
+  try {
+    unpacked = zstdDecompressSync(bytes, { maxOutputLength: length });
+  } catch (error) {
+    throw new PageError(`a part cannot be unpacked: ${(error as Error).message}`);
+  }
+  if (unpacked.length !== length) throw new PageError("a part does not have its length");
+  return unpacked;
+}
+
+function readDirectory(bytes: Uint8Array, count: number, bodies: number, blob: number): ColumnEntry[] {
+  if (count > bytes.length) throw new PageError("the directory ends too soon");
+  const d: DirectoryReader = { bytes, cursor: { at: count } };
+  const entries: ColumnEntry[] = [];
+  let rows = 0;
+  let body = 0;
+  let blobAt = 0;
+  for (let c = 0; c < count; c++) {
+    const code = bytes[c] as number;
+    const kind = (code >> 4) & 3;
+    if ((code & SAME_ROWS) === 0) rows = takeNumber(d);
+    if (rows > MAX_ROWS) throw new PageError("too many rows");
+    const source: Source =
+      rows === 0
+        ? { code: CODE_CONSTANT, lo: 0, hi: 0 }
+        : takeSource(d, code & 15, kind, rows, body, bodies, blobAt, blob);
+    if (source.code === CODE_NUMBERS) body = source.numbers.to;
+    else if (source.code === CODE_BITS) body = source.bits.to;
+    else if (source.code === CODE_BYTES) {
+      body = source.numbers.to;
+      blobAt = source.to;
+    } else if (source.code === CODE_SAME) {
+      const other = c - 1 - source.column;
+      const entry = entries[other];
+      if (entry === undefined || entry.kind !== kind || entry.rows !== rows || entry.source.code === CODE_SAME) {
+        throw new PageError("a column is the same as one that is not there");
+      }
+      entries.push(entry);
+      continue;
+    }
+    entries.push({ kind, rows, source });
+  }
+  if (d.cursor.at !== bytes.length) throw new PageError("the directory has more than its columns");
+  return entries;
+}
+
+function takeSource(
+  d: DirectoryReader,
+  code: number,
+  kind: number,
+  rows: number,
+  body: number,
+  bodies: number,
+  blobAt: number,
+  blob: number,
+): Source {
+  if (code === CODE_BYTES && kind === KIND_BYTES) {
+    const length = takeNumber(d);
+    if (length > blob - blobAt) throw new PageError("byte strings are outside of the page");
+    return { code, numbers: readNumberColumn(d, body, bodies), from: blobAt, to: blobAt + length };
+  }
+  if (kind > KIND_FLOAT) throw new PageError("an unknown column");
+  if (code === CODE_CONSTANT && kind === KIND_FLOAT) {
+    takeFloat(d, one, 0);
+    return { code, lo: one[0] as number, hi: one[1] as number };
+  }
+  if (code === CODE_SAME) return { code, column: takeNumber(d) };
+  if (code === CODE_NUMBERS && kind === KIND_FLOAT) {
+    const scaled = takeScaled(d, rows, body, bodies);
+    return { code, numbers: scaled.numbers, scaled };
+  }
+  if (code === CODE_NUMBERS) return { code, numbers: readNumberColumn(d, body, bodies), scaled: undefined };
+  if (code === CODE_BITS) return { code, bits: takeFloatBits(d, rows, body, bodies) };
+  if (code === CODE_REFERENCES && kind === KIND_FLOAT) return { code, exceptions: takeExceptions(d, rows) };
+  throw new PageError("an unknown column");
+}
+
+function entryOf(page: Page, column: number, kind: number): ColumnEntry {
+  const entry = page.columns[column];
+  if (entry === undefined || entry.kind !== kind) throw new PageError(`column ${column} is not of the kind asked for`);
+  return entry;
+}
+
+export function pageColumns(page: Page): number {
+  return page.columns.length;
+}
+
+/** How many rows a column has. Throws `PageError` when there is no such column. */
+export function pageRows(page: Page, column: number): number {
+  const entry = page.columns[column];
+  if (entry === undefined) throw new PageError(`there is no column ${column}`);
+  return entry.rows;
+}
+
+/** Reads a column of times into out from `at` on, which has room for `pageRows` of them; returns how many there are. */
+export function pageTimes(page: Page, column: number, out: Float64Array, at: number): number {
+  const { rows, source } = entryOf(page, column, KIND_TIME);
+  if (rows === 0) return 0;
+  if (source.code === CODE_NUMBERS) {
+    reserve(rows);
+    readNumbers(page.view, page.bodies, source.numbers, rows, scratch);
+    for (let i = 0; i < rows; i++) out[at + i] = scratch[i] as number;
+  } else if (source.code === CODE_BITS) {
+    const words = new Uint32Array(out.buffer, out.byteOffset, 2 * out.length);
+    reserve(rows);
+    readFloatBits(page.view, page.bodies, source.bits, rows, scratch, words, at);
+  } else throw new PageError("an unknown code of times");
+  return rows;
+}
+
+/** Reads a column of floats; `at` counts samples, not words. Returns how many there are. */
+export function pageFloats(page: Page, column: number, words: Uint32Array, at: number): number {
+  const { rows, source } = entryOf(page, column, KIND_FLOAT);
+  if (rows === 0) return 0;
+  if (source.code === CODE_CONSTANT) fillFloats(words, at, rows, source.lo, source.hi);
+  else if (source.code === CODE_NUMBERS && source.scaled !== undefined) {
+    const { mode, places, exceptions } = source.scaled;
+    reserve(rows);
+    readNumbers(page.view, page.bodies, source.numbers, rows, scratch);
+    if (words.byteOffset % 8 === 0) {
+      unscale(scratch, rows, mode, places, new Float64Array(words.buffer, words.byteOffset, words.length >> 1), at);
+    } else {
+      unscale(scratch, rows, mode, places, scratch, 0);
+      words.set(new Uint32Array(scratch.buffer, 0, 2 * rows), 2 * at);
+    }
+    applyExceptions(exceptions, words, at);
+  } else if (source.code === CODE_BITS) {
+    reserve(rows);
+    readFloatBits(page.view, page.bodies, source.bits, rows, scratch, words, at);
+  } else if (source.code === CODE_REFERENCES) readReferences(source.exceptions, rows, words, at);
+  else throw new PageError("an unknown code of floats");
+  return rows;
+}
+
+function fillFloats(words: Uint32Array, at: number, rows: number, lo: number, hi: number): void {
+  if (lo === hi) {
+    words.fill(lo, 2 * at, 2 * (at + rows));
+    return;
+  }
+  for (let i = 2 * at; i < 2 * (at + rows); i += 2) {
+    words[i] = lo;
+    words[i + 1] = hi;
+  }
+}
+
+function readReferences(exceptions: Exceptions, rows: number, words: Uint32Array, at: number): void {
+  let next = 0;
+  let k = 0;
+  for (let i = 0; i < rows; i++) {
+    if (k < exceptions.rows.length && exceptions.rows[k] === i) {
+      k++;
+      continue;
+    }
+    words[2 * (at + i)] = next++;
+    words[2 * (at + i) + 1] = REFERENCE_HI;
+  }
+  applyExceptions(exceptions, words, at);
+}
+
+/** Reads a column of byte strings: row i is bytes[ends[i - 1] (0 for row 0), ends[i]). The bytes are the page's own. */
+export function pageBytes(page: Page, column: number): { bytes: Uint8Array; ends: Uint32Array } {
+  const { rows, source } = entryOf(page, column, KIND_BYTES);
+  const ends = new Uint32Array(rows);
+  if (rows === 0) return { bytes: new Uint8Array(0), ends };
+  if (source.code !== CODE_BYTES) throw new PageError("an unknown code of byte strings");
+  reserve(rows);
+  readNumbers(page.view, page.bodies, source.numbers, rows, scratch);
+  const length = source.to - source.from;
+  let end = 0;
+  for (let i = 0; i < rows; i++) {
+    const l = scratch[i] as number;
+    if (!(l >= 0 && l <= length - end)) throw new PageError("byte strings are outside of their column");
+    end += l;
+    ends[i] = end;
+  }
+  return { bytes: page.blob.subarray(source.from, source.to), ends };
+}

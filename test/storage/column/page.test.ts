@@ -1,0 +1,304 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { writeHistogramRef } from "../../../src/model/sample.ts";
+import {
+  encodePage,
+  openPage,
+  type PageColumn,
+  PageError,
+  pageBytes,
+  pageFloats,
+  pageRows,
+  pageTimes,
+} from "../../../src/storage/column/page.ts";
+
+const EFFORTS = ["fast", "small"] as const;
+
+function rowsOf(column: PageColumn): number {
+  return column.to - column.from;
+}
+
+/** Encodes with both efforts and reads every column back, into arrays with room on both sides, bit for bit. */
+function expectBack(columns: PageColumn[]): Uint8Array[] {
+  return EFFORTS.map((effort) => {
+    const bytes = encodePage(columns, effort);
+    const page = openPage(bytes);
+    for (const [c, column] of columns.entries()) {
+      const n = rowsOf(column);
+      expect(pageRows(page, c)).toBe(n);
+      if (column.kind === "bytes") {
+        const { bytes: got, ends } = pageBytes(page, c);
+        expect(ends.length).toBe(n);
+        for (let i = 0; i < n; i++) {
+          const row = column.from + i;
+          const want = column.bytes.subarray(row === 0 ? 0 : column.ends[row - 1], column.ends[row]);
+          expect([...got.subarray(i === 0 ? 0 : ends[i - 1], ends[i])]).toEqual([...want]);
+        }
+        continue;
+      }
+      const out = new Float64Array(n + 4);
+      const words = new Uint32Array(out.buffer).fill(0xdeadbeef);
+      if (column.kind === "time") expect(pageTimes(page, c, out, 2)).toBe(n);
+      else expect(pageFloats(page, c, words, 2)).toBe(n);
+      const all =
+        column.kind === "time"
+          ? new Uint32Array(column.ts.buffer, column.ts.byteOffset, 2 * column.ts.length)
+          : column.words;
+      expect(Buffer.compare(bytesOf(words, 4, 4 + 2 * n), bytesOf(all, 2 * column.from, 2 * column.to))).toBe(0);
+      expect([...words.subarray(0, 4), ...words.subarray(4 + 2 * n)]).toEqual(Array(8).fill(0xdeadbeef));
+    }
+    return bytes;
+  });
+}
+
+function bytesOf(words: Uint32Array, from: number, to: number): Uint8Array {
+  return new Uint8Array(words.buffer, words.byteOffset + 4 * from, 4 * (to - from));
+}
+
+function times(ts: readonly number[]): PageColumn {
+  return { kind: "time", ts: Float64Array.from(ts), from: 0, to: ts.length };
+}
+
+function floats(values: readonly number[]): PageColumn {
+  return { kind: "float", words: new Uint32Array(Float64Array.from(values).buffer), from: 0, to: values.length };
+}
+
+function bits(words: readonly number[]): PageColumn {
+  return { kind: "float", words: Uint32Array.from(words), from: 0, to: words.length / 2 };
+}
+
+function flipBit(words: Uint32Array, at: number): void {
+  words[at] = (words[at] as number) ^ 1;
+}
+
+function random(seed: number): () => number {
+  let s = seed;
+  return () => {
+    s = (Math.imul(s, 1664525) + 1013904223) >>> 0;
+    return s / 2 ** 32;
+  };
+}
+
+const word = fc.oneof(
+  fc.constantFrom(0, 1, 0x7ff00000, 0x7ff80000, 0xfff80000, 0x80000000, 0xffffffff, 0x7fefffff, 0x000fffff, 2),
+  fc.integer({ min: 0, max: 0xffffffff }),
+);
+const anyBits = fc.array(fc.tuple(word, word), { maxLength: 300 }).map((pairs) => bits(pairs.flat()));
+const odd = fc.constantFrom(
+  0,
+  -0,
+  Number.NaN,
+  Infinity,
+  -Infinity,
+  5e-324,
+  Number.MAX_VALUE,
+  2 ** 53,
+  -(2 ** 63),
+  1e22,
+);
+const decimals = fc.tuple(fc.integer({ min: 0, max: 9 }), fc.array(fc.maxSafeInteger(), { maxLength: 200 }));
+const decimalFloats = decimals.map(([e, ns]) => floats(ns.map((n) => n / 10 ** e)));
+const smallDecimals = fc
+  .tuple(fc.integer({ min: 0, max: 12 }), fc.integer({ min: 1, max: 5000 }), fc.array(fc.integer(), { maxLength: 300 }))
+  .map(([e, unit, ns]) => floats(ns.map((n) => (n * unit) / 10 ** e)));
+const products = fc
+  .tuple(fc.constantFrom(0.001, 0.01, 1e-6, 1e-9, 1 / 1024), fc.array(fc.nat(), { maxLength: 300 }))
+  .map(([f, ns]) => floats(ns.map((n) => n * f)));
+const withOdd = fc
+  .array(fc.oneof({ weight: 20, arbitrary: fc.integer({ min: -100, max: 100 }) }, { weight: 1, arbitrary: odd }), {
+    maxLength: 400,
+  })
+  .map(floats);
+const doubles = fc.array(fc.double(), { maxLength: 200 }).map(floats);
+const ragged = fc
+  .array(fc.oneof(fc.constant(15_000), fc.integer({ min: 14_900, max: 15_100 }), fc.maxSafeInteger()), {
+    maxLength: 300,
+  })
+  .map((steps) => {
+    let t = 1.7e12;
+    const ts: number[] = [];
+    for (const step of steps) {
+      t += step;
+      if (t > 8.64e15) break;
+      ts.push(t);
+    }
+    return times(ts);
+  });
+const byteRows = fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 60 }).map((rows): PageColumn => {
+  const ends = new Uint32Array(rows.length);
+  let end = 0;
+  for (const [i, r] of rows.entries()) {
+    end += r.length;
+    ends[i] = end;
+  }
+  return { kind: "bytes", bytes: Uint8Array.from(rows.flatMap((r) => [...r])), ends, from: 0, to: rows.length };
+});
+const anyColumn = fc.oneof(anyBits, decimalFloats, smallDecimals, products, withOdd, doubles, ragged, byteRows);
+/** Some rows of a column only: what is around them must not show. */
+const anyPart = fc.tuple(anyColumn, fc.nat(20), fc.nat(20)).map(([column, before, behind]): PageColumn => {
+  const from = Math.min(before, rowsOf(column));
+  return { ...column, from, to: Math.max(from, rowsOf(column) - behind) };
+});
+
+describe("a page gives back what went in, bit for bit", () => {
+  test("no column, empty columns, one row", () => {
+    expectBack([]);
+    expectBack([
+      times([]),
+      floats([]),
+      { kind: "bytes", bytes: new Uint8Array(0), ends: new Uint32Array(0), from: 0, to: 0 },
+    ]);
+    expectBack([times([1.7e12]), floats([0.1]), floats([-0]), floats([Number.NaN]), floats([1e300])]);
+  });
+
+  test("columns of any kind", () => {
+    fc.assert(
+      fc.property(fc.array(anyPart, { maxLength: 6 }), (columns) => {
+        expectBack(columns);
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  test("a column again, and almost again", () => {
+    fc.assert(
+      fc.property(fc.array(anyPart, { minLength: 1, maxLength: 3 }), fc.nat(), (columns, at) => {
+        const again = columns.map((c) => structuredClone(c));
+        const changed = structuredClone(columns[at % columns.length] as PageColumn);
+        if (changed.kind === "float" && rowsOf(changed) > 0) flipBit(changed.words, 2 * changed.to - 1);
+        expectBack([...columns, ...again, changed, ...columns]);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test("counters, gauges, staleness and gaps of many rows", () => {
+    const r = random(7);
+    const columns: PageColumn[] = [];
+    for (const n of [1, 2, 63, 64, 480, 2048, 9000]) {
+      let t = 1.7e12;
+      let count = 0;
+      columns.push(
+        times(Array.from({ length: n }, () => (t += r() < 0.01 ? 60_000 : 15_000 + Math.floor(r() * 5)))),
+        floats(Array.from({ length: n }, () => (count += Math.floor(r() * 1000)))),
+        floats(Array.from({ length: n }, () => Math.round(r() * 1e4) / 100)),
+        floats(Array.from({ length: n }, () => r())),
+        floats(Array.from({ length: n }, () => Math.fround(r() * 100))),
+        floats(Array.from({ length: n }, () => (r() < 0.02 ? Number.NaN : Math.floor(r() * 50) * 4096))),
+        floats(Array.from({ length: n }, (_, i) => 1.7e9 + i * 15 + r() / 1000)),
+        floats(Array.from({ length: n }, () => Math.floor(r() * 1e6) / 1000 / 1000)),
+        floats(Array.from({ length: n }, () => Math.floor(r() * 1e6) * 0.001)),
+      );
+    }
+    expectBack(columns);
+  });
+
+  test("native histograms: references that count up, with stale markers among them", () => {
+    const words = new Uint32Array(2 * 100);
+    let next = 0;
+    for (let i = 0; i < 100; i++) {
+      if (i % 17 === 5) words.set([2, 0x7ff00000], 2 * i);
+      else writeHistogramRef(words, i, next++);
+    }
+    const [fast] = expectBack([{ kind: "float", words, from: 0, to: 100 }]);
+    expect(fast?.length).toBeLessThan(60);
+    writeHistogramRef(words, 3, 77);
+    expectBack([{ kind: "float", words, from: 0, to: 100 }]);
+  });
+
+  test("words that stand at an odd place in their buffer", () => {
+    const words = new Uint32Array(new ArrayBuffer(4 + 80), 4, 20);
+    words.set(new Uint32Array(Float64Array.of(1, 2.5, 3.75, 1e9, 0.1, 7, 8, 9, 10, 11).buffer));
+    expectBack([{ kind: "float", words, from: 0, to: 10 }]);
+    const page = openPage(encodePage([{ kind: "float", words, from: 0, to: 10 }]));
+    const out = new Uint32Array(new ArrayBuffer(4 + 80), 4, 20);
+    expect(pageFloats(page, 0, out, 0)).toBe(10);
+    expect([...out]).toEqual([...words]);
+  });
+});
+
+/** Reads everything of what may be a page: rows in bounds, and nothing but `PageError` thrown. */
+function readAll(bytes: Uint8Array): void {
+  try {
+    const page = openPage(bytes);
+    for (let c = 0; c < page.columns.length; c++) {
+      const n = pageRows(page, c);
+      const out = new Float64Array(n);
+      for (const read of [
+        () => pageTimes(page, c, out, 0),
+        () => pageFloats(page, c, new Uint32Array(out.buffer), 0),
+        () => pageBytes(page, c).ends.length,
+      ]) {
+        try {
+          expect(read()).toBe(n);
+        } catch (error) {
+          if (!(error instanceof PageError)) throw error;
+        }
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof PageError)) throw error;
+  }
+}
+
+describe("a damaged page is refused or read within its bounds", () => {
+  const r = random(3);
+  const tagged = new Uint32Array(2 * 40);
+  for (let i = 0; i < 40; i++) writeHistogramRef(tagged, i, i);
+  const pages = EFFORTS.map((effort) =>
+    encodePage(
+      [
+        times(Array.from({ length: 300 }, (_, i) => 1.7e12 + i * 15_000 + Math.floor(r() * 9))),
+        floats(Array.from({ length: 300 }, () => Math.floor(r() * 1000))),
+        floats(Array.from({ length: 90 }, () => r())),
+        floats(Array.from({ length: 300 }, (_, i) => (i % 60 === 7 ? Number.NaN : i * 0.25))),
+        floats([1, 2, 3]),
+        { kind: "float", words: tagged, from: 0, to: 40 },
+        {
+          kind: "bytes",
+          bytes: new Uint8Array(400).fill(7),
+          ends: Uint32Array.from({ length: 40 }, (_, i) => 10 * i + 10),
+          from: 0,
+          to: 40,
+        },
+      ],
+      effort,
+    ),
+  );
+
+  test("cut short anywhere", () => {
+    for (const page of pages) {
+      for (let n = 0; n < page.length; n++) expect(() => openPage(page.slice(0, n))).toThrow(PageError);
+    }
+  });
+
+  test("any byte changed", { timeout: 30_000 }, () => {
+    for (const page of pages) {
+      for (let i = 0; i < page.length; i++) {
+        for (const mask of [1 << (i & 7), 1 + Math.floor(r() * 254)]) {
+          const damaged = page.slice();
+          damaged[i] = (damaged[i] as number) ^ mask;
+          readAll(damaged);
+        }
+      }
+    }
+  });
+
+  test("any bytes at all", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        readAll(bytes);
+        readAll(Uint8Array.of(1, ...bytes));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("a column of another kind, or that is not there", () => {
+    const page = openPage(pages[0] as Uint8Array);
+    expect(() => pageFloats(page, 0, new Uint32Array(600), 0)).toThrow(PageError);
+    expect(() => pageTimes(page, 1, new Float64Array(300), 0)).toThrow(PageError);
+    expect(() => pageRows(page, 7)).toThrow(PageError);
+    expect(() => pageBytes(page, 99)).toThrow(PageError);
+  });
+});
