@@ -1,4 +1,5 @@
 import type { Labels } from "./labels.ts";
+import type { Tier } from "./rollup.ts";
 
 /**
  * What the query engine (src/query) offers to the API and to rules. Times and durations are Unix milliseconds.
@@ -64,6 +65,31 @@ export interface Annotated {
   readonly infos: readonly string[];
   /** True when a shard did not answer; `warnings` says which. */
   readonly partial: boolean;
+  readonly stats?: QueryStats;
+}
+
+/** What a query took; durations in ms. */
+export interface QueryStats {
+  /** What was read, over all shards: raw samples, rollups; one entry a tier, the finest first. */
+  readonly tiers: readonly TierUse[];
+  /** Samples and buckets read. */
+  readonly samples: number;
+  /** The most points that were held in front at a time. */
+  readonly peakPoints: number;
+  readonly preparationMs: number;
+  readonly evaluationMs: number;
+  readonly totalMs: number;
+}
+
+export interface TierUse {
+  readonly tier: Tier;
+  /** The times read: after < t <= until, Unix ms. */
+  readonly after: number;
+  readonly until: number;
+  /** Raw samples, or buckets. */
+  readonly rows: number;
+  /** Raw samples are gone there and windows are not made of whole buckets: the answer is that of near-by windows. */
+  readonly rounded: boolean;
 }
 
 /** The API's errorType values; HTTP status: bad_data 400, execution 422, timeout and canceled 503, internal 500. */

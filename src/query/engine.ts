@@ -131,8 +131,10 @@ function openQuery(
     work: 0,
     turnAt: opened,
     points: 0,
+    peak: 0,
     missing: new Map(),
     samples: 0,
+    tiers: new Map(),
     evaluator,
   };
   return {

@@ -1,5 +1,6 @@
 import { formatFloatG } from "../../lib/float-format.ts";
 import { goQuote } from "../../lib/go-quote.ts";
+import type { RollupTier } from "../../model/rollup.ts";
 import type { Pos } from "../parse/ast.ts";
 import type { ShardNote } from "../plan/shard-plan.ts";
 
@@ -27,9 +28,19 @@ export function inform(a: Annotations, text: string, pos: Pos): void {
 
 /** A shard's note on the data, at the place of the argument that it is about. */
 export function addNote(a: Annotations, note: ShardNote, pos: Pos): void {
-  if (note.kind === "invalidQuantile") warn(a, invalidQuantile(note.quantile), pos);
-  else if (note.kind === "startTimeOverlap") warn(a, startTimeOverlap(note.metric), pos);
-  else inform(a, possibleNonCounter(note.metric), pos);
+  switch (note.kind) {
+    case "invalidQuantile":
+      warn(a, invalidQuantile(note.quantile), pos);
+      return;
+    case "startTimeOverlap":
+      warn(a, startTimeOverlap(note.metric), pos);
+      return;
+    case "possibleNonCounter":
+      inform(a, possibleNonCounter(note.metric), pos);
+      return;
+    default:
+      inform(a, noRawSamples(note.kind, note.tier), pos);
+  }
 }
 
 /** Notes of one kind that an answer tells at most. */
@@ -79,6 +90,12 @@ export function possibleNonCounter(metric: string): string {
 
 export function startTimeOverlap(metric: string): string {
   return `sample has start time that overlaps with previous sample timestamp for metric ${goQuote(metric)}`;
+}
+
+export function noRawSamples(how: "rounded" | "points", tier: RollupTier): string {
+  const stand = `the newest sample of every ${tier} bucket stands for all of its samples there`;
+  const what = how === "rounded" ? `windows are rounded to whole ${tier} buckets there` : stand;
+  return `raw samples of a part of the time are no longer kept: ${what}`;
 }
 
 export function forcedMonotonicity(metric: string): string {

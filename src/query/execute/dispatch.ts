@@ -1,5 +1,6 @@
 import { compareLabels, type Labels, labelsKey } from "../../model/labels.ts";
-import { QueryError } from "../../model/query.ts";
+import { QueryError, type TierUse } from "../../model/query.ts";
+import type { Tier } from "../../model/rollup.ts";
 import type { Pos } from "../parse/ast.ts";
 import type { PartialOp, ShardAnswer, ShardPartials, ShardPlan, ShardRaw, ShardRows } from "../plan/shard-plan.ts";
 import { addNote } from "./annotations.ts";
@@ -45,6 +46,7 @@ async function askShards<K extends ShardAnswer["kind"]>(
     if (answer.kind === "failure") throw new QueryError(answer.type, answer.message);
     if (answer.kind !== kind) throw new QueryError("internal", `shard ${partition} answered ${answer.kind}`);
     ctx.samples += answer.samples;
+    for (const use of answer.tiers) addUse(ctx.tiers, use);
     for (const note of answer.notes) {
       addNote(ctx.notes, note, pos);
     }
@@ -55,6 +57,18 @@ async function askShards<K extends ShardAnswer["kind"]>(
   }
   if (ctx.samples > ctx.limits.maxSamples) throw tooManySamples(ctx.limits.maxSamples);
   return answers;
+}
+
+/** Adds what a shard has read to what others have. */
+function addUse(uses: Map<Tier, TierUse>, { tier, after, until, rows, rounded }: TierUse): void {
+  const u = uses.get(tier);
+  uses.set(tier, {
+    tier,
+    after: Math.min(after, u?.after ?? after),
+    until: Math.max(until, u?.until ?? until),
+    rows: rows + (u?.rows ?? 0),
+    rounded: rounded || u?.rounded === true,
+  });
 }
 
 /** The rows of all shards in the order of their labels. */

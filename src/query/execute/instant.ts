@@ -1,12 +1,11 @@
-import { isStaleAt, type SampleBuffer } from "../../model/sample.ts";
+import { isHistogramAt, isStaleAt, type SampleBuffer } from "../../model/sample.ts";
 import { interpolate } from "./extended-rate.ts";
 import { PRESENT_FLOAT } from "./vector.ts";
 import type { Windows } from "./windows.ts";
 
 /**
  * An instant selector over the windows of one series (range = lookback): the newest sample of each window, absent when that
- * is a staleness marker. `what`: its value, its time or its start time
- * (seconds, 0 when it is not known).
+ * is a staleness marker. `what`: its value (of floats only), its time or its start time (seconds, 0 when it is not known).
  */
 export function selectNewest(
   series: SampleBuffer,
@@ -16,13 +15,16 @@ export function selectNewest(
   present: Uint8Array,
   base: number,
 ): void {
-  const { ts, values, words, startTs } = series;
+  const { ts, values, words, startTs, histograms } = series;
   const { lo, hi, steps } = w;
   for (let s = 0; s < steps; s++) {
     const k = (hi[s] as number) - 1;
     if (k < (lo[s] as number)) continue;
     const v = values[k] as number;
-    if (Number.isNaN(v) && isStaleAt(words, k)) continue;
+    if (Number.isNaN(v)) {
+      if (isStaleAt(words, k)) continue;
+      if (what === "value" && histograms !== undefined && isHistogramAt(words, k)) continue;
+    }
     if (what === "value") out[base + s] = v;
     else if (what === "timestamp") out[base + s] = (ts[k] as number) / 1000;
     else out[base + s] = startTs === undefined ? 0 : (startTs[k] as number) / 1000;

@@ -5,6 +5,8 @@ import type { Vector } from "./vector.ts";
 export interface Held {
   readonly limits: { readonly maxSamples: number };
   points: number;
+  /** The most that there have been. */
+  peak: number;
 }
 
 const TOO_MANY = "query processing would load too many samples into memory in query execution";
@@ -22,6 +24,7 @@ export function isTooMany(error: QueryError): boolean {
 export function hold(held: Held, points: number): void {
   if (held.points + points > held.limits.maxSamples) throw tooManySamples(held.limits.maxSamples);
   held.points += points;
+  if (held.points > held.peak) held.peak = held.points;
 }
 
 /** Refuses what has more steps than points are allowed: it would have one row at least. */

@@ -1,3 +1,5 @@
+import type { TierUse } from "../../model/query.ts";
+import type { Tier } from "../../model/rollup.ts";
 import type { ShardClient } from "../../model/shard.ts";
 import type { Expr } from "../parse/ast.ts";
 import type { QueryTimes } from "../plan/duration-expr.ts";
@@ -20,6 +22,8 @@ export interface QueryContext extends Pace, Held {
   readonly missing: Map<number, string>;
   /** Samples read in the shards so far. */
   samples: number;
+  /** The same by tier. */
+  readonly tiers: Map<Tier, TierUse>;
   /** The evaluator (execute/evaluate.ts), for the operators below it to evaluate their arguments with. */
   readonly evaluator: Evaluator;
 }

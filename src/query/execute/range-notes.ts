@@ -12,11 +12,11 @@ export function canNote(func: string): boolean {
   return func === "rate" || func === "increase" || func === "quantile_over_time";
 }
 
-/** Notes on one series; `present` has the function's results from `base`. */
+/** Notes on one series (undefined: it was read as buckets, which tell nothing of single samples); `present` has the function's results from `base`. */
 export function noteRange(
   notes: RangeNotes,
   { call, params }: PreparedRange,
-  series: SampleBuffer,
+  series: SampleBuffer | undefined,
   present: Uint8Array,
   base: number,
   steps: number,
@@ -31,7 +31,8 @@ export function noteRange(
     }
     return;
   }
-  const kind = hasOverlappingStart(series, 0, series.length) ? "startTimeOverlap" : "possibleNonCounter";
+  const overlap = series !== undefined && hasOverlappingStart(series, 0, series.length);
+  const kind = overlap ? "startTimeOverlap" : "possibleNonCounter";
   if (kind === "possibleNonCounter" && (metric === "" || COUNTER_SUFFIX.test(metric))) return;
   const key = `${kind} ${metric}`;
   if (notes.has(key)) return;

@@ -1,77 +1,147 @@
+import type { TierUse } from "../../model/query.ts";
 import type { SampleBuffer } from "../../model/sample.ts";
+import type { Coverage, SeriesSource } from "../../model/series-source.ts";
 import { applyScalar, isComparison } from "../functions/binary-op.ts";
 import { applyElementwise } from "../functions/elementwise.ts";
-import type { RowMap, ShardPlan } from "../plan/shard-plan.ts";
+import type { RangeCall, RangeFunction, RowMap, ShardPlan } from "../plan/shard-plan.ts";
+import { cover, type Need, needOf, type Segment, windowSpan } from "../plan/tier.ts";
 import { selectNewest, selectSmoothed } from "./instant.ts";
 import { evaluateSlice, prepareRange, rangeKeepsName, sliceEnd } from "./range-function.ts";
 import { canNote, noteRange, type RangeNotes } from "./range-notes.ts";
-import { dropStale, locateWindows, makeWindows, windowBounds } from "./windows.ts";
+import { evaluateRollup } from "./rollup-range.ts";
+import { makeSeriesReader } from "./series-reader.ts";
+import { columnsFor } from "./tier-rows.ts";
+import { dropStale, locateWindows, makeWindows, roundWindows, type Windows, windowBounds } from "./windows.ts";
 
 /** Work of a slice of a row: enough to have the clock looked at. */
 const ONE_SLICE = 1_000_000;
 
 function never(): void {}
 
-/** A plan's way from a series' samples to its row. One evaluator serves all series of a plan, one after the other. */
+/** A plan's way from a series to its row. One evaluator serves all series of a plan, one after the other. */
 export interface RowEvaluator {
   readonly steps: number;
-  /** Times of the samples to read, inclusive. */
+  /** Times of what is to be read, inclusive. */
   readonly bounds: { readonly minT: number; readonly maxT: number };
   readonly dropsName: boolean;
   readonly mayNote: boolean;
-  /** Fills the row's cells (which must be absent before); false when it has no sample at any step. May change the buffer. */
-  evaluate(series: SampleBuffer, values: Float64Array, present: Uint8Array, base: number): boolean;
-  /** Makes the samples those of a range selector: staleness markers taken out. */
-  prepare(series: SampleBuffer): void;
+  /** Reads a series, which is evaluated next; returns how many samples and buckets it has. */
+  load(source: SeriesSource, id: number): number;
+  /** Fills the row's cells (which must be absent before); false when it has no sample at any step. */
+  evaluate(values: Float64Array, present: Uint8Array, base: number): boolean;
+  /** The samples loaded, as those of a range selector: floats, staleness markers taken out. */
+  rangeSamples(): SampleBuffer;
   /** What is to be said of the series evaluated last: of the range function's results, whatever became of them after. */
   note(notes: RangeNotes, metric: string): void;
+  /** What has been read so far, by tier. */
+  use(): TierUse[];
 }
 
-/** `check` is called between the slices of long rows, with the work done; it may throw. */
-export function makeRowEvaluator(plan: ShardPlan, check: (work: number) => void = never): RowEvaluator {
+/** Range functions that a native histogram is a sample for. */
+const SEES_HISTOGRAMS: ReadonlySet<RangeFunction> = new Set([
+  "count_over_time",
+  "present_over_time",
+  "ts_of_first_over_time",
+  "ts_of_last_over_time",
+]);
+
+/**
+ * @param coverage what the source has besides raw samples; undefined: nothing
+ * @param check called between the slices of long rows, with the work done; it may throw
+ */
+export function makeRowEvaluator(
+  plan: ShardPlan,
+  coverage: Coverage | undefined,
+  check: (work: number) => void = never,
+): RowEvaluator {
   const { grid, select, range } = plan;
   const { steps } = grid;
   const smoothed = range === undefined ? select.smoothed === true : range.smoothed === true;
   const before = range !== undefined && (range.anchored === true || smoothed) ? select.lookback : 0;
   const after = smoothed ? select.lookback : 0;
-  const w = makeWindows(grid, range?.range ?? select.lookback, select.offset, select.at, before, after);
+  const width = range?.range ?? select.lookback;
+  const w = makeWindows(grid, width, select.offset, select.at, before, after);
+  const need = needOf(plan);
+  const segments = segmentsOf(plan, need, width, coverage, before, after);
+  roundWindows(w, segments);
+  const mask = need === "whole" ? columnsFor((range as RangeCall).func) : undefined;
+  const reader = makeSeriesReader(segments, need, mask);
   const prepared = range === undefined ? undefined : prepareRange(range, steps);
   const maps = plan.maps.map((m) => prepareMap(m, steps));
   const seesStale = prepared === undefined && !smoothed && plan.raw !== true;
+  const floatsOnly = prepared === undefined || !SEES_HISTOGRAMS.has(prepared.call.func);
   const mayNote = prepared !== undefined && canNote(prepared.call.func);
-  let current: SampleBuffer;
   const produced = new Uint8Array(mayNote ? steps : 0);
+  const series = reader.samples;
+
+  /** The range function or selector over what has been loaded. */
+  const fill = (values: Float64Array, present: Uint8Array, base: number): void => {
+    if (reader.buckets) {
+      const { rows } = reader;
+      locateWindows(w, rows.end, rows.buffer.length);
+      evaluateRollup(range as RangeCall, rows, w, values, present, base);
+      return;
+    }
+    if (!seesStale) dropStale(series, floatsOnly);
+    locateWindows(w, series.ts, series.length);
+    if (prepared !== undefined) {
+      for (let from = 0; from < steps; ) {
+        const to = sliceEnd(prepared, series, w, from);
+        evaluateSlice(prepared, series, w, from, to, values, present, base);
+        if (to < steps) check(ONE_SLICE);
+        from = to;
+      }
+    } else if (smoothed) selectSmoothed(series, w, values, present, base);
+    else selectNewest(series, w, select.output, values, present, base);
+  };
+
   return {
     steps,
-    bounds: windowBounds(w),
+    bounds: boundsOf(w, segments),
     dropsName:
       (range !== undefined && !rangeKeepsName(range.func)) ||
       select.output !== "value" ||
       maps.some((m) => m.dropsName),
     mayNote,
-    evaluate(series, values, present, base) {
-      current = series;
-      if (!seesStale) dropStale(series);
-      locateWindows(w, series.ts, series.length);
-      if (prepared !== undefined) {
-        for (let from = 0; from < steps; ) {
-          const to = sliceEnd(prepared, series, w, from);
-          evaluateSlice(prepared, series, w, from, to, values, present, base);
-          if (to < steps) check(ONE_SLICE);
-          from = to;
-        }
-      } else if (smoothed) selectSmoothed(series, w, values, present, base);
-      else selectNewest(series, w, select.output, values, present, base);
+    load: reader.load,
+    evaluate(values, present, base) {
+      fill(values, present, base);
       if (mayNote) produced.set(present.subarray(base, base + steps));
       for (const m of maps) m.apply(values, present, base);
       for (let i = base; i < base + steps; i++) if (present[i] !== 0) return true;
       return false;
     },
-    prepare: dropStale,
-    note(notes, metric) {
-      if (prepared !== undefined) noteRange(notes, prepared, current, produced, 0, steps, metric);
+    rangeSamples() {
+      dropStale(series, true);
+      return series;
     },
+    note(notes, metric) {
+      if (prepared === undefined) return;
+      noteRange(notes, prepared, reader.buckets ? undefined : series, produced, 0, steps, metric);
+    },
+    use: reader.use,
   };
+}
+
+/** What the plan reads. */
+function segmentsOf(
+  plan: ShardPlan,
+  need: Need,
+  range: number,
+  coverage: Coverage | undefined,
+  before: number,
+  after: number,
+): Segment[] {
+  const { grid, select } = plan;
+  if (grid.steps === 0) return [];
+  const span = windowSpan(grid, range, select.offset, select.at);
+  return cover(need, span, coverage ?? { rawAfter: Number.NEGATIVE_INFINITY, tiers: [] }, before, after);
+}
+
+function boundsOf(w: Windows, segments: readonly Segment[]): { minT: number; maxT: number } {
+  const { minT, maxT } = windowBounds(w);
+  const first = segments[0]?.after ?? minT;
+  return { minT: Math.min(minT, first + 1), maxT: Math.max(maxT, segments.at(-1)?.until ?? maxT) };
 }
 
 interface PreparedMap {

@@ -1,8 +1,8 @@
 import { compareLabels, type Labels, labelsKey, labelValue, METRIC_NAME } from "../../model/labels.ts";
 import { QueryError } from "../../model/query.ts";
-import { makeSampleBuffer, type SampleBuffer } from "../../model/sample.ts";
 import type { SeriesSource } from "../../model/series-source.ts";
-import type { ShardAnswer, ShardPlan } from "../plan/shard-plan.ts";
+import type { ShardAnswer, ShardPlan, ShardRows } from "../plan/shard-plan.ts";
+import { needOf } from "../plan/tier.ts";
 import { groupLabels } from "./grouping.ts";
 import { tooManySamples } from "./memory.ts";
 import { packLabels } from "./packed-labels.ts";
@@ -46,7 +46,7 @@ function run(source: SeriesSource, plan: ShardPlan, stopped: () => boolean): Sha
     if (plan.grid.steps > plan.limits.maxSamples) throw tooManySamples(plan.limits.maxSamples);
     const deadline = performance.now() + plan.limits.timeoutMs;
     const watch: Watch = { stopped, deadline, samples: 0, work: CHECK_EVERY, plan };
-    const rows = makeRowEvaluator(plan, (work) => checkWork(watch, work));
+    const rows = makeRowEvaluator(plan, source.rollups?.coverage(), (work) => checkWork(watch, work));
     const { minT, maxT } = rows.bounds;
     const ids = source.select(plan.tenant, plan.select.matchers, minT, maxT);
     if (ids.length > plan.limits.maxSeries) {
@@ -82,17 +82,24 @@ function checkWork(watch: Watch, work: number): void {
   if (performance.now() > watch.deadline) throw new QueryError("timeout", "query timed out in query execution");
 }
 
-const buffer: SampleBuffer = makeSampleBuffer(4096);
-
-/** Reads one series and keeps to the limits. */
-function readSeries(source: SeriesSource, id: number, rows: RowEvaluator, watch: Watch): SampleBuffer {
+/** Reads one series and keeps to the limits; false when there is nothing of it. */
+function readSeries(source: SeriesSource, id: number, rows: RowEvaluator, watch: Watch): boolean {
   checkWork(watch, rows.steps + SERIES_WORK);
-  buffer.length = 0;
-  source.read(id, rows.bounds.minT, rows.bounds.maxT, buffer);
-  watch.work += buffer.length;
-  watch.samples += buffer.length;
+  const read = rows.load(source, id);
+  watch.work += read;
+  watch.samples += read;
   if (watch.samples > watch.plan.limits.maxSamples) throw tooManySamples(watch.plan.limits.maxSamples);
-  return buffer;
+  return read > 0;
+}
+
+/** What was read, and what is to be said of it. */
+function told(rows: RowEvaluator, watch: Watch, notes: RangeNotes): Pick<ShardRows, "samples" | "tiers" | "notes"> {
+  const tiers = rows.use();
+  const samplesNeeded = needOf(watch.plan) === "samples";
+  for (const { tier, rounded } of tiers) {
+    if (rounded && tier !== "raw") notes.set(`rounded ${tier}`, { kind: samplesNeeded ? "points" : "rounded", tier });
+  }
+  return { samples: watch.samples, tiers, notes: [...notes.values()] };
 }
 
 function evaluateRows(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator, watch: Watch): ShardAnswer {
@@ -105,8 +112,7 @@ function evaluateRows(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator
   const notes: RangeNotes = new Map();
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i] as number;
-    const series = readSeries(source, id, rows, watch);
-    if (series.length === 0) continue;
+    if (!readSeries(source, id, rows, watch)) continue;
     if (labels.length === capacity) {
       checkPoints((capacity + 1) * steps, watch);
       capacity = Math.min(2 * capacity, ids.length, most);
@@ -114,7 +120,7 @@ function evaluateRows(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator
       present = grown(present, new Uint8Array(capacity * steps));
     }
     const base = labels.length * steps;
-    const any = rows.evaluate(series, values, present, base);
+    const any = rows.evaluate(values, present, base);
     if (rows.mayNote) rows.note(notes, labelValue(source.labels(id), METRIC_NAME));
     if (!any) continue;
     const set = source.labels(id);
@@ -138,8 +144,7 @@ function evaluateRows(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator
     dropName: new Uint8Array(labels.length).fill(rows.dropsName ? 1 : 0),
     values,
     present,
-    samples: watch.samples,
-    notes: [...notes.values()],
+    ...told(rows, watch, notes),
   };
 }
 
@@ -164,10 +169,9 @@ function evaluateGroups(source: SeriesSource, ids: Uint32Array, rows: RowEvaluat
   const notes: RangeNotes = new Map();
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i] as number;
-    const series = readSeries(source, id, rows, watch);
-    if (series.length === 0) continue;
+    if (!readSeries(source, id, rows, watch)) continue;
     present.fill(0);
-    const any = rows.evaluate(series, values, present, 0);
+    const any = rows.evaluate(values, present, 0);
     if (rows.mayNote) rows.note(notes, labelValue(source.labels(id), METRIC_NAME));
     if (!any) continue;
     addRow(partial, groupOf(id), drop, values, present, 0);
@@ -188,8 +192,7 @@ function evaluateGroups(source: SeriesSource, ids: Uint32Array, rows: RowEvaluat
     dropName: Uint8Array.from(order, (g) => partial.dropName[g] as number),
     count: reorder(partial.count),
     columns: partial.columns.map(reorder),
-    samples: watch.samples,
-    notes: [...notes.values()],
+    ...told(rows, watch, notes),
   };
 }
 
@@ -229,10 +232,9 @@ function rawSamples(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator, 
   const found: { labels: Labels; ts: Float64Array; values: Float64Array }[] = [];
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i] as number;
-    const series = readSeries(source, id, rows, watch);
-    rows.prepare(series);
-    if (series.length === 0) continue;
-    const { ts, values, length } = series;
+    readSeries(source, id, rows, watch);
+    const { ts, values, length } = rows.rangeSamples();
+    if (length === 0) continue;
     found.push({ labels: source.labels(id), ts: ts.slice(0, length), values: values.slice(0, length) });
   }
   found.sort((a, b) => compareLabels(a.labels, b.labels));
@@ -255,8 +257,7 @@ function rawSamples(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator, 
     ends,
     ts,
     values,
-    samples: watch.samples,
-    notes: [],
+    ...told(rows, watch, new Map()),
   };
 }
 

@@ -1,5 +1,7 @@
-import { isStaleAt, type SampleBuffer } from "../../model/sample.ts";
+import { type RollupTier, TIER_MS } from "../../model/rollup.ts";
+import { isHistogramAt, isStaleAt, type SampleBuffer } from "../../model/sample.ts";
 import type { Grid } from "../plan/grid.ts";
+import type { Segment } from "../plan/tier.ts";
 
 /**
  * One series with the window of samples that belongs to every step: step s has the samples [lo[s], hi[s]).
@@ -123,20 +125,49 @@ export function locateWindows(w: Windows, ts: Float64Array, n: number, first = 0
   }
 }
 
-/** Removes the staleness markers from a buffer, in place: range selectors do not see them. */
-export function dropStale(buffer: SampleBuffer): void {
+/**
+ * Removes the staleness markers from a buffer, in place: range selectors do not see them. With `floatsOnly` native histograms
+ * go as well.
+ */
+export function dropStale(buffer: SampleBuffer, floatsOnly = false): void {
   const { ts, values, words, startTs } = buffer;
   const n = buffer.length;
+  const histograms = floatsOnly && buffer.histograms !== undefined;
   let i = 0;
-  while (i < n && !(Number.isNaN(values[i]) && isStaleAt(words, i))) i++;
+  while (i < n && !(Number.isNaN(values[i]) && (isStaleAt(words, i) || (histograms && isHistogramAt(words, i))))) i++;
   if (i === n) return;
   let out = i;
   for (; i < n; i++) {
-    if (isStaleAt(words, i)) continue;
+    if (isStaleAt(words, i) || (histograms && isHistogramAt(words, i))) continue;
     ts[out] = ts[i] as number;
-    values[out] = values[i] as number;
+    // Words, not values: a NaN may lose its bits on the way through a number.
+    words[2 * out] = words[2 * i] as number;
+    words[2 * out + 1] = words[2 * i + 1] as number;
     if (startTs !== undefined) startTs[out] = startTs[i] as number;
     out++;
   }
   buffer.length = out;
+}
+
+/**
+ * Moves the bounds of windows that lie inside of a rounded segment's buckets back to the bucket's beginning, and makes windows
+ * that are narrower than a bucket as wide as one. Raw samples and the rows of other segments keep their windows.
+ */
+export function roundWindows(w: Windows, segments: readonly Segment[]): void {
+  const rounded = segments.filter((s): s is Segment & { tier: RollupTier } => s.rounded && s.tier !== "raw");
+  if (rounded.length === 0) return;
+  const { start, end, steps } = w;
+  const widthAt = (t: number): number => {
+    const segment = rounded.find((s) => t > s.after && t <= s.until);
+    return segment === undefined ? 0 : TIER_MS[segment.tier];
+  };
+  for (let s = 0; s < steps; s++) {
+    const to = end[s] as number;
+    const from = start[s] as number;
+    const last = widthAt(to);
+    if (last > 0) end[s] = Math.floor(to / last) * last;
+    const first = widthAt(from);
+    if (first > 0) start[s] = Math.floor(from / first) * first;
+    if (last > 0) start[s] = Math.min(start[s] as number, (end[s] as number) - last);
+  }
 }

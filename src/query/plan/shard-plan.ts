@@ -1,5 +1,6 @@
 import type { Matcher } from "../../model/matcher.ts";
-import type { QueryErrorType } from "../../model/query.ts";
+import type { QueryErrorType, TierUse } from "../../model/query.ts";
+import type { RollupTier } from "../../model/rollup.ts";
 import type { Grid } from "./grid.ts";
 
 /**
@@ -105,14 +106,18 @@ export interface PartialAggregation {
 
 /** A note on the data for the query's infos and warnings; the front end adds the position and removes doubles. */
 export type ShardNote =
-  | { readonly kind: "possibleNonCounter" | "startTimeOverlap"; readonly metric: string }
-  | { readonly kind: "invalidQuantile"; readonly quantile: number };
+  | { readonly kind: "possibleNonCounter"; readonly metric: string }
+  | { readonly kind: "startTimeOverlap"; readonly metric: string }
+  | { readonly kind: "invalidQuantile"; readonly quantile: number }
+  /** Raw samples are gone in places: windows were rounded to the tier's buckets, or points of it stand for samples. */
+  | { readonly kind: "rounded" | "points"; readonly tier: RollupTier };
 
 export type ShardAnswer = ShardRows | ShardPartials | ShardRaw | ShardFailure;
 
 interface Counted {
-  /** Samples read. */
+  /** Samples and buckets read. */
   readonly samples: number;
+  readonly tiers: readonly TierUse[];
   readonly notes: readonly ShardNote[];
 }
 

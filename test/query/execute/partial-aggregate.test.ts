@@ -46,6 +46,7 @@ const answer = (p: Partial): ShardPartials => ({
   count: p.count,
   columns: p.columns,
   samples: 0,
+  tiers: [],
   notes: [],
 });
 

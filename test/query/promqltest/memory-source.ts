@@ -1,6 +1,6 @@
 import { type Labels, labelsKey, labelValue } from "../../../src/model/labels.ts";
 import { compileMatcher, type Matcher } from "../../../src/model/matcher.ts";
-import { reserveSamples, type SampleBuffer } from "../../../src/model/sample.ts";
+import { isHistogramAt, reserveSamples, type SampleBuffer } from "../../../src/model/sample.ts";
 import type { SeriesSource } from "../../../src/model/series-source.ts";
 import type { ShardClient, ShardRequest, ShardResponses } from "../../../src/model/shard.ts";
 import { runShardQuery } from "../../../src/query/execute/run-shard-query.ts";
@@ -67,6 +67,7 @@ export function makeMemorySource(): MemorySource {
       const words = new Uint32Array(s.values.buffer);
       reserveSamples(out, s.ts.length);
       delete out.startTs;
+      delete out.histograms;
       if (s.startTs.some((t) => t !== 0)) out.startTs = new Float64Array(out.ts.length);
       let n = 0;
       for (let i = 0; i < s.ts.length; i++) {
@@ -76,6 +77,8 @@ export function makeMemorySource(): MemorySource {
         out.words[2 * n] = words[2 * i] as number;
         out.words[2 * n + 1] = words[2 * i + 1] as number;
         if (out.startTs !== undefined) out.startTs[n] = s.startTs[i] as number;
+        // The bytes are of no use to the float code; that there are any is.
+        if (isHistogramAt(words, i)) out.histograms ??= { bytes: new Uint8Array(0), length: 0 };
         n++;
       }
       out.length = n;

@@ -1,0 +1,148 @@
+import type { TierUse } from "../../model/query.ts";
+import { columnMask, makeRollupBuffer, type RollupBuffer, TIER_MS } from "../../model/rollup.ts";
+import { makeSampleBuffer, reserveSamples, type SampleBuffer, writeStale } from "../../model/sample.ts";
+import type { SeriesSource } from "../../model/series-source.ts";
+import type { Need, Segment } from "../plan/tier.ts";
+import { appendSamples } from "./append-samples.ts";
+import { appendSampleRows, makeTierRows, settleRows, type TierRows } from "./tier-rows.ts";
+import { dropStale } from "./windows.ts";
+
+/**
+ * Reads series as a plan's segments say: into `samples` (raw ones, and points that stand for buckets) or, for functions that work
+ * on buckets, into `rows`. The memory is reused from series to series.
+ */
+export interface SeriesReader {
+  readonly samples: SampleBuffer;
+  readonly rows: TierRows;
+  /** True: `rows` are read; false: `samples`. */
+  readonly buckets: boolean;
+  /** Reads a series; returns how many samples and rows there were. */
+  load(source: SeriesSource, id: number): number;
+  /** What has been read so far, one entry a tier. */
+  use(): TierUse[];
+}
+
+/** Filled by sources alone, which keep their optional columns as they need them. */
+const raw = makeSampleBuffer(4096);
+const mixed = makeSampleBuffer(1024);
+const tierRows = makeTierRows();
+const points = makeRollupBuffer(256);
+
+/**
+ * @param mask columns of the buckets that are needed; undefined: the function works on samples
+ */
+export function makeSeriesReader(segments: readonly Segment[], need: Need, mask: number | undefined): SeriesReader {
+  const uses = segments.map((s) => ({ ...s, rows: 0 }));
+  const buckets = mask !== undefined && segments.some((s) => s.tier !== "raw");
+  const only = segments.length === 1 && segments[0]?.tier === "raw" ? segments[0] : undefined;
+  const load = (source: SeriesSource, id: number): number => {
+    if (only !== undefined) {
+      raw.length = 0;
+      source.read(id, only.after + 1, only.until, raw);
+      (uses[0] as { rows: number }).rows += raw.length;
+      return raw.length;
+    }
+    return buckets ? loadRows(source, id, segments, mask, uses) : loadPoints(source, id, segments, need, uses);
+  };
+  return { samples: only === undefined ? mixed : raw, rows: tierRows, buckets, load, use: () => joinUses(uses) };
+}
+
+type Counting = { rows: number }[];
+
+function loadRows(
+  source: SeriesSource,
+  id: number,
+  segments: readonly Segment[],
+  mask: number,
+  uses: Counting,
+): number {
+  const { buffer } = tierRows;
+  buffer.length = 0;
+  for (let i = 0; i < segments.length; i++) {
+    const { after, until, tier } = segments[i] as Segment;
+    const from = buffer.length;
+    if (tier === "raw") {
+      raw.length = 0;
+      source.read(id, after + 1, until, raw);
+      dropStale(raw, true);
+      appendSampleRows(raw, tierRows, mask);
+    } else {
+      source.rollups?.read(id, tier, after, until, mask, buffer);
+      settleRows(tierRows, from, TIER_MS[tier], mask);
+    }
+    (uses[i] as { rows: number }).rows += buffer.length - from;
+  }
+  return buffer.length;
+}
+
+const NEWEST = columnMask(["count", "last", "lastT", "stale"]);
+const OLDEST = columnMask(["count", "first", "firstT", "stale"]);
+const SAMPLES = columnMask(["count", "last", "lastT", "lastStart", "stale"]);
+
+function loadPoints(
+  source: SeriesSource,
+  id: number,
+  segments: readonly Segment[],
+  need: Need,
+  uses: Counting,
+): number {
+  mixed.length = 0;
+  delete mixed.startTs;
+  delete mixed.histograms;
+  for (let i = 0; i < segments.length; i++) {
+    const { after, until, tier } = segments[i] as Segment;
+    const from = mixed.length;
+    if (tier === "raw") {
+      raw.length = 0;
+      source.read(id, after + 1, until, raw);
+      appendSamples(raw, mixed);
+    } else {
+      points.length = 0;
+      const mask = need === "newest" ? NEWEST : need === "oldest" ? OLDEST : SAMPLES;
+      source.rollups?.read(id, tier, after, until, mask, points);
+      appendPoints(points, TIER_MS[tier], need, mixed);
+    }
+    (uses[i] as { rows: number }).rows += mixed.length - from;
+  }
+  return mixed.length;
+}
+
+/** Each bucket's newest (or oldest) sample, and a staleness marker at its end where it ends the series. */
+function appendPoints(from: RollupBuffer, width: number, need: Need, out: SampleBuffer): void {
+  const { columns, start, length } = from;
+  const { count, stale, lastStart } = columns;
+  const t = need === "oldest" ? columns.firstT : columns.lastT;
+  const v = need === "oldest" ? columns.first : columns.last;
+  reserveSamples(out, out.length + 2 * length);
+  let n = out.length;
+  for (let i = 0; i < length; i++) {
+    if (count[i] !== 0) {
+      if (need === "samples" && lastStart[i] !== 0) out.startTs ??= new Float64Array(out.ts.length);
+      if (out.startTs !== undefined) out.startTs[n] = need === "samples" ? (lastStart[i] as number) : 0;
+      out.ts[n] = t[i] as number;
+      out.values[n++] = v[i] as number;
+    }
+    if (stale[i] === 1) {
+      if (out.startTs !== undefined) out.startTs[n] = 0;
+      out.ts[n] = (start[i] as number) + width;
+      writeStale(out.words, n++);
+    }
+  }
+  out.length = n;
+}
+
+/** One entry a tier: from the beginning of its first segment to the end of its last. */
+function joinUses(uses: readonly (Segment & { rows: number })[]): TierUse[] {
+  const byTier = new Map<string, TierUse>();
+  for (const { tier, after, until, rows, rounded } of uses) {
+    const u = byTier.get(tier);
+    byTier.set(tier, {
+      tier,
+      after: Math.min(after, u?.after ?? after),
+      until: Math.max(until, u?.until ?? until),
+      rows: rows + (u?.rows ?? 0),
+      rounded: rounded || u?.rounded === true,
+    });
+  }
+  return [...byTier.values()];
+}

@@ -1,0 +1,106 @@
+import {
+  columnMask,
+  makeRollupBuffer,
+  type RollupBuffer,
+  type RollupColumn,
+  reserveRollup,
+} from "../../model/rollup.ts";
+import type { SampleBuffer } from "../../model/sample.ts";
+import type { RangeFunction } from "../plan/shard-plan.ts";
+
+/**
+ * One series as buckets, ascending: rows of rollups, and raw samples as buckets of one sample and one millisecond. So a window
+ * may reach over both. `end[i]` is the included end of bucket i; no row has count 0.
+ */
+export interface TierRows {
+  readonly buffer: RollupBuffer;
+  end: Float64Array;
+}
+
+export function makeTierRows(): TierRows {
+  return { buffer: makeRollupBuffer(256), end: new Float64Array(256) };
+}
+
+const RATE: readonly RollupColumn[] = [
+  "count",
+  "first",
+  "last",
+  "firstT",
+  "lastT",
+  "resets",
+  "firstStart",
+  "lastStart",
+];
+const COLUMNS: Readonly<Partial<Record<RangeFunction, readonly RollupColumn[]>>> = {
+  rate: RATE,
+  increase: RATE,
+  delta: ["count", "first", "last", "firstT", "lastT"],
+  changes: ["count", "first", "last", "changes"],
+  resets: ["count", "first", "last", "firstT", "lastT", "resetCount", "firstStart", "lastStart"],
+  sum_over_time: ["count", "sum"],
+  avg_over_time: ["count", "sum"],
+  min_over_time: ["count", "min"],
+  max_over_time: ["count", "max"],
+  count_over_time: ["count"],
+};
+
+/** The columns that a function needs; undefined: it does not work on buckets. */
+export function columnsFor(func: RangeFunction): number | undefined {
+  const columns = COLUMNS[func];
+  return columns === undefined ? undefined : columnMask(columns);
+}
+
+/** Sets the ends of the rows [from, length) and takes out those of them that have no sample. */
+export function settleRows(rows: TierRows, from: number, width: number, mask: number): void {
+  const { buffer } = rows;
+  if (rows.end.length < buffer.start.length) {
+    const end = new Float64Array(buffer.start.length);
+    end.set(rows.end.subarray(0, from));
+    rows.end = end;
+  }
+  const { start, columns, length } = buffer;
+  const { end } = rows;
+  let out = from;
+  for (let i = from; i < length; i++) {
+    if (columns.count[i] === 0) continue;
+    if (out !== i) moveRow(buffer, i, out, mask);
+    end[out] = (start[i] as number) + width;
+    out++;
+  }
+  buffer.length = out;
+}
+
+const NAMES = Object.entries(makeRollupBuffer(0).columns) as [RollupColumn, Float64Array][];
+
+function moveRow(buffer: RollupBuffer, from: number, to: number, mask: number): void {
+  buffer.start[to] = buffer.start[from] as number;
+  for (let c = 0; c < NAMES.length; c++) {
+    if ((mask & (1 << c)) === 0) continue;
+    const column = buffer.columns[(NAMES[c] as [RollupColumn, Float64Array])[0]];
+    column[to] = column[from] as number;
+  }
+}
+
+/** Appends raw samples (floats only: no staleness markers, no histograms) as rows of one sample. */
+export function appendSampleRows(samples: SampleBuffer, rows: TierRows, mask: number): void {
+  const { ts, values, startTs, length: n } = samples;
+  const { buffer } = rows;
+  const from = buffer.length;
+  reserveRollup(buffer, from + n);
+  const c = buffer.columns;
+  for (let i = 0; i < n; i++) buffer.start[from + i] = (ts[i] as number) - 1;
+  c.count.fill(1, from, from + n);
+  const copy = (name: RollupColumn, column: Float64Array): void => {
+    if ((mask & columnMask([name])) !== 0) c[name].set(column.subarray(0, n), from);
+  };
+  for (const name of ["sum", "min", "max", "first", "last"] as const) copy(name, values);
+  copy("firstT", ts);
+  copy("lastT", ts);
+  for (const name of ["firstStart", "lastStart"] as const) {
+    if (startTs === undefined) c[name].fill(0, from, from + n);
+    else copy(name, startTs);
+  }
+  for (const name of ["resets", "resetCount", "changes"] as const) c[name].fill(0, from, from + n);
+  buffer.length = from + n;
+  settleRows(rows, from, 1, mask);
+}
