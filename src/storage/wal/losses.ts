@@ -67,6 +67,9 @@ export function trackLosses(timeOf: (() => number | undefined) | undefined): Los
   let untold: Open[] = [];
   let bare: Open[] = [];
   let last = 0;
+  /** What was lost of this epoch, by what the log said so far: later segments say it again. */
+  let told = makeSequenceSet();
+  let toldOf = 0;
   const found = (damage: FoundDamage, state: LogState): Open => {
     const timeBefore = last === 0 ? undefined : timeOf?.();
     const open: Open = {
@@ -92,7 +95,12 @@ export function trackLosses(timeOf: (() => number | undefined) | undefined): Los
     },
     stated: (said, state, segment) => {
       const sameEpoch = said.ordinal === state.ordinal;
-      const missing = said.applied.without(sameEpoch ? withBase(state, said.base) : makeSequenceSet(said.base));
+      if (said.ordinal !== toldOf) told = makeSequenceSet(said.base);
+      toldOf = said.ordinal;
+      const known = told.clone();
+      if (sameEpoch) known.addAll(state.applied);
+      const missing = said.applied.without(known);
+      for (const { from, to } of missing) told.addRange(from, to);
       if (missing.length > 0 && untold.length === 0) {
         const problem = "the log says here that it held records which are not there";
         found({ segment, offset: 0, bytes: 0, problem, quarantined: undefined }, state);
@@ -102,7 +110,8 @@ export function trackLosses(timeOf: (() => number | undefined) | undefined): Los
         open?.lost.push(range);
       }
       for (const open of untold) {
-        open.exact = sameEpoch;
+        // The first epoch is all that there was.
+        open.exact = sameEpoch || (state.ordinal === 0 && said.ordinal === 1);
         open.epoch = said;
       }
       untold = [];
@@ -124,12 +133,6 @@ export function trackLosses(timeOf: (() => number | undefined) | undefined): Los
       });
     },
   };
-}
-
-function withBase(state: LogState, base: number): SequenceSet {
-  const set = state.applied.clone();
-  set.addRange(0, base);
-  return set;
 }
 
 function stillMissing(lost: readonly SequenceRange[], applied: SequenceSet): SequenceRange[] {
