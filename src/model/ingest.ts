@@ -7,6 +7,8 @@ import type { Labels } from "./labels.ts";
 export interface Ingest {
   /** A snappy-compressed remote-write 1.0 request, as it arrived. */
   remoteWrite(tenant: string, body: Uint8Array): Promise<IngestResult>;
+  /** A snappy-compressed remote-write 2.0 request (io.prometheus.write.v2.Request), as it arrived. */
+  remoteWrite2(tenant: string, body: Uint8Array): Promise<IngestResult>;
   /** A JSON push body (spine.md part 8). Samples without a time get `now`, by default the gateway's clock. */
   json(tenant: string, body: Uint8Array, now?: number): Promise<IngestResult>;
   /** Samples in Prometheus's text exposition format 0.0.4, without a time: `now` is used. */
@@ -28,8 +30,12 @@ export interface SeriesRef {
 }
 
 export interface IngestResult {
-  /** Samples that are durable now. */
+  /** Samples that are durable now, native histograms included. */
   readonly accepted: number;
+  /** Of these: native histograms. 0 where not given. */
+  readonly histograms?: number;
+  /** Exemplars that are durable now. 0 where not given. */
+  readonly exemplars?: number;
   /** Samples that can never be taken, with the reason (the metric's label) and a message that names the place. */
   readonly rejected: readonly Rejection[];
 }

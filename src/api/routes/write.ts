@@ -13,15 +13,17 @@ import { tenantOf } from "../request.ts";
 export function writeRoutes(app: FastifyInstance, deps: ApiDeps): void {
   app.post("/api/v1/write", (request, reply) =>
     take(deps, request, reply, "remote_write", async (tenant) => {
-      const type = request.headers["content-type"] ?? "application/x-protobuf";
-      if (!type.startsWith("application/x-protobuf"))
-        throw new Unsupported(`Content-Type ${type}`, "application/x-protobuf");
-      if (type.includes("io.prometheus.write.v2")) {
-        throw new Unsupported("remote write 2.0", "application/x-protobuf;proto=prometheus.WriteRequest");
-      }
+      const message = messageOf(request.headers["content-type"] ?? "application/x-protobuf");
       const encoding = request.headers["content-encoding"] ?? "snappy";
       if (encoding !== "snappy") throw new Unsupported(`Content-Encoding ${encoding}`, "snappy");
-      return deps.ingest.remoteWrite(tenant, bodyOf(request));
+      // What was written is told of every request that was understood, also when nothing of it was.
+      tellWritten(reply, { accepted: 0, rejected: [] });
+      const body = bodyOf(request);
+      const result = await (message === WRITE_1
+        ? deps.ingest.remoteWrite(tenant, body)
+        : deps.ingest.remoteWrite2(tenant, body));
+      tellWritten(reply, result);
+      return result;
     }),
   );
 
@@ -32,6 +34,26 @@ export function writeRoutes(app: FastifyInstance, deps: ApiDeps): void {
       return deps.ingest.json(tenant, await inflated(request, deps.limits.maxDecodedBytes));
     }),
   );
+}
+
+const WRITE_1 = "prometheus.WriteRequest";
+const WRITE_2 = "io.prometheus.write.v2.Request";
+
+/** Which of remote write's messages the Content-Type names. Throws `Unsupported`. */
+function messageOf(contentType: string): typeof WRITE_1 | typeof WRITE_2 {
+  const [type = "", ...parameters] = contentType.split(";").map((s) => s.trim());
+  const proto = parameters.map((p) => /^proto\s*=\s*"?([^"]*)"?$/i.exec(p)?.[1]).find((name) => name !== undefined);
+  if (type.toLowerCase() === "application/x-protobuf" && (proto === undefined || proto === WRITE_1)) return WRITE_1;
+  if (type.toLowerCase() === "application/x-protobuf" && proto === WRITE_2) return WRITE_2;
+  const both = `application/x-protobuf;proto=${WRITE_2} or application/x-protobuf;proto=${WRITE_1}`;
+  throw new Unsupported(`Content-Type ${contentType}`, both);
+}
+
+/** The response headers of remote write 2.0. */
+function tellWritten(reply: FastifyReply, { accepted, histograms = 0, exemplars = 0 }: IngestResult): void {
+  reply.header("x-prometheus-remote-write-samples-written", String(accepted - histograms));
+  reply.header("x-prometheus-remote-write-histograms-written", String(histograms));
+  reply.header("x-prometheus-remote-write-exemplars-written", String(exemplars));
 }
 
 /** What was posted is of a kind that this route does not read: HTTP 415, with what to send instead. */

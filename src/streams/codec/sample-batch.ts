@@ -1,5 +1,8 @@
 import { hash96 } from "../../lib/hash64.ts";
+import { makeHistogramBytes } from "../../model/histogram-code.ts";
 import { MalformedBody } from "../../model/ingest.ts";
+import { type HistogramBytes, isHistogramWord, ORDINARY_NAN_HI, ORDINARY_NAN_LO } from "../../model/sample.ts";
+import { type BatchExtras, clearExtras, makeExtras } from "./batch-extras.ts";
 import { type ByteArena, makeArena } from "./byte-arena.ts";
 
 /**
@@ -9,11 +12,16 @@ import { type ByteArena, makeArena } from "./byte-arena.ts";
  * - a series' labels are `arena.bytes[labelStart[s], labelEnd[s])`: label fields of a remote-write TimeSeries, one after
  *   the other, not yet checked;
  * - `hashes` has three words a series, the seeded hash of these bytes;
- * - the samples of series s are the rows from `sampleEnd[s - 1]` (0 for the first) to `sampleEnd[s]`; every series has some;
- * - a row has a time (Unix ms, NaN when it cannot be represented) and a value as two words, low first.
+ * - the samples of series s are the rows from `sampleEnd[s - 1]` (0 for the first) to `sampleEnd[s]`; a series without samples
+ *   has exemplars;
+ * - a row has a time (Unix ms, NaN when it cannot be represented) and a value as two words, low first; where the batch has
+ *   `histogramRows`, a tagged value is a native histogram and its reference an offset in `histograms`;
+ * - `startTs` is as long as `ts` or empty, and 0 wherever no start time was set; it counts when `hasStart`.
  */
 export interface SampleBatch {
   readonly arena: ByteArena;
+  /** The request, where its labels are not taken from it as they are (remote write 2.0). */
+  readonly source: ByteArena;
   series: number;
   samples: number;
   labelStart: Uint32Array;
@@ -22,11 +30,13 @@ export interface SampleBatch {
   sampleEnd: Uint32Array;
   ts: Float64Array;
   words: Uint32Array;
-  /** Native histograms found (and skipped); `firstHistogram` is the number of the series that has the first, -1 if none. */
-  histograms: number;
-  firstHistogram: number;
-  /** Number of the series now scanned, with those that have no samples and are left out; for messages. */
+  histogramRows: number;
+  readonly histograms: HistogramBytes;
+  startTs: Float64Array;
+  hasStart: boolean;
+  /** Number of each series in the request, where some may have been left out; for messages. */
   seen: Uint32Array;
+  readonly extras: BatchExtras;
 }
 
 /** Secret of a process that keeps made-up collisions of the raw label hash out; one set a tenant. */
@@ -44,7 +54,18 @@ const KEEP_SAMPLES = 1 << 17;
 const KEEP_BYTES = 1 << 24;
 
 export function makeBatch(arena: ByteArena = makeArena(1 << 16)): SampleBatch {
-  return { arena, ...columns(4096), series: 0, samples: 0, histograms: 0, firstHistogram: -1 };
+  return {
+    arena,
+    source: makeArena(0),
+    ...columns(4096),
+    series: 0,
+    samples: 0,
+    histogramRows: 0,
+    histograms: makeHistogramBytes(),
+    startTs: new Float64Array(0),
+    hasStart: false,
+    extras: makeExtras(),
+  };
 }
 
 function columns(n: number) {
@@ -61,12 +82,17 @@ function columns(n: number) {
 
 /** Empties the batch; gives back the memory of an unusually large one. */
 export function clearBatch(batch: SampleBatch): void {
-  if (batch.ts.length > KEEP_SAMPLES) Object.assign(batch, columns(4096));
+  if (batch.hasStart) batch.startTs.fill(0, 0, batch.samples);
+  if (batch.ts.length > KEEP_SAMPLES) Object.assign(batch, columns(4096), { startTs: new Float64Array(0) });
+  if (batch.source.bytes.length > KEEP_BYTES) Object.assign(batch.source, makeArena(0));
+  if (batch.histograms.bytes.length > KEEP_BYTES) batch.histograms.bytes = new Uint8Array(0);
+  clearExtras(batch.extras);
+  batch.histograms.length = 0;
+  batch.histogramRows = 0;
+  batch.hasStart = false;
   if (batch.arena.bytes.length > KEEP_BYTES) Object.assign(batch.arena, makeArena(1 << 16));
   batch.series = 0;
   batch.samples = 0;
-  batch.histograms = 0;
-  batch.firstHistogram = -1;
 }
 
 /** Makes room for one more sample. Throws `MalformedBody` beyond MAX_BATCH_SAMPLES. */
@@ -79,13 +105,25 @@ export function growSamples(batch: SampleBatch): void {
       `more than ${MAX_BATCH_SAMPLES} samples in a request: send them in several`,
     );
   }
-  const ts = new Float64Array(2 * n);
-  ts.set(batch.ts);
-  batch.ts = ts;
+  batch.ts = grownFloats(batch.ts, 2 * n);
+  if (batch.startTs.length > 0) batch.startTs = grownFloats(batch.startTs, 2 * n);
   batch.words = doubled(batch.words);
 }
 
-/** Makes room for one more series: there are never more than samples. */
+function grownFloats(from: Float64Array, size: number): Float64Array {
+  const to = new Float64Array(size);
+  to.set(from);
+  return to;
+}
+
+/** Sets the start time (Unix ms) of a row. */
+export function setStart(batch: SampleBatch, row: number, start: number): void {
+  if (batch.startTs.length < batch.ts.length) batch.startTs = grownFloats(batch.startTs, batch.ts.length);
+  batch.startTs[row] = start;
+  batch.hasStart = true;
+}
+
+/** Makes room for one more series. */
 export function growSeries(batch: SampleBatch): void {
   if (batch.series < batch.labelStart.length) return;
   batch.labelStart = doubled(batch.labelStart);
@@ -107,8 +145,9 @@ export function pushSample(batch: SampleBatch, ts: number, value: number): void 
   one[0] = value;
   const i = batch.samples++;
   batch.ts[i] = ts;
-  batch.words[2 * i] = oneWords[0] as number;
-  batch.words[2 * i + 1] = oneWords[1] as number;
+  const high = oneWords[1] as number;
+  batch.words[2 * i] = isHistogramWord(high) ? ORDINARY_NAN_LO : (oneWords[0] as number);
+  batch.words[2 * i + 1] = isHistogramWord(high) ? ORDINARY_NAN_HI : high;
 }
 
 const one = new Float64Array(1);

@@ -1,5 +1,7 @@
 import type { SampleBatch } from "../codec/sample-batch.ts";
 import { partitionOf } from "../codec/series-hash.ts";
+import { appendExemplars } from "./append-exemplars.ts";
+import { appendMetadata, type MetadataCore } from "./append-metadata.ts";
 import { type AppendCore, appendRows, type Run } from "./append-rows.ts";
 import { canonicalize, type LabelLimits, showSeries } from "./canonical.ts";
 import type { Ticket } from "./partition-queue.ts";
@@ -7,7 +9,7 @@ import { type Rejections, reject } from "./rejections.ts";
 import { insertSeries, lookupAll, lookupRaw, NOT_FOUND, setAmbiguous, speaker } from "./series-cache.ts";
 import type { TenantInfo } from "./tenants.ts";
 
-export interface BatchCore {
+export interface BatchCore extends MetadataCore {
   readonly limits: LabelLimits;
   readonly partitions: number;
   /** Series hashes that a shard called ambiguous (`ambiguousKey`). */
@@ -27,8 +29,15 @@ export interface RunTimes {
   readonly maxTime: number;
 }
 
+/** How many of each kind were put into frames; `samples` counts histograms as well. */
+export interface Appended {
+  readonly samples: number;
+  readonly histograms: number;
+  readonly exemplars: number;
+}
+
 /**
- * Puts the samples of a batch into the open frames of their partitions; returns how many. `noun` names what `batch.seen`
+ * Puts what a batch holds into the open frames of its partitions. `noun` names what `batch.seen`
  * counts ("series" from 0, "line" from 1), for messages.
  */
 export function appendBatch(
@@ -39,18 +48,21 @@ export function appendBatch(
   times: RunTimes,
   ticket: Ticket,
   rejected: Rejections,
-): number {
+): Appended {
   const { canonical } = core;
   let canonicalOf = -1;
   const run: Run = {
     tenant: tenant.bytes,
     ts: batch.ts,
     words: batch.words,
+    histograms: batch.histogramRows > 0 ? batch.histograms.bytes.subarray(0, batch.histograms.length) : undefined,
+    startTs: batch.hasStart ? batch.startTs : undefined,
     ticket,
     rejected,
     nowSeconds: times.nowSeconds,
     maxTime: times.maxTime,
     accepted: 0,
+    acceptedHistograms: 0,
     define: (s) => {
       if (canonicalOf === s) return canonical.problem === undefined;
       canonicalOf = s;
@@ -62,10 +74,8 @@ export function appendBatch(
       return `${noun} ${batch.seen[s]} ${showSeries(canonical)}`;
     },
   };
-  if (batch.histograms > 0) {
-    reject(rejected, "native_histogram", batch.histograms, () => {
-      return `series ${batch.firstHistogram}: native histograms are not supported yet, send classic ones`;
-    });
+  for (const { reason, number, message, count } of batch.extras.refused) {
+    reject(rejected, reason, count, () => `${noun} ${number}: ${message}`);
   }
 
   const n = batch.series;
@@ -76,11 +86,16 @@ export function appendBatch(
   for (let s = 0; s < n; s++) {
     const end = batch.sampleEnd[s] as number;
     let entry = found[s] as number;
-    if (entry === NOT_FOUND) entry = enter(core, run, batch, s, end - row);
-    if (entry !== NOT_FOUND) appendRows(core, run, speaker(core.cache, entry), s, row, end);
+    if (entry === NOT_FOUND) {
+      entry = enter(core, run, batch, s, Math.max(1, end - row));
+      found[s] = entry;
+    }
+    if (entry !== NOT_FOUND && end > row) appendRows(core, run, speaker(core.cache, entry), s, row, end);
     row = end;
   }
-  return run.accepted;
+  const exemplars = appendExemplars(core, run, batch.extras, found);
+  appendMetadata(core, run, tenant.name, batch.extras);
+  return { samples: run.accepted, histograms: run.acceptedHistograms, exemplars };
 }
 
 /** The slow path of a series that is new here: checks its labels and enters it; NOT_FOUND when it is rejected. */

@@ -113,6 +113,7 @@ function refsRun(
     nowSeconds: times.nowSeconds,
     maxTime: times.maxTime,
     accepted: 0,
+    acceptedHistograms: 0,
     define: (i) => canonicalLabels(core, tenant, (refs[i] as SeriesRef).labels),
     describe: (i) => formatLabels((refs[i] as SeriesRef).labels),
   };

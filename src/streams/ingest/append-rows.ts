@@ -1,4 +1,13 @@
-import { appendRow, type FrameBuilder, frameBytes, reserveRows } from "../codec/frame-encode.ts";
+import { histogramRef, isHistogramAt, isHistogramWord, ORDINARY_NAN_HI, ORDINARY_NAN_LO } from "../../model/sample.ts";
+import {
+  appendHistogramRow,
+  appendRow,
+  contentBytes,
+  type FrameBuilder,
+  frameBytes,
+  reserveRows,
+  setRowStart,
+} from "../codec/frame-encode.ts";
 import { MAX_TIME_MS } from "../codec/frame-layout.ts";
 import { type Canonical, writeDefinition } from "./canonical.ts";
 import { joinOpenFrame, type PartitionQueue, pump, sealFrame, type Ticket } from "./partition-queue.ts";
@@ -21,6 +30,10 @@ export interface Run {
   /** Columns of samples; two words a value, low first. */
   readonly ts: Float64Array;
   readonly words: Uint32Array;
+  /** What tagged values point into. Undefined: there are no histograms, and what looks like one is some NaN. */
+  readonly histograms?: Uint8Array | undefined;
+  /** Start times (Unix ms, 0 unknown), where there are any. */
+  readonly startTs?: Float64Array | undefined;
   readonly ticket: Ticket;
   readonly rejected: Rejections;
   /** Seconds on the cache's clock. */
@@ -29,6 +42,8 @@ export interface Run {
   readonly maxTime: number;
   /** Samples put into frames so far. */
   accepted: number;
+  /** Of these: native histograms. */
+  acceptedHistograms: number;
   /** Makes `canonical` that of a series of the request; true unless the series cannot be taken. */
   define(series: number): boolean;
   /** The series and its place in the request, for messages. */
@@ -51,15 +66,17 @@ export function appendRows(core: AppendCore, run: Run, entry: number, series: nu
   const state = words[w + STATE] as number;
   if (
     to - from === 1 &&
+    run.startTs === undefined &&
     place < AMBIGUOUS &&
     (state === ANNOUNCED || state === q.serial) &&
     hasRoom(open, core.maxFrameBytes)
   ) {
     const t = run.ts[from] as number;
-    if (t <= run.maxTime && t >= -MAX_TIME_MS) {
+    const valueHigh = run.words[2 * from + 1] as number;
+    if (t <= run.maxTime && t >= -MAX_TIME_MS && !isHistogramWord(valueHigh)) {
       if (open.samples === open.ts.length) reserveRows(open, 1);
       const low = run.words[2 * from] as number;
-      appendRow(open, words[w + LOW] as number, words[w + HIGH] as number, t, low, run.words[2 * from + 1] as number);
+      appendRow(open, words[w + LOW] as number, words[w + HIGH] as number, t, low, valueHigh);
       run.accepted++;
       if (q.openTickets[q.openTickets.length - 1] !== run.ticket) joinOpenFrame(q, run.ticket);
       return;
@@ -68,8 +85,31 @@ export function appendRows(core: AppendCore, run: Run, entry: number, series: nu
   appendMany(core, run, q, entry, series, from, to);
 }
 
-function hasRoom(b: FrameBuilder, maxFrameBytes: number): boolean {
-  return 24 * b.samples + b.definitionBytes < maxFrameBytes;
+/** Whether more fits into the frame. */
+export function hasRoom(b: FrameBuilder, maxFrameBytes: number): boolean {
+  return contentBytes(b) < maxFrameBytes;
+}
+
+/**
+ * Makes the open frame of the queue one with room, in which the series can be named; returns the number of its definition there
+ * when the row must say it, -1 when the hash is enough.
+ */
+export function openFor(core: AppendCore, run: Run, q: PartitionQueue, entry: number, series: number): number {
+  const words = core.cache.words;
+  const w = entry * STRIDE;
+  if (!hasRoom(q.open, core.maxFrameBytes)) {
+    sealFrame(q);
+    pump(q);
+  }
+  const state = words[w + STATE] as number;
+  const ambiguous = ((words[w + PLACE] as number) & AMBIGUOUS) !== 0;
+  if (!ambiguous && (state === ANNOUNCED || state === q.serial)) return -1;
+  // It was taken when it entered the cache, so it is taken now.
+  run.define(series);
+  const definition = writeDefinition(q.open, core.canonical, run.tenant);
+  q.openDefined.push(words[w + LOW] as number, words[w + HIGH] as number);
+  words[w + STATE] = q.serial;
+  return ambiguous ? definition : -1;
 }
 
 function appendMany(
@@ -85,24 +125,11 @@ function appendMany(
   const w = entry * STRIDE;
   const low = words[w + LOW] as number;
   const high = words[w + HIGH] as number;
-  const ambiguous = ((words[w + PLACE] as number) & AMBIGUOUS) !== 0;
   let row = from;
   while (row < to) {
-    if (!hasRoom(q.open, core.maxFrameBytes)) {
-      sealFrame(q);
-      pump(q);
-    }
+    const definition = openFor(core, run, q, entry, series);
     const open = q.open;
-    const state = words[w + STATE] as number;
-    let definition = -1;
-    if (ambiguous || (state !== ANNOUNCED && state !== q.serial)) {
-      // It was taken when it entered the cache, so it is taken now.
-      run.define(series);
-      definition = writeDefinition(open, core.canonical, run.tenant);
-      q.openDefined.push(low, high);
-      words[w + STATE] = q.serial;
-    }
-    const room = Math.max(1, Math.floor((core.maxFrameBytes - frameBytes(open)) / 24));
+    const room = Math.max(1, Math.floor((core.maxFrameBytes - frameBytes(open)) / 32));
     const end = Math.min(to, row + room);
     reserveRows(open, end - row);
     const before = open.samples;
@@ -112,8 +139,11 @@ function appendMany(
         rejectTime(run, series, t);
         continue;
       }
-      if (ambiguous) open.boundRows.push(open.samples, definition);
-      appendRow(open, low, high, t, run.words[2 * row] as number, run.words[2 * row + 1] as number);
+      if (definition >= 0) open.boundRows.push(open.samples, definition);
+      if (appendAny(open, run, row, low, high) && !hasRoom(open, core.maxFrameBytes)) {
+        row++;
+        break;
+      }
     }
     if (open.samples > before) {
       run.accepted += open.samples - before;
@@ -122,7 +152,26 @@ function appendMany(
   }
 }
 
-function rejectTime(run: Run, series: number, t: number): void {
+/** Appends a row that may have a start time or be a histogram; true when it is one. */
+function appendAny(open: FrameBuilder, run: Run, row: number, low: number, high: number): boolean {
+  const t = run.ts[row] as number;
+  const start = run.startTs === undefined ? 0 : (run.startTs[row] as number);
+  if (Math.abs(start) <= MAX_TIME_MS && start !== 0) setRowStart(open, open.samples, start);
+  if (!isHistogramAt(run.words, row)) {
+    appendRow(open, low, high, t, run.words[2 * row] as number, run.words[2 * row + 1] as number);
+    return false;
+  }
+  if (run.histograms === undefined) {
+    appendRow(open, low, high, t, ORDINARY_NAN_LO, ORDINARY_NAN_HI);
+    return false;
+  }
+  appendHistogramRow(open, low, high, t, run.histograms, histogramRef(run.words, row));
+  run.acceptedHistograms++;
+  return true;
+}
+
+/** Counts a sample with a time that cannot be taken. */
+export function rejectTime(run: Run, series: number, t: number): void {
   if (t > run.maxTime && t <= MAX_TIME_MS) {
     reject(run.rejected, "too_far_in_future", 1, () => {
       return `${run.describe(series)}: time ${new Date(t).toISOString()} is too far in the future, check the sender's clock`;

@@ -4,8 +4,8 @@ import { METRIC_NAME } from "../../model/labels.ts";
 import { type ByteArena, makeArena, reserveArena } from "../codec/byte-arena.ts";
 import { type FrameBuilder, reserveDefinition, writeDefinitionHeader } from "../codec/frame-encode.ts";
 import { DEFINITION_HEADER_BYTES, MAX_STRING_BYTES } from "../codec/frame-layout.ts";
+import { readLength, skipField, varintEnd } from "../codec/protobuf.ts";
 import { HASH_SEPARATOR, SERIES_SEED_A, SERIES_SEED_B, SERIES_SEED_C } from "../codec/series-hash.ts";
-import { readLength, skipField, varintEnd } from "../codec/write-request.ts";
 import type { RejectReason } from "./rejections.ts";
 
 export interface LabelLimits {

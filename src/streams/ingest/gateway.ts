@@ -8,7 +8,8 @@ import { readJsonPush } from "../codec/json-push.ts";
 import { clearBatch, makeBatch, type SampleBatch } from "../codec/sample-batch.ts";
 import { decodeSnappy } from "../codec/snappy.ts";
 import { scanWriteRequest } from "../codec/write-request.ts";
-import { ambiguousKey, appendBatch, type BatchCore } from "./append-batch.ts";
+import { scanWriteRequest2 } from "../codec/write-request-2.ts";
+import { type Appended, ambiguousKey, appendBatch, type BatchCore } from "./append-batch.ts";
 import { appendRefs, makeRef } from "./append-refs.ts";
 import type { AppendCore } from "./append-rows.ts";
 import { makeCanonical } from "./canonical.ts";
@@ -135,6 +136,7 @@ export function makeGateway(options: GatewayOptions): Gateway {
     limits,
     partitions,
     ambiguous: new Set(),
+    metadataSent: new Map(),
     found: new Int32Array(4096),
     misses: 0,
   };
@@ -184,25 +186,25 @@ export function makeGateway(options: GatewayOptions): Gateway {
   };
 
   /** Puts the samples that `append` adds into frames, and waits for these. */
-  const commit = (append: (ticket: Ticket, rejected: Rejections) => number) =>
+  const commit = (append: (ticket: Ticket, rejected: Rejections) => Appended) =>
     new Promise<IngestResult>((resolve, reject) => {
       const rejected: Rejections = new Map();
-      let accepted = 0;
+      let appended: Appended = { samples: 0, histograms: 0, exemplars: 0 };
       let failed = false;
       const ticket: Ticket = {
         waiting: 1,
-        resolve: () => resolve({ accepted, rejected: rejectionList(rejected) }),
+        resolve: () => resolve(resultOf(appended, rejected)),
         reject: (error) => {
           if (error instanceof TryLater && !failed) refuse(error);
           failed = true;
           reject(error);
         },
       };
-      accepted = append(ticket, rejected);
+      appended = append(ticket, rejected);
       for (const { reason, count } of rejected.values())
         rejectedCounts.set(reason, (rejectedCounts.get(reason) ?? 0) + count);
+      if (ticket.waiting > 1) schedule();
       leave(ticket);
-      if (accepted > 0) schedule();
     });
 
   /** The way of a whole body: `read` fills the batch. */
@@ -230,6 +232,10 @@ export function makeGateway(options: GatewayOptions): Gateway {
       submit(tenant, "series", (b, t) =>
         scanWriteRequest(b, decodeSnappy(body, b.arena, limits.maxDecodedBytes), t.seeds),
       ),
+    remoteWrite2: (tenant, body) =>
+      submit(tenant, "series", (b, t) =>
+        scanWriteRequest2(b, decodeSnappy(body, b.source, limits.maxDecodedBytes), t.seeds),
+      ),
     json: (tenant, body, time = now()) => submit(tenant, "series", (b, t) => readJsonPush(b, body, time, t.seeds)),
     exposition: (tenant, body, time) => submit(tenant, "line", (b, t) => readExposition(b, body, time, t.seeds)),
     series: (tenant, labels): SeriesRef => makeRef(core, tenantOf(tenant), labels),
@@ -239,7 +245,11 @@ export function makeGateway(options: GatewayOptions): Gateway {
       }
       admit();
       makeRoom(refs.length);
-      return commit((ticket, rejected) => appendRefs(core, tenants, refs, ts, values, runTimes(), ticket, rejected));
+      return commit((ticket, rejected) => ({
+        samples: appendRefs(core, tenants, refs, ts, values, runTimes(), ticket, rejected),
+        histograms: 0,
+        exemplars: 0,
+      }));
     },
     stats: () => ({
       samplesAccepted: counts.samples,
@@ -272,6 +282,15 @@ export function makeGateway(options: GatewayOptions): Gateway {
       closed = true;
       await flush();
     },
+  };
+}
+
+function resultOf({ samples, histograms, exemplars }: Appended, rejected: Rejections): IngestResult {
+  return {
+    accepted: samples,
+    ...(histograms > 0 && { histograms }),
+    ...(exemplars > 0 && { exemplars }),
+    rejected: rejectionList(rejected),
   };
 }
 

@@ -13,7 +13,8 @@ export type RejectReason =
   | "labels_too_long"
   | "invalid_timestamp"
   | "too_far_in_future"
-  | "native_histogram";
+  | "invalid_histogram"
+  | "invalid_exemplar";
 
 /** The rejections of one request: counts by reason and the first case of each in full. */
 export type Rejections = Map<RejectReason, { reason: RejectReason; count: number; message: string }>;

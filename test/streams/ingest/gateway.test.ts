@@ -224,7 +224,7 @@ describe("gateway", () => {
             { ts: -(9n * 10n ** 15n) },
           ],
         },
-        { labels: [m, ["h", "1"]], samples: [], histograms: [new Uint8Array(2)] },
+        { labels: [m, ["h", "1"]], samples: [], histograms: [Uint8Array.from([0x20, 0x12])] },
         one({ __name__: "good", ok: "x".repeat(200), ["n".repeat(100)]: "1" }),
       ]),
     );
@@ -239,7 +239,7 @@ describe("gateway", () => {
       invalid_utf8: 2,
       too_far_in_future: 1,
       invalid_timestamp: 2,
-      native_histogram: 1,
+      invalid_histogram: 1,
     });
     const message = (reason: string) => result.rejected.find((r) => r.reason === reason)?.message;
     expect(message("missing_metric_name")).toBe('series 1 {a="b"}: it has no metric name (label __name__)');

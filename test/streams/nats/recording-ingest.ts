@@ -1,7 +1,7 @@
 import type { Ingest, IngestResult } from "../../../src/model/ingest.ts";
 
 export interface Recorded {
-  readonly kind: "remoteWrite" | "json" | "exposition";
+  readonly kind: "remoteWrite" | "remoteWrite2" | "json" | "exposition";
   readonly tenant: string;
   readonly text: string;
   readonly now: number | undefined;
@@ -22,6 +22,7 @@ export function recordingIngest(answer: (r: Recorded) => IngestResult): { ingest
     recorded,
     ingest: {
       remoteWrite: take("remoteWrite"),
+      remoteWrite2: take("remoteWrite2"),
       json: take("json"),
       exposition: take("exposition"),
       series: unused,

@@ -43,6 +43,7 @@ export function recordingIngest(): RecordingIngest {
     refuse: undefined,
     refusals: 0,
     remoteWrite: notSupported,
+    remoteWrite2: notSupported,
     json: notSupported,
     exposition: notSupported,
     series: (tenant, labels) => {
