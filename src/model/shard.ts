@@ -31,6 +31,19 @@ export type ShardRequest =
       readonly maxT: number;
     }
   | { readonly kind: "stats" }
+  | { readonly kind: "cardinality"; readonly tenant: string; readonly limit: number }
+  | {
+      /** Removes the samples in [minT, maxT] of the series that a set selects; samples that come later may lie there. */
+      readonly kind: "delete";
+      readonly tenant: string;
+      readonly sets: readonly (readonly Matcher[])[];
+      readonly minT: number;
+      readonly maxT: number;
+    }
+  /** Takes what was deleted out of the blocks on disk. */
+  | { readonly kind: "cleanTombstones" }
+  /** Copies all data to a folder that is not there yet: blocks by links, the head as a block unless it is left out. */
+  | { readonly kind: "snapshot"; readonly dir: string; readonly skipHead: boolean }
   | {
       /** Waits until a message of the partition's stream can be queried (read-your-writes). */
       readonly kind: "reached";
@@ -47,8 +60,26 @@ export interface ShardResponses {
   readonly labelNames: readonly string[];
   readonly labelValues: readonly string[];
   readonly stats: ShardStats;
+  readonly cardinality: Cardinality;
+  readonly delete: { readonly series: number };
+  readonly cleanTombstones: { readonly blocks: number };
+  readonly snapshot: { readonly blocks: number; readonly bytes: number };
   /** "other_stream": the stream was made anew since, so the message will never come. */
   readonly reached: "reached" | "too_late" | "other_stream";
+}
+
+/** Name (or name=value) and a number, the largest first. */
+export type Ranking = readonly (readonly [name: string, count: number])[];
+
+/** A tenant's series in the head. Each ranking has at most as many entries as were asked for. */
+export interface Cardinality {
+  readonly series: number;
+  readonly labelPairs: number;
+  readonly seriesByMetricName: Ranking;
+  readonly valuesByLabelName: Ranking;
+  /** Bytes of the values, each as often as series have it. */
+  readonly bytesByLabelName: Ranking;
+  readonly seriesByLabelPair: Ranking;
 }
 
 export interface ShardStats {

@@ -57,6 +57,8 @@ function answerUnchecked(
       );
     case "stats":
       return plain(stats());
+    default:
+      throw new Error(`${request.kind} is not answered at once`);
   }
 }
 

@@ -1,21 +1,10 @@
 /** Which names and values the head's series have, by number: what makes cardinality grow. */
+import { makeTop, offer, ranking } from "../../lib/top.ts";
 import { METRIC_NAME } from "../../model/labels.ts";
+import type { Cardinality } from "../../model/shard.ts";
 import { type Head, tenantList } from "./head.ts";
 import { findField, listLength } from "./postings.ts";
 import { findSymbol, passingText } from "./symbols.ts";
-
-/** Name (or name=value) and a number, the largest first. */
-export type Ranking = readonly (readonly [name: string, count: number])[];
-
-export interface Cardinality {
-  readonly series: number;
-  readonly labelPairs: number;
-  readonly seriesByMetricName: Ranking;
-  readonly valuesByLabelName: Ranking;
-  /** Bytes of the values, each as often as series have it. */
-  readonly bytesByLabelName: Ranking;
-  readonly seriesByLabelPair: Ranking;
-}
 
 /** Counts a tenant's series in the head; each ranking has at most `limit` entries. Looks at every posting list once. */
 export function cardinality(head: Head, tenant: string, limit: number): Cardinality {
@@ -66,55 +55,4 @@ function fieldsOf(head: Head, tenant: number): Map<number, number> {
     for (let i = 0; i < shape.names.length; i++) fields.set(shape.names[i] as number, shape.fields[i] as number);
   }
   return fields;
-}
-
-/** The largest counts so far, ascending; a text is only made for what enters. */
-interface Top {
-  readonly limit: number;
-  readonly entries: { readonly count: number; readonly name: string }[];
-}
-
-function makeTop(limit: number): Top {
-  return { limit, entries: [] };
-}
-
-function offer(top: Top, count: number, name: () => string): void {
-  const { entries, limit } = top;
-  if (entries.length >= limit && count <= (entries[0]?.count ?? Number.POSITIVE_INFINITY)) return;
-  let low = 0;
-  let high = entries.length;
-  while (low < high) {
-    const mid = (low + high) >>> 1;
-    if ((entries[mid] as { count: number }).count < count) low = mid + 1;
-    else high = mid;
-  }
-  entries.splice(low, 0, { count, name: name() });
-  if (entries.length > limit) entries.shift();
-}
-
-function ranking(top: Top): Ranking {
-  return top.entries
-    .toSorted((a, b) => b.count - a.count || (a.name < b.name ? -1 : 1))
-    .map(({ name, count }) => [name, count] as const);
-}
-
-/** Puts the shards' counts together: a name's counts are added, except where every shard may have the same values. */
-export function mergeCardinality(parts: readonly Cardinality[], limit: number): Cardinality {
-  const sum = (pick: (c: Cardinality) => number) => parts.reduce((n, c) => n + pick(c), 0);
-  const add = (pick: (c: Cardinality) => Ranking, join: (a: number, b: number) => number): Ranking => {
-    const counts = new Map<string, number>();
-    for (const [name, count] of parts.flatMap(pick)) counts.set(name, join(counts.get(name) ?? 0, count));
-    const top = makeTop(limit);
-    for (const [name, count] of counts) offer(top, count, () => name);
-    return ranking(top);
-  };
-  const plus = (a: number, b: number) => a + b;
-  return {
-    series: sum((c) => c.series),
-    labelPairs: Math.max(0, ...parts.map((c) => c.labelPairs)),
-    seriesByMetricName: add((c) => c.seriesByMetricName, plus),
-    valuesByLabelName: add((c) => c.valuesByLabelName, Math.max),
-    bytesByLabelName: add((c) => c.bytesByLabelName, plus),
-    seriesByLabelPair: add((c) => c.seriesByLabelPair, plus),
-  };
 }

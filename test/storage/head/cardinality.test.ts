@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
+import { mergeCardinality } from "../../../src/api/cardinality.ts";
 import { labelsFromObject } from "../../../src/model/labels.ts";
-import { cardinality, mergeCardinality, type Ranking } from "../../../src/storage/head/cardinality.ts";
+import type { Ranking } from "../../../src/model/shard.ts";
+import { cardinality } from "../../../src/storage/head/cardinality.ts";
 import { beginFrame, createHead, defineSeries } from "../../../src/storage/head/head.ts";
 import { seededRandom } from "../../lib/sim-disk.ts";
 
