@@ -1,12 +1,15 @@
 import { MalformedBody } from "../../model/ingest.ts";
 import { type ByteArena, reserveArena } from "./byte-arena.ts";
 
+/** Where the elements of the block start whose size was read last. */
+let start = 0;
+
 /**
- * Decodes a block of the Snappy format (https://github.com/google/snappy/blob/main/format_description.txt) to the start of
- * `arena` and returns its length in bytes. Refuses more than `limit` bytes before it takes memory, and never takes more
- * than 32 times the input, since no block can hold more. Throws `MalformedBody`.
+ * Reads the size in bytes that a block of the Snappy format claims to have when decoded; `elementsStart()` is then where its
+ * elements start. Refuses more than `limit` and more than 32 times the input, since no block can hold more. Throws
+ * `MalformedBody`.
  */
-export function decodeSnappy(input: Uint8Array, arena: ByteArena, limit: number): number {
+export function snappySize(input: Uint8Array, limit: number): number {
   const n = input.length;
   let size = 0;
   let i = 0;
@@ -21,6 +24,22 @@ export function decodeSnappy(input: Uint8Array, arena: ByteArena, limit: number)
   }
   // The densest element makes 64 bytes of 3.
   if (size > 32 * n) throw malformed(`it claims ${size} bytes in ${n}`);
+  start = i;
+  return size;
+}
+
+export function elementsStart(): number {
+  return start;
+}
+
+/**
+ * Decodes a block of the Snappy format (https://github.com/google/snappy/blob/main/format_description.txt) to the start of
+ * `arena` and returns its length in bytes. Refuses more than `limit` bytes before it takes memory. Throws `MalformedBody`.
+ */
+export function decodeSnappy(input: Uint8Array, arena: ByteArena, limit: number): number {
+  const size = snappySize(input, limit);
+  const n = input.length;
+  let i = start;
   reserveArena(arena, size, 0);
   const out = arena.bytes;
   const to = arena.view;

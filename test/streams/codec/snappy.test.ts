@@ -4,6 +4,7 @@ import { describe, expect, test, vi } from "vitest";
 import { MalformedBody } from "../../../src/model/ingest.ts";
 import { makeArena } from "../../../src/streams/codec/byte-arena.ts";
 import { decodeSnappy } from "../../../src/streams/codec/snappy.ts";
+import { elementLists, encodeElements } from "../support/snappy-elements.ts";
 import { varint } from "../support/write-request-bytes.ts";
 
 // Properties are many runs, and machines are shared: time is no criterion here.
@@ -17,29 +18,6 @@ function decode(input: Uint8Array): Uint8Array {
 }
 const block = (size: number, ...elements: readonly (readonly number[])[]) =>
   Uint8Array.from([...varint(size), ...elements.flat()]);
-
-/** Elements as the format describes them, executed byte by byte: the oracle. */
-type Element = { literal: Uint8Array } | { offset: number; length: number; kind: 1 | 2 | 3 };
-function encodeElements(elements: readonly Element[]): { packed: Uint8Array; plain: Uint8Array } {
-  const plain: number[] = [];
-  const packed: number[] = [];
-  for (const e of elements) {
-    if ("literal" in e) {
-      const n = e.literal.length - 1;
-      if (n < 60) packed.push(n << 2);
-      else if (n < 256) packed.push(60 << 2, n);
-      else packed.push(61 << 2, n & 255, n >> 8);
-      packed.push(...e.literal);
-      plain.push(...e.literal);
-    } else {
-      if (e.kind === 1) packed.push(((e.offset >> 8) << 5) | ((e.length - 4) << 2) | 1, e.offset & 255);
-      else if (e.kind === 2) packed.push(((e.length - 1) << 2) | 2, e.offset & 255, e.offset >> 8);
-      else packed.push(((e.length - 1) << 2) | 3, e.offset & 255, (e.offset >> 8) & 255, 0, 0);
-      for (let k = 0; k < e.length; k++) plain.push(plain[plain.length - e.offset]!);
-    }
-  }
-  return { packed: Uint8Array.from([...varint(plain.length), ...packed]), plain: Uint8Array.from(plain) };
-}
 
 describe("decodeSnappy", () => {
   test("decodes what an independent encoder makes", () => {
@@ -59,29 +37,8 @@ describe("decodeSnappy", () => {
   });
 
   test("follows the format in every element, offset and length", () => {
-    const element = fc.oneof(
-      fc.uint8Array({ minLength: 1, maxLength: 400 }).map((literal) => ({ literal })),
-      fc.record({
-        offset: fc.integer({ min: 1, max: 300 }),
-        length: fc.integer({ min: 1, max: 64 }),
-        kind: fc.constantFrom(1, 2, 3),
-      }),
-    );
     fc.assert(
-      fc.property(fc.array(element, { maxLength: 40 }), (list) => {
-        let size = 0;
-        const elements: Element[] = [];
-        for (const e of list) {
-          if ("literal" in e) {
-            elements.push(e);
-            size += e.literal.length;
-          } else if (size > 0) {
-            const kind = e.kind as 1 | 2 | 3;
-            const length = kind === 1 ? 4 + (e.length % 8) : e.length;
-            elements.push({ offset: 1 + (e.offset % size), length, kind });
-            size += length;
-          }
-        }
+      fc.property(elementLists, (elements) => {
         const { packed, plain } = encodeElements(elements);
         expect(decode(packed)).toEqual(plain);
       }),
