@@ -6,10 +6,11 @@ export function describeDamage(damage: WalDamage): string {
   const { segment, offset, bytes, problem, quarantined, lost, exact, timeBefore, timeBehind } = damage;
   const where = bytes === 0 ? `WAL ${segment}` : `WAL ${segment}: ${bytes} bytes at ${offset}`;
   const ranges = lost.map(({ from, to }) => (from === to ? `${from}` : `${from} to ${to}`)).join(", ");
+  const one = lost.length === 1 && lost[0]?.from === lost[0]?.to;
   const what =
     lost.length === 0
       ? "no message is missing"
-      : `${exact ? "" : "at most "}messages ${ranges} are missing and are read again if the stream still has them`;
+      : `${exact ? "" : "at most "}${one ? `message ${ranges} is` : `messages ${ranges} are`} missing, to be read again if the stream still has them`;
   const when =
     timeBefore === undefined || timeBehind === undefined
       ? ""

@@ -1,6 +1,7 @@
 /** What a shard's host and its worker thread say to each other: plain data that structured clone carries. */
 import { QueryError, type QueryErrorType } from "../../model/query.ts";
 import type { ShardRequest } from "../../model/shard.ts";
+import type { LaneBounds } from "./lanes.ts";
 
 /** Given to the thread at its start. */
 export interface ShardThreadData {
@@ -11,6 +12,7 @@ export interface ShardThreadData {
   readonly busUrl: string;
   readonly outOfOrderWindowMs: number;
   readonly maxParkedSamples: number;
+  readonly lanes: LaneBounds | undefined;
   /** One Int32 a request slot: 1 when the request in that slot is cancelled, seen even while the thread computes. */
   readonly cancelled: SharedArrayBuffer;
 }
@@ -26,8 +28,9 @@ export type FromShard =
   | { readonly kind: "log"; readonly level: "debug" | "info" | "warn" | "error"; readonly line: string };
 
 /**
- * The life of an incarnation: it reads its WAL, waits for the bus, consumes what the stream had at that moment, and is
- * ready. Queries are answered from `connecting` on. `down` is between two incarnations.
+ * The life of an incarnation: it reads its WAL, waits for the bus, consumes what the stream had at that moment (the newest
+ * first, then the backlog behind it), and is ready. Queries are answered from `connecting` on. `down` is between two
+ * incarnations. A shard that falls behind later stays ready: its lag and its answers say that something is missing.
  */
 export type ShardPhase = "down" | "replaying" | "connecting" | "catching-up" | "ready";
 

@@ -17,6 +17,7 @@ import type { OnDeath } from "../runtime/death.ts";
 import { type MailboxStats, makeMailbox } from "../runtime/mailbox.ts";
 import { type ChildSpec, KEEP_TRYING, oneForOne } from "../runtime/supervisor.ts";
 import { workerActor } from "../runtime/worker-actor.ts";
+import type { LaneBounds } from "./lanes.ts";
 import { type FromShard, type ShardPhase, type ShardThreadData, type ToShard, uncarryError } from "./protocol.ts";
 
 /** The shard is not there: between two incarnations, reading its WAL, or it died before it answered. */
@@ -43,6 +44,8 @@ export interface ShardHostOptions {
   readonly outOfOrderWindowMs: number;
   /** Samples that may wait for their series' labels; default 2,000,000 (about 60 MB). */
   readonly maxParkedSamples?: number;
+  /** When the newest messages are read before older ones; default 16 MiB (and 10 s while it runs) behind. */
+  readonly lanes?: LaneBounds;
   /** Default 256. */
   readonly maxInFlight?: number;
   /** The shard's log lines. */
@@ -172,6 +175,7 @@ export function makeShardHost(options: ShardHostOptions): ShardHost {
       busUrl: options.busUrl,
       outOfOrderWindowMs: options.outOfOrderWindowMs,
       maxParkedSamples: options.maxParkedSamples ?? 2_000_000,
+      lanes: options.lanes,
       cancelled,
     };
     return yield* workerActor<ToShard>({

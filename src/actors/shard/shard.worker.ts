@@ -23,6 +23,7 @@ const shard = startShard({
   connect: (signal) => connectBus(data.busUrl, { name: `tocsin shard ${data.partition} (${threadId})`, say, signal }),
   outOfOrderWindowMs: data.outOfOrderWindowMs,
   maxParkedSamples: data.maxParkedSamples,
+  lanes: data.lanes,
   say,
   onPhase: (phase, detail) => post({ kind: "phase", phase, detail }),
 });

@@ -1,0 +1,195 @@
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { type Lane, type LaneBounds, openLanes } from "../../../src/actors/shard/lanes.ts";
+import { realDisk } from "../../../src/lib/disk.ts";
+import type { ShardClient, ShardStats } from "../../../src/model/shard.ts";
+import { openWal } from "../../../src/storage/wal/open.ts";
+import { makeSequenceSet } from "../../../src/storage/wal/sequence-set.ts";
+import { walClose } from "../../../src/storage/wal/wal.ts";
+import { jetStreamPublisher } from "../../../src/streams/nats/publisher.ts";
+import { streamIdentity } from "../../../src/streams/nats/stream-identity.ts";
+import { withNatsServer } from "../../streams/nats/with-nats-server.ts";
+import { consumed, runShard, withTempDir } from "./running-shard.ts";
+import { expectAllInHead, expectOnceInWal, loadFrame, makeRandom, startLoad } from "./shard-load.ts";
+
+/** A frame of the load has 1 kB: more than 16 of them are a backlog, and 4 are read as fresh. */
+const BOUNDS: LaneBounds = { maxBehindBytes: 16 << 10, maxBehindMs: 10_000 };
+
+const statsOf = (client: ShardClient): Promise<ShardStats> => client.request<"stats">({ kind: "stats" });
+
+/** The order in which the shard took the messages. */
+async function orderInWal(walDir: string): Promise<{ sequence: number; kind: string }[]> {
+  const order: { sequence: number; kind: string }[] = [];
+  const replay = (sequence: number, _: Uint8Array, kind: string) => order.push({ sequence, kind });
+  const { wal } = await openWal(walDir, realDisk, { replay });
+  await walClose(wal);
+  return order;
+}
+
+describe.each([1, 2, 3])("a backlog that is read while the shard is killed again and again, seed %i", (seed) => {
+  test("the newest is there first, and in the end everything is, once", { timeout: 90_000 }, () =>
+    withNatsServer((nats) =>
+      withTempDir(async (dir) => {
+        const random = makeRandom(seed);
+        const publisher = jetStreamPublisher(await nats.bus({ partitions: 1 }));
+        const walDir = join(dir, "wal");
+        const before = 100;
+        const behind = 3_000;
+        const shard = runShard({ walDir, busUrl: nats.url, lanes: BOUNDS });
+        for (let n = 0; n < before; n++) await publisher.publish(0, loadFrame(n, n === 0), `load-${n}`);
+        await consumed(shard, before);
+        await shard.stop();
+        for (let n = before; n < behind; n += 50) {
+          await Promise.all(
+            Array.from({ length: 50 }, (_, i) => publisher.publish(0, loadFrame(n + i, false), `load-${n + i}`)),
+          );
+        }
+
+        const again = runShard({ walDir, busUrl: nats.url, lanes: BOUNDS });
+        let frames = behind;
+        for (let kill = 0; kill < 8; kill++) {
+          await again.until((s) => s.phase === "catching-up" || s.phase === "ready");
+          // New samples come all the time.
+          await publisher.publish(0, loadFrame(frames, false), `load-${frames}`);
+          frames++;
+          for (let turns = Math.floor(random() * 60); turns > 0; turns--) await new Promise(setImmediate);
+          await again.kill();
+          await again.until((s) => s.starts >= kill + 2);
+        }
+        await consumed(again, frames);
+        await again.ready();
+        expect(again.lines.join("\n")).toMatch(/the newest messages are read first/);
+        await expectAllInHead(again.client, frames);
+        expect(await statsOf(again.client)).toMatchObject({
+          messagesMissed: 0,
+          streamLag: 0,
+          backlogLag: 0,
+          lagSeconds: 0,
+          consumedSequence: frames,
+        });
+        await again.stop();
+        await expectOnceInWal(walDir, frames);
+        const order = (await orderInWal(walDir)).slice(before);
+        expect(order[0]).toMatchObject({ kind: "frame" });
+        expect(order[0]?.sequence).toBeGreaterThan(behind - 20);
+        expect(order.filter((o) => o.kind === "backlog").map((o) => o.sequence)).toContain(before + 1);
+      }),
+    ),
+  );
+});
+
+test("while the backlog is read, what is new does not wait for it", { timeout: 60_000 }, () =>
+  withNatsServer(async (nats) => {
+    const bus = await nats.bus({ partitions: 1 });
+    const publisher = jetStreamPublisher(bus);
+    const count = 2_000;
+    const payload = new Uint8Array(10_000);
+    for (let n = 0; n < count; n += 50) {
+      await Promise.all(Array.from({ length: 50 }, (_, i) => publisher.publish(0, payload, `m-${n + i}`)));
+    }
+    const taken = makeSequenceSet(0);
+    const order: { lane: Lane; sequence: number }[] = [];
+    const arrivals: { at: number; sequence: number }[] = [];
+    let publishing = Promise.resolve();
+    const progress: boolean[] = [];
+    let finish: () => void = () => {};
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const lanes = await openLanes({
+      bus,
+      partition: 0,
+      stream: await streamIdentity(bus, 0),
+      taken,
+      bounds: { maxBehindBytes: 1 << 20, maxBehindMs: 10_000 },
+      say: () => {},
+      take: (lane, sequence) => {
+        taken.add(sequence);
+        order.push({ lane, sequence });
+      },
+      skip: () => {
+        throw new Error("nothing is missing");
+      },
+      room: async () => {
+        // Now and then something new comes, and the reader hears of it before it goes on.
+        if (order.length % 400 === 0 && order.length < count) {
+          const message = publisher.publish(0, payload, `new-${order.length}`);
+          publishing = message.then(() => {});
+          arrivals.push({ at: order.length, sequence: count + arrivals.length + 1 });
+          await message;
+        }
+      },
+      onProgress: (caughtUp, backlog) => {
+        progress.push(caughtUp);
+        if (!backlog && taken.contiguousEnd() >= count + 4) finish();
+      },
+      now: Date.now,
+    });
+    const running = lanes.run();
+    await Promise.race([finished, running]);
+    expect(order.slice(0, 20).every((o) => o.lane === "fresh")).toBe(true);
+    expect(arrivals).toHaveLength(4);
+    for (const { at, sequence } of arrivals) {
+      const when = order.findIndex((o) => o.sequence === sequence);
+      // One batch of the backlog (512 KiB of these messages) is in hand, another may have come before the new message did.
+      expect(when - at).toBeLessThanOrEqual(3 * 53);
+    }
+    // It has caught up with the newest long before the backlog is read.
+    expect(progress.findIndex((p) => p)).toBeLessThan(progress.length / 2);
+    expect(lanes.stats()).toEqual({ lag: 0, backlogLag: 0, oldestUnreadAt: undefined });
+    expect(lanes.backlogTimes()).toBeUndefined();
+    await publishing;
+    await lanes.close();
+    await running;
+  }),
+);
+
+test("a shard that falls behind while it runs begins anew at the end", { timeout: 60_000 }, () =>
+  withNatsServer((nats) =>
+    withTempDir(async (dir) => {
+      const publisher = jetStreamPublisher(await nats.bus({ partitions: 1 }));
+      const walDir = join(dir, "wal");
+      // Behind by next to nothing is enough.
+      const shard = runShard({ walDir, busUrl: nats.url, lanes: { maxBehindBytes: 2 << 10, maxBehindMs: 0 } });
+      await shard.ready();
+      const frames = 4_000;
+      const load = startLoad(publisher, frames);
+      await load.done;
+      await consumed(shard, frames);
+      await expectAllInHead(shard.client, frames);
+      expect(shard.host.status().phase).toBe("ready");
+      expect(await statsOf(shard.client)).toMatchObject({ streamLag: 0, backlogLag: 0, messagesMissed: 0 });
+      expect(shard.deaths).toEqual([]);
+      await shard.stop();
+      await expectOnceInWal(walDir, frames);
+    }),
+  ),
+);
+
+test("what the stream forgets of a backlog is named once, and the rest is read", { timeout: 60_000 }, () =>
+  withNatsServer((nats) =>
+    withTempDir(async (dir) => {
+      const bus = await nats.bus({ partitions: 1 });
+      const publisher = jetStreamPublisher(bus);
+      const walDir = join(dir, "wal");
+      for (let n = 0; n < 60; n++) await publisher.publish(0, loadFrame(n, true), `load-${n}`);
+      await bus.jsm.streams.deleteMessage("SAMPLES_0", 10);
+      await bus.jsm.streams.deleteMessage("SAMPLES_0", 11);
+      const options = { walDir, busUrl: nats.url, lanes: { maxBehindBytes: 8 << 10, maxBehindMs: 10_000 } };
+      const shard = runShard(options);
+      await shard.ready();
+      await consumed(shard, 60);
+      const stats = await statsOf(shard.client);
+      expect(stats).toMatchObject({ messagesMissed: 2, samplesAppended: 58 * 40 });
+      const errors = shard.lines.filter((l) => l.startsWith("error"));
+      expect(errors).toMatchObject([
+        expect.stringMatching(/2 messages .* were deleted before they were read \(10 to 11\)/),
+      ]);
+      await shard.stop();
+      const again = runShard(options);
+      await again.ready();
+      expect(again.lines.filter((l) => l.startsWith("error"))).toEqual([]);
+      await again.stop();
+    }),
+  ),
+);
