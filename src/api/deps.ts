@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
+import type { StorageAdmin } from "../actors/shard/storage-admin.ts";
 import type { LimitsConfig } from "../model/config.ts";
 import type { Ingest } from "../model/ingest.ts";
 import type { Engine } from "../model/query.ts";
@@ -12,6 +13,7 @@ export interface ApiDeps {
   readonly engine: Engine;
   readonly shards: readonly ShardClient[];
   readonly ingest: Ingest;
+  readonly admin: StorageAdmin;
   readonly limits: LimitsConfig;
   readonly rules: () => readonly RuleGroupStatus[];
   readonly alerts: () => readonly ActiveAlert[];

@@ -2,6 +2,7 @@ import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, ty
 import { QueryError } from "../model/query.ts";
 import type { ApiDeps } from "./deps.ts";
 import { sendError } from "./respond.ts";
+import { adminRoutes } from "./routes/admin.ts";
 import { alertingRoutes } from "./routes/alerting.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { queryRoutes } from "./routes/query.ts";
@@ -77,6 +78,7 @@ export function makeServer(deps: ApiDeps): FastifyInstance {
   seriesRoutes(app, deps);
   alertingRoutes(app, deps);
   statusRoutes(app, deps);
+  adminRoutes(app, deps);
   uiRoutes(app);
   return app;
 }

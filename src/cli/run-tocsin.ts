@@ -3,8 +3,10 @@ import * as Effect from "effect/Effect";
 import type { Logger as Log } from "pino";
 import { makeCensus } from "../actors/runtime/census.ts";
 import { labelRequestsChild } from "../actors/shard/label-requests.actor.ts";
+import { makeStorageAdmin } from "../actors/shard/storage-admin.ts";
 import { superviseSystem } from "../actors/system.ts";
 import type { ApiDeps } from "../api/deps.ts";
+import { realDisk } from "../lib/disk.ts";
 import { type IngestReader, ingestSubjectChild } from "../streams/nats/ingest-subject.ts";
 import type { Say } from "../streams/nats/say.ts";
 import { attempt } from "./attempt.ts";
@@ -63,6 +65,7 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
     engine,
     shards: shards.clients,
     ingest: gateway,
+    admin: makeStorageAdmin({ shards: shards.clients, dataDir: dataDir.path, disk: realDisk, now: Date.now }),
     limits: config.limits,
     rules: rules.rules,
     alerts: rules.alerts,

@@ -9,6 +9,7 @@ import type { FastifyInstance } from "fastify";
 import pino from "pino";
 import { describe, expect } from "vitest";
 import { KEEP_TRYING, oneForOne } from "../../src/actors/runtime/supervisor.ts";
+import { makeStorageAdmin } from "../../src/actors/shard/storage-admin.ts";
 import type { ApiDeps } from "../../src/api/deps.ts";
 import { makeApiMetrics, makeRegistry } from "../../src/api/metrics.ts";
 import type { ListenError } from "../../src/cli/listen.ts";
@@ -17,6 +18,7 @@ import { freePort } from "../../src/streams/nats/listen-address.ts";
 import { configOf } from "../actors/collector/jobs.ts";
 import { defect, until, watchDeaths } from "../actors/crash-watch.ts";
 import { scriptedEngine } from "../actors/rule/fixtures.ts";
+import { makeSimDisk } from "../lib/sim-disk.ts";
 import { recordingIngest } from "../streams/outbox/recording-ingest.ts";
 
 function setup(port: number) {
@@ -28,6 +30,7 @@ function setup(port: number) {
     engine,
     shards: [],
     ingest: recordingIngest(),
+    admin: makeStorageAdmin({ shards: [], dataDir: "/nowhere", disk: makeSimDisk(), now: () => 0 }),
     limits: configOf("").limits,
     rules: () => [],
     alerts: () => [],

@@ -1,10 +1,11 @@
 import { hostname } from "node:os";
 import type { FastifyInstance } from "fastify";
 import { formatDuration } from "../../lib/duration.ts";
-import type { ShardStats } from "../../model/shard.ts";
+import type { Cardinality, Ranking, ShardStats } from "../../model/shard.ts";
+import { mergeCardinality } from "../cardinality.ts";
 import type { ApiDeps } from "../deps.ts";
 import { parseGoInt } from "../go-number.ts";
-import { paramsOf } from "../request.ts";
+import { paramsOf, tenantOf } from "../request.ts";
 import { sendData, sendError } from "../respond.ts";
 
 /**
@@ -12,6 +13,12 @@ import { sendData, sendError } from "../respond.ts";
  * buildinfo is this one and Tocsin's own stands beside it.
  */
 const API_VERSION = "3.5.0";
+
+/** Entries of each ranking in status/tsdb, and the most that can be asked for. */
+const DEFAULT_RANKING = 10;
+const MAX_RANKING = 10_000;
+/** A shard tells more than that: what is large in all need not be among the largest of each. */
+const SHARD_RANKING = 1_000;
 
 /** /api/v1/status/* and /api/v1/metadata. */
 export function statusRoutes(app: FastifyInstance, deps: ApiDeps): void {
@@ -57,11 +64,21 @@ export function statusRoutes(app: FastifyInstance, deps: ApiDeps): void {
   app.get("/api/v1/status/walreplay", (request, reply) => sendData(request, reply, { min: 0, max: 0, current: 0 }));
 
   app.get("/api/v1/status/tsdb", async (request, reply) => {
-    const limit = paramsOf(request).get("limit") ?? "";
-    if (limit !== "" && !(Number(parseGoInt(limit, "Atoi")) >= 1)) {
-      return sendError(reply, "bad_data", "limit must be a positive number");
+    const text = paramsOf(request).get("limit") ?? "";
+    const limit = text === "" ? DEFAULT_RANKING : Number(parseGoInt(text, "Atoi"));
+    if (!(limit >= 1 && limit <= MAX_RANKING)) {
+      return sendError(reply, "bad_data", `limit must be a number from 1 to ${MAX_RANKING}`);
     }
-    return sendData(request, reply, headStatistics(await shardStats(deps)));
+    const ask = { kind: "cardinality", tenant: tenantOf(request), limit: SHARD_RANKING + limit } as const;
+    const [stats, counted] = await Promise.all([
+      shardStats(deps),
+      Promise.allSettled(deps.shards.map((s) => s.request<"cardinality">(ask))),
+    ]);
+    const parts = counted.flatMap((c) => (c.status === "fulfilled" ? [c.value] : []));
+    const missing = deps.shards.length - parts.length;
+    const warnings =
+      missing === 0 ? [] : [`${missing} of ${deps.shards.length} shards did not answer: counts are too low`];
+    return sendData(request, reply, headStatistics(stats, mergeCardinality(parts, limit)), { warnings, infos: [] });
   });
 
   // No sender's metadata is kept yet; an empty answer is what clients get from a Prometheus that knows none.
@@ -82,20 +99,21 @@ async function shardStats(deps: ApiDeps): Promise<ShardStats[]> {
   return settled.flatMap((o) => (o.status === "fulfilled" ? [o.value] : []));
 }
 
-/** All tenants' series together. The counts by name and value are not kept: they are empty lists, and null for a number. */
-function headStatistics(stats: readonly ShardStats[]) {
+/** Names and values are those of the request's tenant; chunks and times of all. */
+function headStatistics(stats: readonly ShardStats[], counts: Cardinality) {
   const filled = stats.filter((s) => s.headSeries > 0);
+  const named = (ranking: Ranking) => ranking.map(([name, value]) => ({ name, value }));
   return {
     headStats: {
-      numSeries: stats.reduce((n, s) => n + s.headSeries, 0),
-      numLabelPairs: null,
+      numSeries: counts.series,
+      numLabelPairs: counts.labelPairs,
       chunkCount: stats.reduce((n, s) => n + s.headChunks, 0),
       minTime: filled.length === 0 ? null : Math.min(...filled.map((s) => s.headMinTime)),
       maxTime: filled.length === 0 ? null : Math.max(...filled.map((s) => s.headMaxTime)),
     },
-    seriesCountByMetricName: [],
-    labelValueCountByLabelName: [],
-    memoryInBytesByLabelName: [],
-    seriesCountByLabelValuePair: [],
+    seriesCountByMetricName: named(counts.seriesByMetricName),
+    labelValueCountByLabelName: named(counts.valuesByLabelName),
+    memoryInBytesByLabelName: named(counts.bytesByLabelName),
+    seriesCountByLabelValuePair: named(counts.seriesByLabelPair),
   };
 }
