@@ -12,6 +12,7 @@
  */
 import type { Labels } from "../../model/labels.ts";
 import { arenaBytes, type ChunkArena, makeChunkArena } from "./chunk-arena.ts";
+import { type HistogramArena, histogramArenaBytes, makeHistogramArena } from "./histogram-arena.ts";
 import { type MatchedValues, makeMatchedValues } from "./match-values.ts";
 import { makePostings, obtainField, obtainList, type Postings, postingsBytes, pushPosting } from "./postings.ts";
 import {
@@ -28,6 +29,7 @@ import {
   UNKNOWN,
   VALUES,
 } from "./series-table.ts";
+import { makeStartTimes, type StartTimes } from "./start-times.ts";
 import { findSymbol, internSymbol, makeSymbols, type Symbols, symbolsBytes, symbolText } from "./symbols.ts";
 import { makeWordPool, poolBytes, SLAB_MASK, SLAB_SHIFT, SLAB_WORDS, type WordPool } from "./word-pool.ts";
 
@@ -67,6 +69,9 @@ export interface Head {
   /** Blocks of open chunks, late samples and postings. */
   readonly pool: WordPool;
   readonly chunks: ChunkArena;
+  /** Bytes of the native histograms in the chunks. */
+  readonly histograms: HistogramArena;
+  readonly starts: StartTimes;
   readonly collisions: Map<string, Collision>;
   frame: number;
   /** Looked-up ids of the frame being appended. */
@@ -100,6 +105,8 @@ export function createHead(options: HeadOptions): Head {
     matched: makeMatchedValues(),
     pool,
     chunks: makeChunkArena(),
+    histograms: makeHistogramArena(),
+    starts: makeStartTimes(),
     collisions: new Map(),
     frame: 0,
     ids: new Int32Array(4096),
@@ -317,7 +324,7 @@ export interface HeadStats extends HeadTotals {
 export function headStats(head: Head): HeadStats {
   return {
     ...head.totals,
-    series: head.series.count,
+    series: head.series.count - head.starts.count,
     chunks: head.chunks.chunks + head.openChunks,
     openChunks: head.openChunks,
     bytes:
@@ -326,6 +333,7 @@ export function headStats(head: Head): HeadStats {
       postingsBytes(head.postings) +
       poolBytes(head.pool) +
       arenaBytes(head.chunks) +
+      histogramArenaBytes(head.histograms) +
       head.values.slabs.length * SLAB_WORDS * 4,
     minTime: head.minT,
     maxTime: head.maxT,
