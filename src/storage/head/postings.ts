@@ -99,8 +99,9 @@ export function findList(p: Postings, field: number, value: number): number {
 }
 
 function listHash(field: number, value: number): number {
-  const h = Math.imul(value ^ Math.imul(field, 0x85ebca6b), 0x9e3779b1);
-  return h ^ (h >>> 15);
+  let h = Math.imul(value ^ Math.imul(field, 0x9e3779b1), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
 }
 
 export function obtainList(p: Postings, field: number, value: number): number {

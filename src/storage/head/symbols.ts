@@ -46,13 +46,13 @@ export function makeSymbols(): Symbols {
 /** The string's symbol, -1 when it has none. */
 export function findSymbol(s: Symbols, text: string): number {
   const length = encode(text);
-  return findBytes(s, hashBytes(scratch, 0, length), length);
+  return findBytes(s, hashBytes(scratch, length), length);
 }
 
 /** The string's symbol, a new one when it has none. */
 export function internSymbol(s: Symbols, text: string): number {
   const length = encode(text);
-  const hash = hashBytes(scratch, 0, length);
+  const hash = hashBytes(scratch, length);
   const found = findBytes(s, hash, length);
   if (found >= 0) return found;
   const start = s.starts[s.count] as number;
@@ -69,8 +69,18 @@ function listSymbol(s: Symbols, symbol: number, hash: number): void {
   addSlot(s.slots, hash, symbol, (n) => hashOfSymbol(s, n));
 }
 
-export function hashOfSymbol(s: Symbols, symbol: number): number {
-  return hashBytes(s.bytes, s.starts[symbol] as number, s.starts[symbol + 1] as number);
+/** As `hashBytes`, apart from it since a Buffer there would slow the loop down. */
+function hashOfSymbol(s: Symbols, symbol: number): number {
+  const { bytes } = s;
+  const end = s.starts[symbol + 1] as number;
+  let h = 0x811c9dc5;
+  for (let i = s.starts[symbol] as number; i < end; i++) h = Math.imul(h ^ (bytes[i] as number), 0x01000193);
+  return finish(h);
+}
+
+function finish(hash: number): number {
+  const h = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  return h ^ (h >>> 13);
 }
 
 export function symbolText(s: Symbols, symbol: number): string {
@@ -108,11 +118,10 @@ function encode(text: string): number {
   return n;
 }
 
-function hashBytes(bytes: Uint8Array, from: number, end: number): number {
+function hashBytes(bytes: Uint8Array, length: number): number {
   let h = 0x811c9dc5;
-  for (let i = from; i < end; i++) h = Math.imul(h ^ (bytes[i] as number), 0x01000193);
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  return h ^ (h >>> 13);
+  for (let i = 0; i < length; i++) h = Math.imul(h ^ (bytes[i] as number), 0x01000193);
+  return finish(h);
 }
 
 /** The symbol of the string in scratch, -1 when it has none. */
