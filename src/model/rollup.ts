@@ -48,6 +48,8 @@ export function columnMask(columns: Iterable<RollupColumn>): number {
   return mask;
 }
 
+/** Beside the bits of columns: the native histograms' part is needed as well. */
+export const HISTOGRAM_ROLLUPS: number = 1 << ROLLUP_COLUMNS.length;
 export const ALL_ROLLUP_COLUMNS: number = columnMask(ROLLUP_COLUMNS);
 
 /** Rows of one series, ascending in time; `start[i]` is the excluded start of bucket i, Unix ms. */
@@ -60,14 +62,11 @@ export interface RollupBuffer {
 }
 
 /** Numbers of the native histogram samples of a bucket, with the meaning of the columns of the same name above. */
-export const HISTOGRAM_ROLLUP_NUMBERS = ["count", "firstT", "lastT", "resetCount", "firstStart", "lastStart"] as const;
+export const HISTOGRAM_ROLLUP_NUMBERS = ["count", "firstT", "lastT", "firstStart", "lastStart"] as const;
 export type HistogramRollupNumber = (typeof HISTOGRAM_ROLLUP_NUMBERS)[number];
 
-/**
- * Histograms of a bucket in their byte code: the outermost ones as they were, the sum of all, and the sum of those before each
- * reset. A column of references into `bytes`; -1 where there is none.
- */
-export const HISTOGRAM_ROLLUP_REFS = ["first", "last", "sum", "resets"] as const;
+/** The outermost histograms of a bucket, their bytes as they were: columns of references into `bytes`, -1 where there is none. */
+export const HISTOGRAM_ROLLUP_REFS = ["first", "last"] as const;
 export type HistogramRollupRef = (typeof HISTOGRAM_ROLLUP_REFS)[number];
 
 export interface RollupHistograms {

@@ -48,7 +48,9 @@ export interface RollupSource {
 
   /**
    * Appends to `out` the rows of a series' buckets in (after, until], both multiples of the tier's width, ascending. Only the
-   * columns of `need` (bits of `columnMask`) must hold their values, the others may hold anything. Inside `complete` the rows
+   * columns of `need` (bits of `columnMask`) must hold their values, the others may hold anything. Where `need` has the bit
+   * HISTOGRAM_ROLLUPS and one of the rows has native histograms, `out.histograms` is there afterwards and right for the rows that
+   * were appended. Inside `complete` the rows
    * are of every sample that was stored; elsewhere of what was there when they were made.
    */
   read(id: number, tier: RollupTier, after: number, until: number, need: number, out: RollupBuffer): void;
