@@ -1,5 +1,7 @@
 import {
+  HISTOGRAM_ROLLUPS,
   makeRollupBuffer,
+  makeRollupHistograms,
   ROLLUP_COLUMNS,
   type RollupBuffer,
   type RollupTier,
@@ -10,6 +12,7 @@ import { makeSampleBuffer } from "../../src/model/sample.ts";
 import type { SeriesSource, TierCoverage } from "../../src/model/series-source.ts";
 import { rollUp } from "../../src/storage/rollup/roll-up.ts";
 import { rollUpFurther } from "../../src/storage/rollup/roll-up-further.ts";
+import { copyHistograms } from "../../src/storage/rollup/roll-up-histograms.ts";
 
 export interface Kept {
   /** Raw samples up to there are gone. */
@@ -63,6 +66,10 @@ export function makeTierSource(full: SeriesSource, kept: Kept): TierSource {
             const wanted = (need & (1 << bit)) !== 0;
             out.columns[c][out.length] = right && wanted ? (rows.columns[c][i] as number) : 12345.678;
           });
+          if ((need & HISTOGRAM_ROLLUPS) !== 0 && rows.histograms !== undefined) {
+            out.histograms ??= makeRollupHistograms(out.start.length);
+          }
+          copyHistograms(right ? rows.histograms : undefined, i, out.histograms, out.length);
           out.length++;
           reads[tier]++;
         }

@@ -65,11 +65,11 @@ export function makeRowEvaluator(
   const segments = segmentsOf(plan, need, width, coverage, before, after);
   roundWindows(w, segments);
   const mask = need === "whole" ? columnsFor((range as RangeCall).func) : undefined;
-  const reader = makeSeriesReader(segments, need, mask);
   const prepared = range === undefined ? undefined : prepareRange(range, steps);
   const maps = plan.maps.map((m) => prepareMap(m, steps));
   const seesStale = prepared === undefined && !smoothed && plan.raw !== true;
   const floatsOnly = prepared === undefined || !SEES_HISTOGRAMS.has(prepared.call.func);
+  const reader = makeSeriesReader(segments, need, mask, seesStale || !floatsOnly);
   const mayNote = prepared !== undefined && canNote(prepared.call.func);
   const produced = new Uint8Array(mayNote ? steps : 0);
   const series = reader.samples;

@@ -1,6 +1,20 @@
+import { copyHistogram, makeHistogramBytes } from "../../model/histogram-code.ts";
 import type { TierUse } from "../../model/query.ts";
-import { columnMask, makeRollupBuffer, type RollupBuffer, TIER_MS } from "../../model/rollup.ts";
-import { makeSampleBuffer, reserveSamples, type SampleBuffer, writeStale } from "../../model/sample.ts";
+import {
+  columnMask,
+  HISTOGRAM_ROLLUPS,
+  makeRollupBuffer,
+  type RollupBuffer,
+  type RollupHistograms,
+  TIER_MS,
+} from "../../model/rollup.ts";
+import {
+  makeSampleBuffer,
+  reserveSamples,
+  type SampleBuffer,
+  writeHistogramRef,
+  writeStale,
+} from "../../model/sample.ts";
 import type { SeriesSource } from "../../model/series-source.ts";
 import type { Need, Segment } from "../plan/tier.ts";
 import { appendSamples } from "./append-samples.ts";
@@ -30,8 +44,14 @@ const points = makeRollupBuffer(256);
 
 /**
  * @param mask columns of the buckets that are needed; undefined: the function works on samples
+ * @param histograms native histograms are samples for it, too
  */
-export function makeSeriesReader(segments: readonly Segment[], need: Need, mask: number | undefined): SeriesReader {
+export function makeSeriesReader(
+  segments: readonly Segment[],
+  need: Need,
+  mask: number | undefined,
+  histograms: boolean,
+): SeriesReader {
   const uses = segments.map((s) => ({ ...s, rows: 0 }));
   const buckets = mask !== undefined && segments.some((s) => s.tier !== "raw");
   const only = segments.length === 1 && segments[0]?.tier === "raw" ? segments[0] : undefined;
@@ -42,7 +62,9 @@ export function makeSeriesReader(segments: readonly Segment[], need: Need, mask:
       (uses[0] as { rows: number }).rows += raw.length;
       return raw.length;
     }
-    return buckets ? loadRows(source, id, segments, mask, uses) : loadPoints(source, id, segments, need, uses);
+    return buckets
+      ? loadRows(source, id, segments, mask, uses)
+      : loadPoints(source, id, segments, need, histograms, uses);
   };
   return { samples: only === undefined ? mixed : raw, rows: tierRows, buckets, load, use: () => joinUses(uses) };
 }
@@ -64,7 +86,7 @@ function loadRows(
     if (tier === "raw") {
       raw.length = 0;
       source.read(id, after + 1, until, raw);
-      dropStale(raw, true);
+      dropStale(raw, (mask & HISTOGRAM_ROLLUPS) === 0);
       appendSampleRows(raw, tierRows, mask);
     } else {
       source.rollups?.read(id, tier, after, until, mask, buffer);
@@ -78,17 +100,20 @@ function loadRows(
 const NEWEST = columnMask(["count", "last", "lastT", "stale"]);
 const OLDEST = columnMask(["count", "first", "firstT", "stale"]);
 const SAMPLES = columnMask(["count", "last", "lastT", "lastStart", "stale"]);
+const MASKS: Readonly<Record<Need, number>> = { whole: 0, newest: NEWEST, oldest: OLDEST, samples: SAMPLES };
 
 function loadPoints(
   source: SeriesSource,
   id: number,
   segments: readonly Segment[],
   need: Need,
+  histograms: boolean,
   uses: Counting,
 ): number {
   mixed.length = 0;
   delete mixed.startTs;
   delete mixed.histograms;
+  const mask = MASKS[need] | (histograms ? HISTOGRAM_ROLLUPS : 0);
   for (let i = 0; i < segments.length; i++) {
     const { after, until, tier } = segments[i] as Segment;
     const from = mixed.length;
@@ -98,7 +123,7 @@ function loadPoints(
       appendSamples(raw, mixed);
     } else {
       points.length = 0;
-      const mask = need === "newest" ? NEWEST : need === "oldest" ? OLDEST : SAMPLES;
+      delete points.histograms;
       source.rollups?.read(id, tier, after, until, mask, points);
       appendPoints(points, TIER_MS[tier], need, mixed);
     }
@@ -107,28 +132,47 @@ function loadPoints(
   return mixed.length;
 }
 
-/** Each bucket's newest (or oldest) sample, and a staleness marker at its end where it ends the series. */
+/**
+ * Each bucket's newest (or oldest) float and native histogram in the order of their times, and a staleness marker at its end where
+ * it ends the series.
+ */
 function appendPoints(from: RollupBuffer, width: number, need: Need, out: SampleBuffer): void {
-  const { columns, start, length } = from;
+  const { columns, start, length, histograms } = from;
   const { count, stale, lastStart } = columns;
-  const t = need === "oldest" ? columns.firstT : columns.lastT;
-  const v = need === "oldest" ? columns.first : columns.last;
-  reserveSamples(out, out.length + 2 * length);
-  let n = out.length;
+  const oldest = need === "oldest";
+  const t = oldest ? columns.firstT : columns.lastT;
+  const v = oldest ? columns.first : columns.last;
+  reserveSamples(out, out.length + 3 * length);
   for (let i = 0; i < length; i++) {
+    const has = histograms !== undefined && histograms.numbers.count[i] !== 0;
+    const histogramT = has ? (histograms.numbers[oldest ? "firstT" : "lastT"][i] as number) : 0;
+    const floatFirst = !has || histogramT > (t[i] as number);
+    if (has && !floatFirst) appendHistogram(histograms, i, histogramT, oldest, out);
     if (count[i] !== 0) {
-      if (need === "samples" && lastStart[i] !== 0) out.startTs ??= new Float64Array(out.ts.length);
-      if (out.startTs !== undefined) out.startTs[n] = need === "samples" ? (lastStart[i] as number) : 0;
-      out.ts[n] = t[i] as number;
-      out.values[n++] = v[i] as number;
+      const began = need === "samples" ? (lastStart[i] as number) : 0;
+      out.values[out.length] = v[i] as number;
+      appendTime(out, t[i] as number, began);
     }
+    if (has && floatFirst) appendHistogram(histograms, i, histogramT, oldest, out);
     if (stale[i] === 1) {
-      if (out.startTs !== undefined) out.startTs[n] = 0;
-      out.ts[n] = (start[i] as number) + width;
-      writeStale(out.words, n++);
+      writeStale(out.words, out.length);
+      appendTime(out, (start[i] as number) + width, 0);
     }
   }
-  out.length = n;
+}
+
+/** Ends the sample whose value has just been written. */
+function appendTime(out: SampleBuffer, t: number, start: number): void {
+  if (start !== 0) out.startTs ??= new Float64Array(out.ts.length);
+  if (out.startTs !== undefined) out.startTs[out.length] = start;
+  out.ts[out.length++] = t;
+}
+
+function appendHistogram(from: RollupHistograms, i: number, t: number, oldest: boolean, out: SampleBuffer): void {
+  out.histograms ??= makeHistogramBytes();
+  const ref = from.refs[oldest ? "first" : "last"][i] as number;
+  writeHistogramRef(out.words, out.length, copyHistogram(from.bytes.bytes, ref, out.histograms));
+  appendTime(out, t, 0);
 }
 
 /** One entry a tier: from the beginning of its first segment to the end of its last. */

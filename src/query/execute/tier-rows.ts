@@ -1,5 +1,6 @@
 import {
   columnMask,
+  HISTOGRAM_ROLLUPS,
   makeRollupBuffer,
   type RollupBuffer,
   type RollupColumn,
@@ -47,10 +48,14 @@ const COLUMNS: Readonly<Partial<Record<RangeFunction, readonly RollupColumn[]>>>
 /** The columns that a function needs; undefined: it does not work on buckets. */
 export function columnsFor(func: RangeFunction): number | undefined {
   const columns = COLUMNS[func];
-  return columns === undefined ? undefined : columnMask(columns);
+  if (columns === undefined) return undefined;
+  return columnMask(columns) | (func === "count_over_time" ? HISTOGRAM_ROLLUPS : 0);
 }
 
-/** Sets the ends of the rows [from, length) and takes out those of them that have no sample. */
+/**
+ * Sets the ends of the rows [from, length) and takes out those of them that have no sample. Native histograms count where they
+ * were asked for.
+ */
 export function settleRows(rows: TierRows, from: number, width: number, mask: number): void {
   const { buffer } = rows;
   if (rows.end.length < buffer.start.length) {
@@ -60,6 +65,12 @@ export function settleRows(rows: TierRows, from: number, width: number, mask: nu
   }
   const { start, columns, length } = buffer;
   const { end } = rows;
+  const { histograms } = buffer;
+  if (histograms !== undefined) {
+    const { count } = histograms.numbers;
+    for (let i = from; i < length; i++) columns.count[i] = (columns.count[i] as number) + (count[i] as number);
+    delete buffer.histograms;
+  }
   let out = from;
   for (let i = from; i < length; i++) {
     if (columns.count[i] === 0) continue;

@@ -1,5 +1,6 @@
 import { ROLLUP_COLUMNS, type RollupBuffer, reserveRollup } from "../../model/rollup.ts";
 import { bucketStart } from "./bucket.ts";
+import { beginHistograms, copyHistograms } from "./roll-up-histograms.ts";
 
 /**
  * Late samples amend rollups bucket by bucket: the buckets they touch are made anew from the raw samples (and the wide ones from
@@ -36,6 +37,7 @@ export function widerBuckets(starts: Float64Array, widthMs: number): Float64Arra
  */
 export function amendRollup(base: RollupBuffer, touched: Float64Array, anew: RollupBuffer, out: RollupBuffer): void {
   out.length = 0;
+  beginHistograms(base.histograms !== undefined || anew.histograms !== undefined, out);
   reserveRollup(out, base.length + anew.length);
   let t = 0;
   let a = 0;
@@ -52,5 +54,6 @@ function copyRow(from: RollupBuffer, i: number, to: RollupBuffer): void {
   const row = to.length;
   to.start[row] = from.start[i] as number;
   for (const name of ROLLUP_COLUMNS) to.columns[name][row] = from.columns[name][i] as number;
+  copyHistograms(from.histograms, i, to.histograms, row);
   to.length = row + 1;
 }

@@ -1,6 +1,7 @@
 import { restarted } from "../../model/counter-restart.ts";
 import { type RollupBuffer, reserveRollup } from "../../model/rollup.ts";
 import { bucketStart } from "./bucket.ts";
+import { beginHistograms, joinHistograms } from "./roll-up-histograms.ts";
 
 /**
  * Buckets to wider buckets, whose width is a multiple. All columns but `sum` and `resets` are the same as from raw samples, bit
@@ -14,6 +15,7 @@ import { bucketStart } from "./bucket.ts";
 export function rollUpFurther(from: RollupBuffer, widthMs: number, out: RollupBuffer): void {
   const n = from.length;
   out.length = 0;
+  beginHistograms(from.histograms !== undefined, out);
   let i = 0;
   while (i < n) {
     const start = bucketStart((from.start[i] as number) + 1, widthMs);
@@ -24,6 +26,9 @@ export function rollUpFurther(from: RollupBuffer, widthMs: number, out: RollupBu
     if (row === out.start.length) reserveRollup(out, Math.max(16, row + 1));
     out.start[row] = start;
     joinRows(from, i, j, out, row);
+    if (from.histograms !== undefined && out.histograms !== undefined) {
+      joinHistograms(from.histograms, i, j, out.histograms, row);
+    }
     out.length = row + 1;
     i = j;
   }

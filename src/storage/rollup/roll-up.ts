@@ -2,6 +2,7 @@ import { restarted } from "../../model/counter-restart.ts";
 import { type RollupBuffer, reserveRollup } from "../../model/rollup.ts";
 import { isHistogramAt, isStaleAt, type SampleBuffer } from "../../model/sample.ts";
 import { bucketStart } from "./bucket.ts";
+import { beginHistograms, rollUpHistograms } from "./roll-up-histograms.ts";
 
 /**
  * Raw samples to buckets.
@@ -18,6 +19,7 @@ import { bucketStart } from "./bucket.ts";
 export function rollUp(samples: SampleBuffer, widthMs: number, out: RollupBuffer): void {
   const { ts, length: n } = samples;
   out.length = 0;
+  beginHistograms(samples.histograms !== undefined, out);
   let i = 0;
   while (i < n) {
     const start = bucketStart(ts[i] as number, widthMs);
@@ -28,6 +30,7 @@ export function rollUp(samples: SampleBuffer, widthMs: number, out: RollupBuffer
     if (row === out.start.length) reserveRollup(out, Math.max(16, row + 1));
     out.start[row] = start;
     rollUpBucket(samples, i, j, out, row);
+    if (out.histograms !== undefined) rollUpHistograms(samples, i, j, out.histograms, row);
     out.length = row + 1;
     i = j;
   }

@@ -18,13 +18,10 @@ const X: Labels = labelsFromObject({ __name__: "x_total" });
 
 function sourceOf(list: readonly Thing[]): MemorySource {
   const source = makeMemorySource();
-  const { values, length } = bufferOf(list);
-  source.add(
-    X,
-    list.map((x) => x.t),
-    values.slice(0, Math.max(length, list.length)),
-    list.map((x) => x.start),
-  );
+  const { values, length, histograms } = bufferOf(list);
+  const times = list.map((x) => x.t);
+  const starts = list.map((x) => x.start);
+  source.add(X, times, values.slice(0, length), starts, histograms);
   return source;
 }
 
@@ -99,7 +96,7 @@ const everything: Kept = {
 
 /** A series from BASE on, whatever its own beginning was. */
 function series(value: fc.Arbitrary<number>, maxLength = 300): fc.Arbitrary<Thing[]> {
-  return things(value, false, maxLength).map((list) => {
+  return things(value, true, maxLength).map((list) => {
     const by = BASE - (list[0]?.t ?? 0) + 17;
     return list.map((x) => ({ ...x, t: x.t + by, start: x.start === 0 ? 0 : x.start + by }));
   });

@@ -1,14 +1,28 @@
+import { copyHistogram, makeHistogramBytes } from "../../../src/model/histogram-code.ts";
 import { type Labels, labelsKey, labelValue } from "../../../src/model/labels.ts";
 import { compileMatcher, type Matcher } from "../../../src/model/matcher.ts";
-import { isHistogramAt, reserveSamples, type SampleBuffer } from "../../../src/model/sample.ts";
+import {
+  type HistogramBytes,
+  histogramRef,
+  isHistogramAt,
+  reserveSamples,
+  type SampleBuffer,
+  writeHistogramRef,
+} from "../../../src/model/sample.ts";
 import type { SeriesSource } from "../../../src/model/series-source.ts";
 import type { ShardClient, ShardRequest, ShardResponses } from "../../../src/model/shard.ts";
 import { runShardQuery } from "../../../src/query/execute/run-shard-query.ts";
 
 /** A series source over plain arrays, for tests of the query engine: the simplest thing that keeps the contract. */
 export interface MemorySource extends SeriesSource {
-  /** Adds samples; an equal time replaces. `words` are the values' bits (lo, hi), so that staleness markers survive. */
-  add(labels: Labels, ts: readonly number[], values: Float64Array, startTs?: readonly number[]): void;
+  /** Adds samples, bit by bit; an equal time replaces. Native histograms among the values refer to `histograms`. */
+  add(
+    labels: Labels,
+    ts: readonly number[],
+    values: Float64Array,
+    startTs?: readonly number[],
+    histograms?: HistogramBytes,
+  ): void;
 }
 
 interface Stored {
@@ -16,6 +30,7 @@ interface Stored {
   ts: number[];
   values: Float64Array;
   startTs: number[];
+  readonly histograms: HistogramBytes;
 }
 
 export function makeMemorySource(): MemorySource {
@@ -43,16 +58,18 @@ export function makeMemorySource(): MemorySource {
     return ids;
   };
   return {
-    add(labels, ts, values, startTs) {
+    add(labels, ts, values, startTs, histograms) {
       const key = labelsKey(labels);
       let s = byKey.get(key);
       if (s === undefined) {
-        s = { labels, ts: [], values: new Float64Array(0), startTs: [] };
+        s = { labels, ts: [], values: new Float64Array(0), startTs: [], histograms: makeHistogramBytes() };
         byKey.set(key, s);
         series.push(s);
         for (const text of labels) intern(text);
       }
-      mergeSamples(s, ts, values, startTs ?? ts.map(() => 0));
+      const own = values.slice();
+      if (histograms !== undefined) moveHistograms(new Uint32Array(own.buffer), histograms, s.histograms);
+      mergeSamples(s, ts, own, startTs ?? ts.map(() => 0));
     },
     select: (_tenant, matchers, minT, maxT) => Uint32Array.from(select(matchers, minT, maxT)),
     labels: (id) => at(id).labels,
@@ -77,8 +94,11 @@ export function makeMemorySource(): MemorySource {
         out.words[2 * n] = words[2 * i] as number;
         out.words[2 * n + 1] = words[2 * i + 1] as number;
         if (out.startTs !== undefined) out.startTs[n] = s.startTs[i] as number;
-        // The bytes are of no use to the float code; that there are any is.
-        if (isHistogramAt(words, i)) out.histograms ??= { bytes: new Uint8Array(0), length: 0 };
+        if (isHistogramAt(words, i)) {
+          out.histograms ??= makeHistogramBytes();
+          const ref = copyHistogram(s.histograms.bytes, histogramRef(words, i), out.histograms);
+          writeHistogramRef(out.words, n, ref);
+        }
         n++;
       }
       out.length = n;
@@ -92,6 +112,13 @@ export function makeMemorySource(): MemorySource {
       return [...new Set(values.filter((v) => v !== ""))].sort();
     },
   };
+}
+
+/** Copies the histograms that `words` refer to, which refer to the copies then. */
+function moveHistograms(words: Uint32Array, from: HistogramBytes, to: HistogramBytes): void {
+  for (let i = 0; i < words.length / 2; i++) {
+    if (isHistogramAt(words, i)) writeHistogramRef(words, i, copyHistogram(from.bytes, histogramRef(words, i), to));
+  }
 }
 
 function mergeSamples(s: Stored, ts: readonly number[], values: Float64Array, startTs: readonly number[]): void {

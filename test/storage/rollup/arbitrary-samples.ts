@@ -1,5 +1,13 @@
 import fc from "fast-check";
-import { makeSampleBuffer, type SampleBuffer, writeHistogramRef, writeStale } from "../../../src/model/sample.ts";
+import { makeHistogram } from "../../../src/model/histogram.ts";
+import { encodeHistogram, makeHistogramBytes } from "../../../src/model/histogram-code.ts";
+import {
+  type HistogramBytes,
+  makeSampleBuffer,
+  type SampleBuffer,
+  writeHistogramRef,
+  writeStale,
+} from "../../../src/model/sample.ts";
 
 /** One thing in a series: a float, a staleness marker or a native histogram. */
 export interface Thing {
@@ -55,12 +63,17 @@ export function things(value: fc.Arbitrary<number>, histograms = false, maxLengt
 export function bufferOf(list: readonly Thing[]): SampleBuffer {
   const buffer = makeSampleBuffer(Math.max(1, list.length));
   buffer.startTs = new Float64Array(buffer.ts.length);
-  buffer.histograms = { bytes: new Uint8Array(8), length: 8 };
+  buffer.histograms = makeHistogramBytes();
   list.forEach((x, i) => {
     buffer.ts[i] = x.t;
     if (x.kind === "float") buffer.values[i] = x.value;
     else if (x.kind === "stale") writeStale(buffer.words, i);
-    else writeHistogramRef(buffer.words, i, 0);
+    else
+      writeHistogramRef(
+        buffer.words,
+        i,
+        encodeHistogram({ ...makeHistogram(), count: i, zeroCount: i }, buffer.histograms as HistogramBytes),
+      );
     (buffer.startTs as Float64Array)[i] = x.start;
   });
   buffer.length = list.length;

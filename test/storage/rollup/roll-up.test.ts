@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { restarted } from "../../../src/model/counter-restart.ts";
+import { decodeHistogram } from "../../../src/model/histogram-code.ts";
 import { makeRollupBuffer, ROLLUP_COLUMNS, type RollupBuffer, type RollupColumn } from "../../../src/model/rollup.ts";
 import { amendRollup, touchedBuckets, widerBuckets } from "../../../src/storage/rollup/amend.ts";
 import { rollUp } from "../../../src/storage/rollup/roll-up.ts";
@@ -156,6 +157,50 @@ describe("rollUpFurther", () => {
         expectRows(rowsOf(out), rowsOf(rolled(list, HOUR)), list.length + 1, size);
       }),
       { numRuns: 300 },
+    );
+  });
+});
+
+/** The histograms of each row: how many, their outer times, and the `count` of the first and the last (the place in the list). */
+function histogramsOf(b: RollupBuffer): unknown[] {
+  const h = b.histograms;
+  const at = (ref: number) => (h === undefined || ref < 0 ? -1 : decodeHistogram(h.bytes.bytes, ref).count);
+  return Array.from({ length: b.length }, (_, i) => {
+    if (h === undefined || h.numbers.count[i] === 0) return undefined;
+    const { count, firstT, lastT, firstStart, lastStart } = h.numbers;
+    const numbers = [count, firstT, lastT, firstStart, lastStart].map((c) => c[i]);
+    return [...numbers, at(h.refs.first[i] as number), at(h.refs.last[i] as number)];
+  });
+}
+
+describe("native histograms", () => {
+  const definedHistograms = (list: readonly Thing[], width: number): unknown[] =>
+    defined(list, width).map(({ start }) => {
+      const inside = list.filter((x) => x.kind === "histogram" && x.t > start && x.t <= start + width);
+      const [first, last] = [inside[0], inside.at(-1)];
+      if (first === undefined || last === undefined) return undefined;
+      const places = [list.indexOf(first), list.indexOf(last)];
+      return [inside.length, first.t, last.t, first.start, last.start, ...places];
+    });
+
+  test("number, times and outermost ones of every bucket, in both tiers and amended", () => {
+    const minutes = makeRollupBuffer(0);
+    const hours = makeRollupBuffer(0);
+    const amended = makeRollupBuffer(0);
+    fc.assert(
+      fc.property(things(wholeNumbers, true), fc.nat(1000), (list, pick) => {
+        rollUp(bufferOf(list), MINUTE, minutes);
+        expect(histogramsOf(minutes)).toEqual(definedHistograms(list, MINUTE));
+        rollUpFurther(minutes, HOUR, hours);
+        expect(histogramsOf(hours)).toEqual(definedHistograms(list, HOUR));
+        const start = minutes.start[pick % Math.max(1, minutes.length)] ?? 0;
+        const touched = Float64Array.of(start);
+        const rows = list.filter((x) => x.t > start && x.t <= start + MINUTE);
+        amendRollup(minutes, touched, rolled(rows, MINUTE), amended);
+        const times = (b: RollupBuffer) => histogramsOf(b).map((h) => (h as unknown[] | undefined)?.slice(0, 5));
+        expect(times(amended)).toEqual(times(minutes));
+      }),
+      { numRuns: 200 },
     );
   });
 });
