@@ -4,6 +4,7 @@
  */
 import type { SampleColumns } from "../../model/sample.ts";
 import { encodeSample, SCRATCH_WINDOW, SCRATCH_WORDS } from "../chunk/encode.ts";
+import { type CutLog, keepAside } from "./cut-log.ts";
 import { type Head, resolveInFrame } from "./head.ts";
 import { appendLate, OTHER, SAME } from "./late.ts";
 import { BLOCK_DATA_WORDS, BLOCK_ORDER, CHUNK_SAMPLES, openChunk, sealOpenChunk } from "./open-chunk.ts";
@@ -94,6 +95,8 @@ function appendLoop(
   const { ts } = cols;
   let stored = 0;
   let maxT = head.maxT;
+  const { cut } = head;
+  const cutoff = cut === undefined ? Number.NEGATIVE_INFINITY : cut.cutoff;
   for (let i = 0; i < n; i++) {
     let id = ids[i] as number;
     if (id < 0) {
@@ -127,6 +130,7 @@ function appendLoop(
     rows[row + LEFT] = count === CHUNK_SAMPLES ? 0 : (rows[row + LEFT] as number) - delta;
     times[lastAt] = t;
     if (t > maxT) maxT = t;
+    if (t < cutoff) keepAside(cut as CutLog, id, t, lo, hi);
     stored++;
     let tail = rows[row + TAIL] as number;
     const lastLo = rows[row + LAST_LO] as number;
@@ -187,6 +191,7 @@ function appendRare(head: Head, id: number, t: number, lo: number, hi: number, r
   if (t > last) {
     if (rows[row + OPEN] !== 0) sealOpenChunk(head, id);
     openChunk(head, id, t, lo, hi);
+    if (head.cut !== undefined && t < head.cut.cutoff) keepAside(head.cut, id, t, lo, hi);
     result.accepted++;
   } else if (t === last && lo === rows[row + LAST_LO] && hi === rows[row + LAST_HI] && rows[row + LATE] === 0) {
     // A sender repeats its last request: common, so spared the search.
@@ -199,6 +204,7 @@ function appendRare(head: Head, id: number, t: number, lo: number, hi: number, r
       result.duplicates++;
       return;
     }
+    if (head.cut !== undefined && t < head.cut.cutoff) keepAside(head.cut, id, t, lo, hi);
     result.accepted++;
     if (t < last) result.outOfOrder++;
     if (outcome === OTHER) result.overwritten++;

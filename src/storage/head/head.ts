@@ -12,6 +12,7 @@
  */
 import type { Labels } from "../../model/labels.ts";
 import { arenaBytes, type ChunkArena, makeChunkArena } from "./chunk-arena.ts";
+import type { CutLog } from "./cut-log.ts";
 import { type HistogramArena, histogramArenaBytes, makeHistogramArena } from "./histogram-arena.ts";
 import { type MatchedValues, makeMatchedValues } from "./match-values.ts";
 import { makePostings, obtainField, obtainList, type Postings, postingsBytes, pushPosting } from "./postings.ts";
@@ -73,6 +74,8 @@ export interface Head {
   readonly histograms: HistogramArena;
   readonly starts: StartTimes;
   readonly collisions: Map<string, Collision>;
+  /** While a cut goes on (cut.ts). */
+  cut: CutLog | undefined;
   frame: number;
   /** Looked-up ids of the frame being appended. */
   ids: Int32Array;
@@ -108,6 +111,7 @@ export function createHead(options: HeadOptions): Head {
     histograms: makeHistogramArena(),
     starts: makeStartTimes(),
     collisions: new Map(),
+    cut: undefined,
     frame: 0,
     ids: new Int32Array(4096),
     openChunks: 0,
