@@ -11,13 +11,16 @@ import {
 } from "./directory.ts";
 import { type Effort, type NumberColumn, readNumberColumn, readNumbers, writeNumbers } from "./numbers.ts";
 import { PageError } from "./page-error.ts";
-import { MAX_BINARY, MAX_DECIMALS, makeScaling, SCALE_BINARY, SCALE_DIVIDE, scaleFloats, unscale } from "./scale.ts";
-
-/** A float of 64 bits. `number` (8 bytes of the same memory) carries it past JavaScript's freedom to change NaNs. */
-export interface FloatBits {
-  readonly lo: number;
-  readonly hi: number;
-}
+import {
+  MAX_BINARY,
+  MAX_DECIMALS,
+  makeScaling,
+  SCALE_BINARY,
+  SCALE_DIVIDE,
+  type Scaling,
+  scaleFloats,
+  unscale,
+} from "./scale.ts";
 
 /** Rows that are not what the code says: where, and their bits. */
 export interface Exceptions {
@@ -25,7 +28,7 @@ export interface Exceptions {
   readonly words: Uint32Array;
 }
 
-const scaling = makeScaling();
+let high = new Float64Array(4096);
 const single = makeScaling();
 const one = new Float64Array(1);
 const oneWords = new Uint32Array(one.buffer);
@@ -114,40 +117,27 @@ export function takeExceptions(d: DirectoryReader, n: number): Exceptions {
   return { rows, words };
 }
 
-/** Tries CODE_SCALED for rows [from, to) and writes it; false when nothing was written. */
-export function writeScaled(
-  d: DirectoryWriter,
-  w: BitWriter,
-  values: Float64Array,
-  words: Uint32Array,
-  from: number,
-  to: number,
-  effort: Effort,
-): boolean {
-  if (!scaleFloats(values, words, from, to, scaling)) return false;
+/** Writes how a column was scaled, and the rows that were not. */
+export function putScaling(d: DirectoryWriter, scaling: Scaling, words: Uint32Array, from: number): void {
   if (scaling.mode === SCALE_BINARY) {
     putByte(d, SCALE_BINARY);
     putNumber(d, scaling.places);
   } else putByte(d, scaling.mode | (scaling.places << 2));
   putExceptions(d, scaling.exceptions, scaling.exceptionCount, words, from);
-  writeNumbers(d, w, scaling.whole, to - from, effort);
-  return true;
 }
 
 export interface ScaledColumn {
   readonly mode: number;
   readonly places: number;
   readonly exceptions: Exceptions;
-  readonly numbers: NumberColumn;
 }
 
-export function takeScaled(d: DirectoryReader, n: number, from: number, bodies: number): ScaledColumn {
+export function takeScaling(d: DirectoryReader, n: number): ScaledColumn {
   const head = takeByte(d);
   const mode = head & 3;
   const places = mode === SCALE_BINARY ? takeNumber(d) : head >> 2;
   if (places > (mode === SCALE_BINARY ? MAX_BINARY : MAX_DECIMALS)) throw new PageError("too many decimals");
-  const exceptions = takeExceptions(d, n);
-  return { mode, places, exceptions, numbers: readNumberColumn(d, from, bodies) };
+  return { mode, places, exceptions: takeExceptions(d, n) };
 }
 
 /** The order of floats as that of whole numbers: the high word of a float's bits, negative floats mirrored. */
@@ -169,15 +159,15 @@ export function writeFloatBits(
   effort: Effort,
 ): void {
   const n = to - from;
-  if (scaling.whole.length < n) scaling.whole = new Float64Array(2 * n);
+  if (high.length < n) high = new Float64Array(2 * n);
   let all = 0;
   for (let i = 0; i < n; i++) {
-    scaling.whole[i] = ordered(words[2 * (from + i) + 1] as number);
+    high[i] = ordered(words[2 * (from + i) + 1] as number);
     all |= words[2 * (from + i)] as number;
   }
   const zeros = all === 0 ? 32 : 31 - Math.clz32(all & -all);
   putByte(d, zeros);
-  writeNumbers(d, w, scaling.whole, n, effort);
+  writeNumbers(d, w, high, n, effort);
   const bits = 32 - zeros;
   reserveBits(w, (bits * n) / 8 + 8);
   for (let i = 0; i < n; i++) {

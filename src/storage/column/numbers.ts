@@ -12,7 +12,7 @@ import {
 import { PageError } from "./page-error.ts";
 import { PREDICT_HALF, PREDICT_LAST, PREDICT_LINE, PREDICT_NONE, PREDICTORS, residualsOf, sumUp } from "./predict.ts";
 import { readResiduals, writeResiduals } from "./residual-code.ts";
-import { copyPlan, makePlan, planContexts, planResiduals } from "./residual-plan.ts";
+import { copyPlan, makePlan, planContexts, planResiduals, type ResidualPlan } from "./residual-plan.ts";
 
 /**
  * A column of whole numbers (at most 2^51): n[i] = offset + unit * x[i], x predicted, residuals entropy coded. When all residuals
@@ -30,65 +30,124 @@ export interface NumberColumn {
 
 export type Effort = "fast" | "small";
 
+/** How a column is to be written, found by `planNumbers`. */
+export interface NumberPlan {
+  /** What body and parameters are estimated to take. */
+  bits: number;
+  rows: number;
+  offset: number;
+  unit: number;
+  predictor: number;
+  base: number;
+  /** Of residuals that are not all zero. */
+  hasBody: boolean;
+  /** A hash of the numbers less the first, divided by the unit, the first that is not 0 taken as positive. */
+  shape: number;
+  residuals: Float64Array;
+  readonly code: ResidualPlan;
+}
+
+export function makeNumberPlan(): NumberPlan {
+  return {
+    bits: 0,
+    rows: 0,
+    offset: 0,
+    unit: 1,
+    predictor: PREDICT_LAST,
+    base: 0,
+    hasBody: false,
+    shape: 0,
+    residuals: new Float64Array(4096),
+    code: makePlan(),
+  };
+}
+
 let x = new Float64Array(4096);
-let trial = new Float64Array(4096);
-let best = new Float64Array(4096);
-const trialPlan = makePlan();
-const bestPlan = makePlan();
+let trial: Float64Array = new Float64Array(4096);
+const trialCode = makePlan();
 const sample = new Float64Array(33);
 
 const HAS_UNIT = 8;
 const HAS_BODY = 16;
+const PARAMETER_BITS = 40;
 
-function reserve(n: number): void {
-  if (x.length >= n) return;
-  x = new Float64Array(2 * n);
-  trial = new Float64Array(2 * n);
-  best = new Float64Array(2 * n);
-}
-
-/** Writes whole[0, n), n at least 1: parameters to the directory, residuals to the bodies. */
-export function writeNumbers(d: DirectoryWriter, w: BitWriter, whole: Float64Array, n: number, effort: Effort): void {
-  reserve(n);
-  const offset = whole[0] as number;
-  const unit = reduce(whole, n, offset);
-  let predictor = PREDICT_LAST;
-  let base = 0;
-  let found = false;
-  bestPlan.bits = Number.POSITIVE_INFINITY;
-  const attempt = (p: number, b: number): void => {
-    residualsOf(x, n, p, b, trial);
-    planResiduals(trial, n, trialPlan);
-    if (effort === "small" && n >= 64) planContexts(trial, n, trialPlan);
-    if (trialPlan.bits >= bestPlan.bits) return;
-    copyPlan(trialPlan, bestPlan);
-    [best, trial] = [trial, best];
-    predictor = p;
-    base = b;
-    found = true;
-  };
+/** Finds how to write whole[0, n), n at least 1. */
+export function planNumbers(plan: NumberPlan, whole: Float64Array, n: number, effort: Effort): void {
+  if (x.length < n) {
+    x = new Float64Array(2 * n);
+    trial = new Float64Array(2 * n);
+  }
+  if (plan.residuals.length < trial.length) plan.residuals = new Float64Array(trial.length);
+  plan.rows = n;
+  plan.offset = whole[0] as number;
+  plan.unit = reduce(whole, n, plan.offset);
+  plan.hasBody = true;
+  plan.bits = Number.POSITIVE_INFINITY;
   const step = medianStep(n);
-  attempt(PREDICT_LAST, step);
-  if (step !== 0 && !allZero(best, n)) attempt(PREDICT_LAST, 0);
-  if (!allZero(best, n)) {
-    if (n > 1) attempt(PREDICT_LINE, (x[1] as number) - (x[0] as number));
+  attempt(plan, PREDICT_LAST, step, effort);
+  if (plan.hasBody && step !== 0) attempt(plan, PREDICT_LAST, 0, effort);
+  if (plan.hasBody) {
     const middle = median(n);
-    attempt(PREDICT_NONE, middle);
+    if (n > 1) attempt(plan, PREDICT_LINE, (x[1] as number) - (x[0] as number), effort);
+    attempt(plan, PREDICT_NONE, middle, effort);
     if (effort === "small") {
-      attempt(PREDICT_NONE, least(n));
-      attempt(PREDICT_HALF, middle);
+      attempt(plan, PREDICT_NONE, least(n), effort);
+      attempt(plan, PREDICT_HALF, middle, effort);
     }
   }
-  if (!found) throw new Error("no code fits");
-  const body = !allZero(best, n);
-  putByte(d, predictor | (unit === 1 ? 0 : HAS_UNIT) | (body ? HAS_BODY : 0));
-  putSigned(d, offset);
-  if (unit !== 1) putNumber(d, unit);
-  putSigned(d, base);
-  if (!body) return;
+  plan.bits += PARAMETER_BITS;
+  if (plan.hasBody) plan.shape = shapeOf(n);
+}
+
+function shapeOf(n: number): number {
+  let i = 0;
+  while (i < n && x[i] === 0) i++;
+  const sign = i < n && (x[i] as number) < 0 ? -1 : 1;
+  let h = n;
+  for (; i < n; i++) {
+    h = Math.imul(h ^ ((sign * (x[i] as number)) | 0), 0x9e3779b1);
+    h ^= h >>> 15;
+  }
+  return h;
+}
+
+/** Takes this prediction into the plan when it is better than what is there. */
+function attempt(plan: NumberPlan, predictor: number, base: number, effort: Effort): void {
+  const n = plan.rows;
+  residualsOf(x, n, predictor, base, trial);
+  const zero = allZero(trial, n);
+  if (zero) trialCode.bits = 0;
+  else {
+    planResiduals(trial, n, trialCode);
+    if (effort === "small" && n >= 64) planContexts(trial, n, trialCode);
+    if (trialCode.bits >= plan.bits) return;
+  }
+  copyPlan(trialCode, plan.code);
+  plan.bits = trialCode.bits;
+  plan.predictor = predictor;
+  plan.base = base;
+  plan.hasBody = !zero;
+  [plan.residuals, trial] = [trial, plan.residuals];
+}
+
+/** Writes a planned column: parameters to the directory, residuals to the bodies. */
+export function writePlanned(d: DirectoryWriter, w: BitWriter, plan: NumberPlan): void {
+  putByte(d, plan.predictor | (plan.unit === 1 ? 0 : HAS_UNIT) | (plan.hasBody ? HAS_BODY : 0));
+  putSigned(d, plan.offset);
+  if (plan.unit !== 1) putNumber(d, plan.unit);
+  putSigned(d, plan.base);
+  if (!plan.hasBody) return;
   const from = alignBits(w);
-  writeResiduals(w, best, n, bestPlan);
+  writeResiduals(w, plan.residuals, plan.rows, plan.code);
   putNumber(d, (w.bit >>> 3) - from);
+}
+
+const ownPlan = makeNumberPlan();
+
+/** Writes whole[0, n), n at least 1, by the best plan. */
+export function writeNumbers(d: DirectoryWriter, w: BitWriter, whole: Float64Array, n: number, effort: Effort): void {
+  planNumbers(ownPlan, whole, n, effort);
+  writePlanned(d, w, ownPlan);
 }
 
 function allZero(r: Float64Array, n: number): boolean {

@@ -17,6 +17,10 @@ export const CODE_DERIVED = 7;
 /** The column has as many rows as the one before it. */
 export const SAME_ROWS = 0x40;
 
+/** A column derived from a derived one and so on is at most this deep, so that reading one stays cheap. */
+export const MAX_DEPTH = 4;
+export const MAX_TERMS = 2;
+
 export const MAX_COLUMNS = 1 << 16;
 export const MAX_ROWS = 1 << 20;
 /** The most that a page's directory or byte strings may take, unpacked. */

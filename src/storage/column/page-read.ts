@@ -1,6 +1,7 @@
 import { zstdDecompressSync } from "node:zlib";
 import { type Cursor, readVarint, VarintError } from "../../lib/varint.ts";
-import { type DirectoryReader, takeNumber } from "./directory.ts";
+import type { Term } from "./derive.ts";
+import { type DirectoryReader, takeNumber, takeSigned } from "./directory.ts";
 import {
   applyExceptions,
   type BitsColumn,
@@ -10,7 +11,7 @@ import {
   takeExceptions,
   takeFloat,
   takeFloatBits,
-  takeScaled,
+  takeScaling,
 } from "./float-column.ts";
 import { type NumberColumn, readNumberColumn, readNumbers } from "./numbers.ts";
 import { PageError } from "./page-error.ts";
@@ -18,6 +19,7 @@ import {
   CODE_BITS,
   CODE_BYTES,
   CODE_CONSTANT,
+  CODE_DERIVED,
   CODE_NUMBERS,
   CODE_REFERENCES,
   CODE_SAME,
@@ -25,7 +27,9 @@ import {
   KIND_FLOAT,
   KIND_TIME,
   MAX_COLUMNS,
+  MAX_DEPTH,
   MAX_ROWS,
+  MAX_TERMS,
   MAX_UNPACKED,
   PADDING,
   PAGE_VERSION,
@@ -38,10 +42,19 @@ import { unscale } from "./scale.ts";
 type Source =
   | { readonly code: typeof CODE_CONSTANT; readonly lo: number; readonly hi: number }
   | { readonly code: typeof CODE_SAME; readonly column: number }
-  | { readonly code: typeof CODE_NUMBERS; readonly numbers: NumberColumn; readonly scaled: ScaledColumn | undefined }
+  | NumbersSource
   | { readonly code: typeof CODE_BITS; readonly bits: BitsColumn }
   | { readonly code: typeof CODE_REFERENCES; readonly exceptions: Exceptions }
   | { readonly code: typeof CODE_BYTES; readonly numbers: NumberColumn; readonly from: number; readonly to: number };
+
+/** Whole numbers, less what earlier columns account for. */
+interface NumbersSource {
+  readonly code: typeof CODE_NUMBERS;
+  readonly scaled: ScaledColumn | undefined;
+  readonly terms: readonly Term[];
+  readonly depth: number;
+  readonly numbers: NumberColumn;
+}
 
 interface ColumnEntry {
   readonly kind: number;
@@ -56,6 +69,8 @@ export interface Page {
   /** Where the bodies begin in the view. */
   readonly bodies: number;
   readonly blob: Uint8Array;
+  /** Whole numbers of columns that others are derived from, by column, as far as they were read. */
+  readonly whole: Map<number, Float64Array>;
 }
 
 let scratch = new Float64Array(4096);
@@ -83,11 +98,17 @@ export function openPage(bytes: Uint8Array): Page {
   const blob = unpack(bytes.subarray(directoryAt + directoryStored), blobLength);
   const entries = readDirectory(directory, columns, bodies, blob.length);
   if (bytes.length - directoryAt >= PADDING) {
-    return { columns: entries, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), bodies: at, blob };
+    return {
+      columns: entries,
+      view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
+      bodies: at,
+      blob,
+      whole: new Map(),
+    };
   }
   const padded = new Uint8Array(bodies + PADDING);
   padded.set(bytes.subarray(at, directoryAt));
-  return { columns: entries, view: new DataView(padded.buffer), bodies: 0, blob };
+  return { columns: entries, view: new DataView(padded.buffer), bodies: 0, blob, whole: new Map() };
 }
 
 function headNumber(bytes: Uint8Array, cursor: Cursor, limit: number): number {
@@ -128,7 +149,7 @@ function readDirectory(bytes: Uint8Array, count: number, bodies: number, blob: n
     const source: Source =
       rows === 0
         ? { code: CODE_CONSTANT, lo: 0, hi: 0 }
-        : takeSource(d, code & 15, kind, rows, body, bodies, blobAt, blob);
+        : takeSource(d, entries, code & 15, kind, rows, body, bodies, blobAt, blob);
     if (source.code === CODE_NUMBERS) body = source.numbers.to;
     else if (source.code === CODE_BITS) body = source.bits.to;
     else if (source.code === CODE_BYTES) {
@@ -151,6 +172,7 @@ function readDirectory(bytes: Uint8Array, count: number, bodies: number, blob: n
 
 function takeSource(
   d: DirectoryReader,
+  entries: readonly ColumnEntry[],
   code: number,
   kind: number,
   rows: number,
@@ -170,14 +192,55 @@ function takeSource(
     return { code, lo: one[0] as number, hi: one[1] as number };
   }
   if (code === CODE_SAME) return { code, column: takeNumber(d) };
-  if (code === CODE_NUMBERS && kind === KIND_FLOAT) {
-    const scaled = takeScaled(d, rows, body, bodies);
-    return { code, numbers: scaled.numbers, scaled };
+  if (code === CODE_NUMBERS || (code === CODE_DERIVED && kind === KIND_FLOAT)) {
+    const scaled = kind === KIND_FLOAT ? takeScaling(d, rows) : undefined;
+    const terms = code === CODE_DERIVED ? takeTerms(d, entries, rows) : noTerms;
+    const depth = terms.reduce((deep, t) => Math.max(deep, 1 + depthOf(entries[t.column])), 0);
+    if (depth > MAX_DEPTH) throw new PageError("a column is derived too often");
+    return { code: CODE_NUMBERS, scaled, terms, depth, numbers: readNumberColumn(d, body, bodies) };
   }
-  if (code === CODE_NUMBERS) return { code, numbers: readNumberColumn(d, body, bodies), scaled: undefined };
   if (code === CODE_BITS) return { code, bits: takeFloatBits(d, rows, body, bodies) };
   if (code === CODE_REFERENCES && kind === KIND_FLOAT) return { code, exceptions: takeExceptions(d, rows) };
   throw new PageError("an unknown column");
+}
+
+const noTerms: readonly Term[] = [];
+
+function takeTerms(d: DirectoryReader, entries: readonly ColumnEntry[], rows: number): readonly Term[] {
+  const count = takeNumber(d) + 1;
+  if (count > MAX_TERMS) throw new PageError("a column is derived from too many");
+  const terms: Term[] = [];
+  for (let k = 0; k < count; k++) {
+    const column = entries.length - 1 - takeNumber(d);
+    const other = entries[column];
+    const num = takeSigned(d);
+    const den = takeNumber(d);
+    if (other === undefined || other.source.code !== CODE_NUMBERS || other.rows !== rows || den === 0) {
+      throw new PageError("a column is derived from one that is not there");
+    }
+    terms.push({ column, num, den });
+  }
+  return terms;
+}
+
+function depthOf(entry: ColumnEntry | undefined): number {
+  return entry?.source.code === CODE_NUMBERS ? entry.source.depth : 0;
+}
+
+/** The whole numbers of a column into out[0, rows). Columns that others are derived from are kept with the page. */
+function readWhole(page: Page, source: NumbersSource, rows: number, out: Float64Array): void {
+  readNumbers(page.view, page.bodies, source.numbers, rows, out);
+  for (const { column, num, den } of source.terms) {
+    let y = page.whole.get(column);
+    if (y === undefined) {
+      y = new Float64Array(rows);
+      readWhole(page, (page.columns[column] as ColumnEntry).source as NumbersSource, rows, y);
+      page.whole.set(column, y);
+    }
+    const y0 = y[0] as number;
+    if (den === 1 && num === 1) for (let i = 0; i < rows; i++) out[i] = (out[i] as number) + ((y[i] as number) - y0);
+    else for (let i = 0; i < rows; i++) out[i] = (out[i] as number) + num * (((y[i] as number) - y0) / den);
+  }
 }
 
 function entryOf(page: Page, column: number, kind: number): ColumnEntry {
@@ -203,7 +266,7 @@ export function pageTimes(page: Page, column: number, out: Float64Array, at: num
   if (rows === 0) return 0;
   if (source.code === CODE_NUMBERS) {
     reserve(rows);
-    readNumbers(page.view, page.bodies, source.numbers, rows, scratch);
+    readWhole(page, source, rows, scratch);
     for (let i = 0; i < rows; i++) out[at + i] = scratch[i] as number;
   } else if (source.code === CODE_BITS) {
     const words = new Uint32Array(out.buffer, out.byteOffset, 2 * out.length);
@@ -221,7 +284,7 @@ export function pageFloats(page: Page, column: number, words: Uint32Array, at: n
   else if (source.code === CODE_NUMBERS && source.scaled !== undefined) {
     const { mode, places, exceptions } = source.scaled;
     reserve(rows);
-    readNumbers(page.view, page.bodies, source.numbers, rows, scratch);
+    readWhole(page, source, rows, scratch);
     if (words.byteOffset % 8 === 0) {
       unscale(scratch, rows, mode, places, new Float64Array(words.buffer, words.byteOffset, words.length >> 1), at);
     } else {

@@ -2,13 +2,15 @@ import { constants, zstdCompressSync } from "node:zlib";
 import { writeVarint } from "../../lib/varint.ts";
 import { HISTOGRAM_TAG_HI, histogramRef, isHistogramAt } from "../../model/sample.ts";
 import { alignBits, type BitWriter } from "./bit-stream.ts";
-import { type DirectoryWriter, putNumber, reserveDirectory } from "./directory.ts";
-import { putExceptions, putFloat, writeFloatBits, writeScaled } from "./float-column.ts";
-import { type Effort, writeNumbers } from "./numbers.ts";
+import { clearEarlier, derive, keepEarlier, makeEarlier } from "./derive.ts";
+import { type DirectoryWriter, putNumber, putSigned, reserveDirectory } from "./directory.ts";
+import { putExceptions, putFloat, putScaling, writeFloatBits } from "./float-column.ts";
+import { type Effort, makeNumberPlan, planNumbers, writeNumbers, writePlanned } from "./numbers.ts";
 import {
   CODE_BITS,
   CODE_BYTES,
   CODE_CONSTANT,
+  CODE_DERIVED,
   CODE_NUMBERS,
   CODE_REFERENCES,
   CODE_SAME,
@@ -20,7 +22,7 @@ import {
   PAGE_VERSION,
   SAME_ROWS,
 } from "./page-layout.ts";
-import { MAX_WHOLE } from "./scale.ts";
+import { MAX_WHOLE, makeScaling, scaleFloats } from "./scale.ts";
 
 /** One column as it comes in. The rows are [from, to) of the arrays; the arrays are only read. */
 export type PageColumn =
@@ -50,6 +52,10 @@ interface Writer {
 const directoryScratch: DirectoryWriter = { bytes: new Uint8Array(1 << 14), at: 0 };
 const bodiesScratch: BitWriter = { bytes: new Uint8Array(1 << 17), bit: 0 };
 let blobScratch: Uint8Array = new Uint8Array(1 << 14);
+const scaling = makeScaling();
+const ownPlan = makeNumberPlan();
+const derivedPlan = makeNumberPlan();
+const earlier = makeEarlier();
 let whole = new Float64Array(4096);
 let wholeWords = new Uint32Array(whole.buffer);
 
@@ -67,6 +73,7 @@ export function encodePage(columns: readonly PageColumn[], effort: Effort = "fas
   w.directory.at = columns.length;
   reserveDirectory(w.directory, 16);
   w.bodies.bit = 0;
+  clearEarlier(earlier);
   let lastRows = -1;
   for (let c = 0; c < columns.length; c++) {
     const column = columns[c] as PageColumn;
@@ -103,8 +110,8 @@ function writeColumn(w: Writer, columns: readonly PageColumn[], c: number): numb
     return CODE_SAME | (kindOf(column) << 4);
   }
   return column.kind === "time"
-    ? writeTimeColumn(w, column) | (KIND_TIME << 4)
-    : writeFloatColumn(w, column) | (KIND_FLOAT << 4);
+    ? writeTimeColumn(w, column, c) | (KIND_TIME << 4)
+    : writeFloatColumn(w, column, c) | (KIND_FLOAT << 4);
 }
 
 function isConstant(words: Uint32Array, from: number, to: number): boolean {
@@ -166,7 +173,7 @@ function reserveWhole(n: number): void {
   wholeWords = new Uint32Array(whole.buffer);
 }
 
-function writeTimeColumn(w: Writer, column: Extract<PageColumn, { kind: "time" }>): number {
+function writeTimeColumn(w: Writer, column: Extract<PageColumn, { kind: "time" }>, index: number): number {
   const n = column.to - column.from;
   reserveWhole(n);
   let fits = true;
@@ -176,14 +183,16 @@ function writeTimeColumn(w: Writer, column: Extract<PageColumn, { kind: "time" }
     if (!(t < MAX_WHOLE && t > -MAX_WHOLE) || t !== Math.floor(t) || Object.is(t, -0)) fits = false;
   }
   if (fits) {
-    writeNumbers(w.directory, w.bodies, whole, n, w.effort);
+    planNumbers(ownPlan, whole, n, w.effort);
+    keepEarlier(earlier, index, whole, ownPlan, 0);
+    writePlanned(w.directory, w.bodies, ownPlan);
     return CODE_NUMBERS;
   }
   writeFloatBits(w.directory, w.bodies, wholeWords, 0, n, w.effort);
   return CODE_BITS;
 }
 
-function writeFloatColumn(w: Writer, column: Extract<PageColumn, { kind: "float" }>): number {
+function writeFloatColumn(w: Writer, column: Extract<PageColumn, { kind: "float" }>, index: number): number {
   const { from, to } = column;
   const n = to - from;
   let { words } = column;
@@ -198,9 +207,30 @@ function writeFloatColumn(w: Writer, column: Extract<PageColumn, { kind: "float"
     values = whole;
     start = 0;
   }
-  if (writeScaled(w.directory, w.bodies, values, words, start, start + n, w.effort)) return CODE_NUMBERS;
+  if (scaleFloats(values, words, start, start + n, scaling)) return writeScaled(w, words, start, n, index);
   writeFloatBits(w.directory, w.bodies, words, start, start + n, w.effort);
   return CODE_BITS;
+}
+
+/** A column that was scaled: by itself, or as the rest of earlier ones. */
+function writeScaled(w: Writer, words: Uint32Array, from: number, n: number, index: number): number {
+  const d = w.directory;
+  putScaling(d, scaling, words, from);
+  planNumbers(ownPlan, scaling.whole, n, w.effort);
+  const derived = derive(earlier, scaling.whole, ownPlan, derivedPlan, w.effort);
+  keepEarlier(earlier, index, scaling.whole, ownPlan, derived?.depth ?? 0);
+  if (derived === undefined) {
+    writePlanned(d, w.bodies, ownPlan);
+    return CODE_NUMBERS;
+  }
+  putNumber(d, derived.terms.length - 1);
+  for (const term of derived.terms) {
+    putNumber(d, index - term.column - 1);
+    putSigned(d, term.num);
+    putNumber(d, term.den);
+  }
+  writePlanned(d, w.bodies, derivedPlan);
+  return CODE_DERIVED;
 }
 
 /** Tagged NaNs that count 0, 1, 2, ..., with other values in between. */
