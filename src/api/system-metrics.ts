@@ -89,7 +89,7 @@ export function registerSystemMetrics(registry: Registry, sources: SystemSources
   );
   gauge("tocsin_gateway_cached_series", "Series that the gateway knows by hash.", () => one(gateway().cachedSeries));
   counter("tocsin_gateway_cache_misses_total", "Series whose labels had to be read.", () => one(gateway().cacheMisses));
-  gauge("tocsin_kernel_enabled", "1 while remote write is read by the compiled kernel.", () =>
+  gauge("tocsin_gateway_kernel_enabled", "1 while remote write is read by the compiled kernel.", () =>
     one(gateway().kernelEnabled ? 1 : 0),
   );
   counter("tocsin_bus_publish_retries_total", "Messages sent to the bus again.", () =>

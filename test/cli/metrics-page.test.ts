@@ -61,6 +61,7 @@ function exampleRegistry(): Registry {
       framesInFlight: 1,
       cachedSeries: 1,
       cacheMisses: 1,
+      kernelEnabled: true,
     }),
     publisher: () => ({ retried: 1, duplicates: 1 }),
     busTrouble: () => undefined,

@@ -82,15 +82,20 @@ function columns(n: number) {
 
 /** Empties the batch; gives back the memory of an unusually large one. */
 export function clearBatch(batch: SampleBatch): void {
-  if (batch.hasStart) batch.startTs.fill(0, 0, batch.samples);
+  emptyBatch(batch);
   if (batch.ts.length > KEEP_SAMPLES) Object.assign(batch, columns(4096), { startTs: new Float64Array(0) });
   if (batch.source.bytes.length > KEEP_BYTES) Object.assign(batch.source, makeArena(0));
+  if (batch.arena.bytes.length > KEEP_BYTES) Object.assign(batch.arena, makeArena(1 << 16));
+}
+
+/** Empties the batch; its columns and arenas stay what they are. */
+export function emptyBatch(batch: SampleBatch): void {
+  if (batch.hasStart) batch.startTs.fill(0, 0, batch.samples);
   if (batch.histograms.bytes.length > KEEP_BYTES) batch.histograms.bytes = new Uint8Array(0);
   clearExtras(batch.extras);
   batch.histograms.length = 0;
   batch.histogramRows = 0;
   batch.hasStart = false;
-  if (batch.arena.bytes.length > KEEP_BYTES) Object.assign(batch.arena, makeArena(1 << 16));
   batch.series = 0;
   batch.samples = 0;
 }

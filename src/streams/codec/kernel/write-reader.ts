@@ -1,4 +1,4 @@
-import { clearBatch, type HashSeeds, makeBatch, type SampleBatch } from "../sample-batch.ts";
+import { clearBatch, emptyBatch, type HashSeeds, makeBatch, type SampleBatch } from "../sample-batch.ts";
 import { decodeSnappy, elementsStart, snappySize } from "../snappy.ts";
 import { scanTopField, scanWriteRequest } from "../write-request.ts";
 import * as k from "./kernel.ts";
@@ -139,7 +139,7 @@ function scanFast(fast: Fast, size: number, seeds: HashSeeds): void {
   const { kernel, batch, columns, control, decoded } = fast;
   // A request before this one may have grown columns out of the kernel's memory.
   if (batch.ts !== columns.ts || batch.labelStart !== columns.labelStart) Object.assign(batch, columns);
-  clearBatch(batch);
+  emptyBatch(batch);
   control[k.SEED_A] = seeds.a;
   control[k.SEED_B] = seeds.b;
   control[k.SEED_C] = seeds.c;
