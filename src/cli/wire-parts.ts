@@ -12,6 +12,7 @@ import { makeShards, type Shards } from "../actors/shard/shard-host.ts";
 import { type HostCollector, makeHostCollector } from "../agent/host-collector.ts";
 import type { Engine } from "../model/query.ts";
 import { makeEngine } from "../query/engine.ts";
+import { loadKernel } from "../streams/codec/kernel/kernel.ts";
 import { type Gateway, makeGateway } from "../streams/ingest/gateway.ts";
 import type { DataDir } from "./data-dir.ts";
 import { type ListenOption, urlOf } from "./listen.ts";
@@ -53,8 +54,10 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
   const { config, alertmanager, groups } = options.loaded();
   const { partitions } = dataDir;
 
+  const { kernel, problem } = loadKernel();
+  if (problem !== undefined) log.warn(`remote write is read without the ingest kernel, at a higher cost: ${problem}`);
   const gateway = yield* Effect.acquireRelease(
-    Effect.sync(() => makeGateway({ partitions, publisher, limits: config.limits, now: Date.now })),
+    Effect.sync(() => makeGateway({ partitions, publisher, limits: config.limits, now: Date.now, kernel })),
     (g) => Effect.promise(() => g.close()),
   );
   const shards = makeShards(

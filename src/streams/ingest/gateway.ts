@@ -5,9 +5,10 @@ import { isTenant } from "../../model/tenant.ts";
 import { readExposition } from "../codec/exposition-batch.ts";
 import { isEmptyFrame } from "../codec/frame-encode.ts";
 import { readJsonPush } from "../codec/json-push.ts";
+import type { Kernel } from "../codec/kernel/kernel.ts";
+import { makeWriteReader } from "../codec/kernel/write-reader.ts";
 import { clearBatch, makeBatch, type SampleBatch } from "../codec/sample-batch.ts";
 import { decodeSnappy } from "../codec/snappy.ts";
-import { scanWriteRequest } from "../codec/write-request.ts";
 import { scanWriteRequest2 } from "../codec/write-request-2.ts";
 import { type Appended, ambiguousKey, appendBatch, type BatchCore } from "./append-batch.ts";
 import { appendRefs, makeRef } from "./append-refs.ts";
@@ -49,6 +50,8 @@ export interface GatewayOptions {
   readonly idleMs?: number;
   /** Samples further ahead of `now` are rejected; default 10 min. */
   readonly maxFutureMs?: number;
+  /** Reads remote write faster (docs/decisions/0005); without it everything works, at a higher cost. */
+  readonly kernel?: Kernel | undefined;
   /** Prefix of message ids, unique among all gateways of all times, and secret of the label hash; default random. */
   readonly id?: string;
   readonly secret?: readonly [number, number, number];
@@ -71,6 +74,8 @@ export interface GatewayStats {
   readonly cacheBytes: number;
   /** Series that were not in the cache. */
   readonly cacheMisses: number;
+  /** Whether remote write is read by the kernel. */
+  readonly kernelEnabled: boolean;
 }
 
 export interface Gateway extends Ingest {
@@ -142,6 +147,7 @@ export function makeGateway(options: GatewayOptions): Gateway {
   };
   const tenants = makeTenants(options.secret ?? randomSecret());
   const batch = makeBatch();
+  const reader = makeWriteReader(options.kernel, limits.maxDecodedBytes);
 
   const isIdle = () => queues.every((q) => q.inFlight === 0 && q.sealed.length === 0 && isEmptyFrame(q.open));
   const totalQueued = () => queues.reduce((sum, q) => sum + queuedBytes(q), 0);
@@ -207,19 +213,26 @@ export function makeGateway(options: GatewayOptions): Gateway {
       leave(ticket);
     });
 
-  /** The way of a whole body: `read` fills the batch. */
-  const submit = async (tenant: string, noun: string, read: (batch: SampleBatch, t: TenantInfo) => void) => {
+  /** The way of a whole body, which `read` makes a batch. */
+  const submit = async (tenant: string, noun: string, read: (t: TenantInfo) => SampleBatch) => {
     const t = tenantOf(tenant);
     admit();
-    clearBatch(batch);
+    let filled: SampleBatch;
     try {
-      read(batch, t);
+      filled = read(t);
     } catch (error) {
       throw error instanceof MalformedBody ? refuse(error) : error;
     }
-    makeRoom(batch.series);
-    return commit((ticket, rejected) => appendBatch(core, batch, t, noun, runTimes(), ticket, rejected));
+    makeRoom(filled.series);
+    return commit((ticket, rejected) => appendBatch(core, filled, t, noun, runTimes(), ticket, rejected));
   };
+  /** The same for a format that fills the batch which all such formats share. */
+  const submitInto = (tenant: string, noun: string, fill: (batch: SampleBatch, t: TenantInfo) => void) =>
+    submit(tenant, noun, (t) => {
+      clearBatch(batch);
+      fill(batch, t);
+      return batch;
+    });
   const runTimes = () => ({ nowSeconds: secondsNow(), maxTime: now() + maxFutureMs });
 
   const flush = () => {
@@ -228,16 +241,13 @@ export function makeGateway(options: GatewayOptions): Gateway {
   };
 
   return {
-    remoteWrite: (tenant, body) =>
-      submit(tenant, "series", (b, t) =>
-        scanWriteRequest(b, decodeSnappy(body, b.arena, limits.maxDecodedBytes), t.seeds),
-      ),
+    remoteWrite: (tenant, body) => submit(tenant, "series", (t) => reader.read(body, t.seeds)),
     remoteWrite2: (tenant, body) =>
-      submit(tenant, "series", (b, t) =>
+      submitInto(tenant, "series", (b, t) =>
         scanWriteRequest2(b, decodeSnappy(body, b.source, limits.maxDecodedBytes), t.seeds),
       ),
-    json: (tenant, body, time = now()) => submit(tenant, "series", (b, t) => readJsonPush(b, body, time, t.seeds)),
-    exposition: (tenant, body, time) => submit(tenant, "line", (b, t) => readExposition(b, body, time, t.seeds)),
+    json: (tenant, body, time = now()) => submitInto(tenant, "series", (b, t) => readJsonPush(b, body, time, t.seeds)),
+    exposition: (tenant, body, time) => submitInto(tenant, "line", (b, t) => readExposition(b, body, time, t.seeds)),
     series: (tenant, labels): SeriesRef => makeRef(core, tenantOf(tenant), labels),
     append: async (refs, ts, values) => {
       if (ts.length !== refs.length || values.length !== refs.length) {
@@ -264,6 +274,7 @@ export function makeGateway(options: GatewayOptions): Gateway {
       cachedSeries: core.cache.entries,
       cacheBytes: cacheBytes(core.cache),
       cacheMisses: core.misses,
+      kernelEnabled: reader.accelerated(),
     }),
     markUnannounced: (_partition, hashes) => {
       for (let i = 0; i + 1 < hashes.length; i += 2)
