@@ -1,14 +1,14 @@
 /**
- * The gateway's own cost: snappy, scan, hash, cache and frames, with a publisher that answers at once. 100,000 series,
- * 2,000 one-sample series a request, nine labels, 235 bytes a series.
+ * The gateway's own cost: snappy, scan, hash, cache and frames, with a publisher that answers at once; with the kernel and
+ * without. 100,000 series, 2,000 one-sample series a request, nine labels, 235 bytes a series.
  *
  *     node bench/streams/gateway.ts [series] [requests]
  */
 import { compress } from "snappyjs";
 import { makeArena } from "../../src/streams/codec/byte-arena.ts";
-import { clearBatch, makeBatch } from "../../src/streams/codec/sample-batch.ts";
+import { loadKernel } from "../../src/streams/codec/kernel/kernel.ts";
+import { makeWriteReader } from "../../src/streams/codec/kernel/write-reader.ts";
 import { decodeSnappy } from "../../src/streams/codec/snappy.ts";
-import { scanWriteRequest } from "../../src/streams/codec/write-request.ts";
 import { makeGateway } from "../../src/streams/ingest/gateway.ts";
 import { writeRequestBytes } from "../../test/streams/support/write-request-bytes.ts";
 
@@ -55,7 +55,7 @@ async function measure(name: string, bytes: number, step: (r: number) => unknown
   const { user, system } = process.cpuUsage(cpu);
   const quick = times.sort()[Math.floor(REQUESTS / 20)] as number;
   const cells = [
-    name.padEnd(24),
+    name.padEnd(32),
     `${(((user + system) * 1000) / REQUESTS / PER_REQUEST).toFixed(0).padStart(5)} ns CPU a sample`,
     `quick: ${((quick * 1e6) / PER_REQUEST).toFixed(0).padStart(4)} ns`,
     `${(PER_REQUEST / quick / 1000).toFixed(2).padStart(5)} M samples/s`,
@@ -70,35 +70,53 @@ console.log(
 const arena = makeArena(1 << 20);
 await measure("snappy", decodedBytes, (r) => decodeSnappy(packed[r] as Uint8Array, arena, 32 << 20));
 
-const batch = makeBatch();
 const seeds = { a: 1, b: 2, c: 3 };
-await measure("snappy + scan + hash", decodedBytes, (r) => {
-  clearBatch(batch);
-  scanWriteRequest(batch, decodeSnappy(packed[r] as Uint8Array, batch.arena, 32 << 20), seeds);
-});
+const { kernel, problem } = loadKernel();
+if (problem !== undefined) console.log(problem);
 
-let frameBytes = 0;
-let frames = 0;
-const gateway = makeGateway({
-  partitions: 2,
-  publisher: {
-    publish: async (_p, frame) => {
-      frameBytes += frame.length;
-      frames++;
+for (const [name, used] of [
+  ["TypeScript", undefined],
+  ["kernel", kernel],
+] as const) {
+  const reader = makeWriteReader(used, 32 << 20);
+  await measure(`${name}: snappy, scan, hash`, decodedBytes, (r) => reader.read(packed[r] as Uint8Array, seeds));
+}
+
+for (const [name, used] of [
+  ["TypeScript", undefined],
+  ["kernel", kernel],
+] as const) {
+  let frameBytes = 0;
+  let frames = 0;
+  const gateway = makeGateway({
+    partitions: 2,
+    publisher: {
+      publish: async (_p, frame) => {
+        frameBytes += frame.length;
+        return { sequence: ++frames, epoch: "" };
+      },
     },
-  },
-  limits: { maxDecodedBytes: 32 << 20, maxLabelNamesPerSeries: 64, maxLabelNameBytes: 1024, maxLabelValueBytes: 4096 },
-  now: () => START + 60_000,
-});
-await measure("gateway, one sender", decodedBytes, (r) => gateway.remoteWrite("default", packed[r] as Uint8Array));
-const before = { frames, frameBytes };
-let waiting: Promise<unknown>[] = [];
-await measure("gateway, 8 senders", decodedBytes, (r) => {
-  waiting.push(gateway.remoteWrite("default", packed[r] as Uint8Array));
-  if (waiting.length < 8) return;
-  const all = Promise.all(waiting);
-  waiting = [];
-  return all;
-});
-const n = frames - before.frames;
-console.log(`frames of ${((frameBytes - before.frameBytes) / n / 1024).toFixed(0)} KiB`, gateway.stats());
+    limits: {
+      maxDecodedBytes: 32 << 20,
+      maxLabelNamesPerSeries: 64,
+      maxLabelNameBytes: 1024,
+      maxLabelValueBytes: 4096,
+    },
+    now: () => START + 60_000,
+    kernel: used,
+  });
+  await measure(`${name}: gateway, one sender`, decodedBytes, (r) => {
+    return gateway.remoteWrite("default", packed[r] as Uint8Array);
+  });
+  const before = { frames, frameBytes };
+  let waiting: Promise<unknown>[] = [];
+  await measure(`${name}: gateway, 8 senders`, decodedBytes, (r) => {
+    waiting.push(gateway.remoteWrite("default", packed[r] as Uint8Array));
+    if (waiting.length < 8) return;
+    const all = Promise.all(waiting);
+    waiting = [];
+    return all;
+  });
+  const n = frames - before.frames;
+  console.log(`frames of ${((frameBytes - before.frameBytes) / n / 1024).toFixed(0)} KiB`);
+}

@@ -5,12 +5,17 @@ import type { Labels } from "./labels.ts";
  * Every method resolves only after JetStream has acknowledged the frames that hold the accepted samples.
  */
 export interface Ingest {
+  /**
+   * Room for a body of so many bytes that is about to be received; the function that is returned gives it back, once the
+   * request was answered. Throws TryLater ("overloaded") when too much waits already. Not everyone bounds it.
+   */
+  admit?(bytes: number): () => void;
   /** A snappy-compressed remote-write 1.0 request, as it arrived. */
-  remoteWrite(tenant: string, body: Uint8Array): Promise<IngestResult>;
+  remoteWrite(tenant: string, body: Uint8Array, how?: IngestMode): Promise<IngestResult>;
   /** A snappy-compressed remote-write 2.0 request (io.prometheus.write.v2.Request), as it arrived. */
-  remoteWrite2(tenant: string, body: Uint8Array): Promise<IngestResult>;
+  remoteWrite2(tenant: string, body: Uint8Array, how?: IngestMode): Promise<IngestResult>;
   /** A JSON push body (spine.md part 8). Samples without a time get `now`, by default the gateway's clock. */
-  json(tenant: string, body: Uint8Array, now?: number): Promise<IngestResult>;
+  json(tenant: string, body: Uint8Array, now?: number, how?: IngestMode): Promise<IngestResult>;
   /** Samples in Prometheus's text exposition format 0.0.4, without a time: `now` is used. */
   exposition(tenant: string, body: Uint8Array, now: number): Promise<IngestResult>;
   /** A handle for samples produced in this process (scrapes, rules); hold on to it, it carries the hash. */
@@ -20,6 +25,14 @@ export interface Ingest {
    * staleness markers bit-exact.
    */
   append(refs: readonly SeriesRef[], ts: Float64Array, values: Float64Array): Promise<IngestResult>;
+}
+
+export interface IngestMode {
+  /**
+   * History that is sent late: samples may have any age inside the retention of raw samples (older ones are rejected, reason
+   * beyond_retention), and never replace a sample that is there. Otherwise a shard takes what its out-of-order window allows.
+   */
+  readonly backfill?: boolean;
 }
 
 export interface SeriesRef {
@@ -38,6 +51,8 @@ export interface IngestResult {
   readonly exemplars?: number;
   /** Samples that can never be taken, with the reason (the metric's label) and a message that names the place. */
   readonly rejected: readonly Rejection[];
+  /** Where the samples are (position.ts): a query that waits for it sees them. Undefined when there are none. */
+  readonly position?: string | undefined;
 }
 
 export interface Rejection {

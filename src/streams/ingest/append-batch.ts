@@ -27,6 +27,7 @@ export function ambiguousKey(low: number, high: number): string {
 export interface RunTimes {
   readonly nowSeconds: number;
   readonly maxTime: number;
+  readonly minTime: number;
 }
 
 /** How many of each kind were put into frames; `samples` counts histograms as well. */
@@ -61,6 +62,7 @@ export function appendBatch(
     rejected,
     nowSeconds: times.nowSeconds,
     maxTime: times.maxTime,
+    minTime: times.minTime,
     accepted: 0,
     acceptedHistograms: 0,
     define: (s) => {

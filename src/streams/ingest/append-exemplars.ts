@@ -1,6 +1,5 @@
 import { asBuffer, compareUtf8, isUtf8Range } from "../../lib/utf8.ts";
 import type { BatchExtras } from "../codec/batch-extras.ts";
-import { MAX_TIME_MS } from "../codec/frame-layout.ts";
 import { writeExemplar } from "../codec/frame-records.ts";
 import { type AppendCore, openFor, type Run } from "./append-rows.ts";
 import { joinOpenFrame, type PartitionQueue } from "./partition-queue.ts";
@@ -41,8 +40,8 @@ export function appendExemplars(core: AppendCore, run: Run, extras: BatchExtras,
 }
 
 function timeProblem(run: Run, t: number): string | undefined {
-  if (t <= run.maxTime && t >= -MAX_TIME_MS) return undefined;
-  return `time ${t} is not a usable Unix time in ms, or too far in the future`;
+  if (t <= run.maxTime && t >= run.minTime) return undefined;
+  return `time ${t} is not a usable Unix time in ms, too far in the future, or before what is kept`;
 }
 
 /** Checks the labels, sorts them by name and leaves out those without a value. */

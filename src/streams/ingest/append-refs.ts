@@ -112,6 +112,7 @@ function refsRun(
     rejected,
     nowSeconds: times.nowSeconds,
     maxTime: times.maxTime,
+    minTime: times.minTime,
     accepted: 0,
     acceptedHistograms: 0,
     define: (i) => canonicalLabels(core, tenant, (refs[i] as SeriesRef).labels),

@@ -17,7 +17,8 @@ import { AMBIGUOUS, ANNOUNCED, HIGH, LOW, PLACE, type SeriesCache, STATE, STRIDE
 /** What the appending loops share, for as long as the gateway lives. */
 export interface AppendCore {
   cache: SeriesCache;
-  readonly queues: readonly PartitionQueue[];
+  /** Of the mode that the request at hand has: the frames of late history are not those of fresh samples. */
+  queues: readonly PartitionQueue[];
   readonly canonical: Canonical;
   readonly maxFrameBytes: number;
   /** A series that was not seen for so long is sent with its labels again. */
@@ -40,6 +41,8 @@ export interface Run {
   readonly nowSeconds: number;
   /** Latest time that is taken, Unix ms. */
   readonly maxTime: number;
+  /** Earliest time that is kept, Unix ms. */
+  readonly minTime: number;
   /** Samples put into frames so far. */
   accepted: number;
   /** Of these: native histograms. */
@@ -73,7 +76,7 @@ export function appendRows(core: AppendCore, run: Run, entry: number, series: nu
   ) {
     const t = run.ts[from] as number;
     const valueHigh = run.words[2 * from + 1] as number;
-    if (t <= run.maxTime && t >= -MAX_TIME_MS && !isHistogramWord(valueHigh)) {
+    if (t <= run.maxTime && t >= run.minTime && !isHistogramWord(valueHigh)) {
       if (open.samples === open.ts.length) reserveRows(open, 1);
       const low = run.words[2 * from] as number;
       appendRow(open, words[w + LOW] as number, words[w + HIGH] as number, t, low, valueHigh);
@@ -135,7 +138,7 @@ function appendMany(
     const before = open.samples;
     for (; row < end; row++) {
       const t = run.ts[row] as number;
-      if (!(t <= run.maxTime && t >= -MAX_TIME_MS)) {
+      if (!(t <= run.maxTime && t >= run.minTime)) {
         rejectTime(run, series, t);
         continue;
       }
@@ -175,6 +178,10 @@ export function rejectTime(run: Run, series: number, t: number): void {
   if (t > run.maxTime && t <= MAX_TIME_MS) {
     reject(run.rejected, "too_far_in_future", 1, () => {
       return `${run.describe(series)}: time ${new Date(t).toISOString()} is too far in the future, check the sender's clock`;
+    });
+  } else if (t < run.minTime && t >= -MAX_TIME_MS) {
+    reject(run.rejected, "beyond_retention", 1, () => {
+      return `${run.describe(series)}: time ${new Date(t).toISOString()} is before what is kept (storage.retention.raw)`;
     });
   } else {
     reject(

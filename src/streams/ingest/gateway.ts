@@ -1,9 +1,18 @@
 import { randomBytes } from "node:crypto";
 import type { LimitsConfig } from "../../model/config.ts";
-import { type Ingest, type IngestResult, MalformedBody, type SeriesRef, TryLater } from "../../model/ingest.ts";
+import {
+  type Ingest,
+  type IngestMode,
+  type IngestResult,
+  MalformedBody,
+  type SeriesRef,
+  TryLater,
+} from "../../model/ingest.ts";
+import { formatPositions } from "../../model/position.ts";
 import { isTenant } from "../../model/tenant.ts";
 import { readExposition } from "../codec/exposition-batch.ts";
 import { isEmptyFrame } from "../codec/frame-encode.ts";
+import { FRAME_BACKFILL, MAX_TIME_MS } from "../codec/frame-layout.ts";
 import { readJsonPush } from "../codec/json-push.ts";
 import type { Kernel } from "../codec/kernel/kernel.ts";
 import { makeWriteReader } from "../codec/kernel/write-reader.ts";
@@ -21,6 +30,7 @@ import {
   pump,
   type QueueShared,
   queuedBytes,
+  type Stored,
   type Ticket,
 } from "./partition-queue.ts";
 import { type Rejections, rejectionList } from "./rejections.ts";
@@ -42,8 +52,13 @@ export interface GatewayOptions {
   readonly maxInFlight?: number;
   /** A frame is not filled beyond this; default 256 KiB. */
   readonly maxFrameBytes?: number;
-  /** Bytes of frames that may wait in all; beyond, requests are put off (TryLater); default 64 MiB. */
+  /**
+   * Bytes that may wait in all: frames on their way to the bus, and the bodies of requests that are received or not answered
+   * yet. Beyond, requests are put off (TryLater). Default 128 MiB; a single body is taken in any case.
+   */
   readonly maxQueuedBytes?: number;
+  /** How old a backfilled sample may be; Infinity, the default, for any age. */
+  readonly maxBackfillAgeMs?: number;
   /** Series that are remembered; default 4 million (about 60 bytes each). */
   readonly maxSeries?: number;
   /** Labels of a series that was idle for so long are sent again; default 1 h. */
@@ -69,6 +84,8 @@ export interface GatewayStats {
   /** Definitions (label sets) sent and acknowledged. */
   readonly definitionsPublished: number;
   readonly queuedBytes: number;
+  /** Bodies of requests that are being received or were not answered yet. */
+  readonly bodyBytes: number;
   readonly framesInFlight: number;
   readonly cachedSeries: number;
   readonly cacheBytes: number;
@@ -99,7 +116,8 @@ export function makeGateway(options: GatewayOptions): Gateway {
   if (!Number.isInteger(partitions) || partitions < 1 || partitions > 0xffff) {
     throw new RangeError(`${partitions} partitions: from 1 to 65535 are possible`);
   }
-  const maxQueuedBytes = options.maxQueuedBytes ?? 64 << 20;
+  const maxQueuedBytes = options.maxQueuedBytes ?? 128 << 20;
+  const maxBackfillAgeMs = options.maxBackfillAgeMs ?? Number.POSITIVE_INFINITY;
   const maxFutureMs = options.maxFutureMs ?? 600_000;
   const maxSeries = options.maxSeries ?? 4_000_000;
   const idleSeconds = Math.ceil((options.idleMs ?? 3_600_000) / 1000);
@@ -131,10 +149,12 @@ export function makeGateway(options: GatewayOptions): Gateway {
     },
     counts,
   };
-  const queues = Array.from({ length: partitions }, (_, p) => makePartitionQueue(p, shared));
+  const freshQueues = Array.from({ length: partitions }, (_, p) => makePartitionQueue(p, shared));
+  const backfillQueues = Array.from({ length: partitions }, (_, p) => makePartitionQueue(p, shared, FRAME_BACKFILL));
+  const queues = [...freshQueues, ...backfillQueues];
   const core: AppendCore & BatchCore = {
     cache: makeSeriesCache(),
-    queues,
+    queues: freshQueues,
     canonical: makeCanonical(),
     maxFrameBytes: shared.maxFrameBytes,
     idleSeconds,
@@ -151,6 +171,7 @@ export function makeGateway(options: GatewayOptions): Gateway {
 
   const isIdle = () => queues.every((q) => q.inFlight === 0 && q.sealed.length === 0 && isEmptyFrame(q.open));
   const totalQueued = () => queues.reduce((sum, q) => sum + queuedBytes(q), 0);
+  let bodyBytes = 0;
   const pumpAll = () => {
     scheduled = false;
     for (const q of queues) pump(q);
@@ -168,10 +189,7 @@ export function makeGateway(options: GatewayOptions): Gateway {
   };
   const admit = () => {
     if (closed) throw refuse(new TryLater("bus_unavailable", 503, 1, "shutting down"));
-    if (totalQueued() > maxQueuedBytes) {
-      // Not 429: Prometheus drops what was answered so, unless it is told otherwise (retry_on_http_429).
-      throw refuse(new TryLater("overloaded", 503, 1, "too many samples wait for the bus: send again later"));
-    }
+    if (totalQueued() > maxQueuedBytes) throw refuse(overloaded());
   };
   /** Entry numbers change when series are evicted, so room is made before a request is looked at. */
   const makeRoom = (series: number) => {
@@ -192,20 +210,25 @@ export function makeGateway(options: GatewayOptions): Gateway {
   };
 
   /** Puts the samples that `append` adds into frames, and waits for these. */
-  const commit = (append: (ticket: Ticket, rejected: Rejections) => Appended) =>
+  const commit = (how: IngestMode | undefined, append: (ticket: Ticket, rejected: Rejections) => Appended) =>
     new Promise<IngestResult>((resolve, reject) => {
       const rejected: Rejections = new Map();
+      const where: (Stored | undefined)[] = [];
       let appended: Appended = { samples: 0, histograms: 0, exemplars: 0 };
       let failed = false;
       const ticket: Ticket = {
         waiting: 1,
-        resolve: () => resolve(resultOf(appended, rejected)),
+        stored: (partition, stored) => {
+          if (stored.sequence > (where[partition]?.sequence ?? 0)) where[partition] = stored;
+        },
+        resolve: () => resolve(resultOf(appended, rejected, positionOf(where))),
         reject: (error) => {
           if (error instanceof TryLater && !failed) refuse(error);
           failed = true;
           reject(error);
         },
       };
+      core.queues = how?.backfill === true ? backfillQueues : freshQueues;
       appended = append(ticket, rejected);
       for (const { reason, count } of rejected.values())
         rejectedCounts.set(reason, (rejectedCounts.get(reason) ?? 0) + count);
@@ -214,7 +237,12 @@ export function makeGateway(options: GatewayOptions): Gateway {
     });
 
   /** The way of a whole body, which `read` makes a batch. */
-  const submit = async (tenant: string, noun: string, read: (t: TenantInfo) => SampleBatch) => {
+  const submit = async (
+    tenant: string,
+    noun: string,
+    how: IngestMode | undefined,
+    read: (t: TenantInfo) => SampleBatch,
+  ) => {
     const t = tenantOf(tenant);
     admit();
     let filled: SampleBatch;
@@ -224,16 +252,26 @@ export function makeGateway(options: GatewayOptions): Gateway {
       throw error instanceof MalformedBody ? refuse(error) : error;
     }
     makeRoom(filled.series);
-    return commit((ticket, rejected) => appendBatch(core, filled, t, noun, runTimes(), ticket, rejected));
+    const times = runTimes(how);
+    return commit(how, (ticket, rejected) => appendBatch(core, filled, t, noun, times, ticket, rejected));
   };
   /** The same for a format that fills the batch which all such formats share. */
-  const submitInto = (tenant: string, noun: string, fill: (batch: SampleBatch, t: TenantInfo) => void) =>
-    submit(tenant, noun, (t) => {
+  const submitInto = (
+    tenant: string,
+    noun: string,
+    how: IngestMode | undefined,
+    fill: (batch: SampleBatch, t: TenantInfo) => void,
+  ) =>
+    submit(tenant, noun, how, (t) => {
       clearBatch(batch);
       fill(batch, t);
       return batch;
     });
-  const runTimes = () => ({ nowSeconds: secondsNow(), maxTime: now() + maxFutureMs });
+  const runTimes = (how?: IngestMode) => ({
+    nowSeconds: secondsNow(),
+    maxTime: now() + maxFutureMs,
+    minTime: how?.backfill === true ? Math.max(now() - maxBackfillAgeMs, -MAX_TIME_MS) : -MAX_TIME_MS,
+  });
 
   const flush = () => {
     pumpAll();
@@ -241,13 +279,22 @@ export function makeGateway(options: GatewayOptions): Gateway {
   };
 
   return {
-    remoteWrite: (tenant, body) => submit(tenant, "series", (t) => reader.read(body, t.seeds)),
-    remoteWrite2: (tenant, body) =>
-      submitInto(tenant, "series", (b, t) =>
+    admit: (bytes) => {
+      if (bodyBytes > 0 && totalQueued() + bodyBytes + bytes > maxQueuedBytes) throw refuse(overloaded());
+      bodyBytes += bytes;
+      return () => {
+        bodyBytes -= bytes;
+      };
+    },
+    remoteWrite: (tenant, body, how) => submit(tenant, "series", how, (t) => reader.read(body, t.seeds)),
+    remoteWrite2: (tenant, body, how) =>
+      submitInto(tenant, "series", how, (b, t) =>
         scanWriteRequest2(b, decodeSnappy(body, b.source, limits.maxDecodedBytes), t.seeds),
       ),
-    json: (tenant, body, time = now()) => submitInto(tenant, "series", (b, t) => readJsonPush(b, body, time, t.seeds)),
-    exposition: (tenant, body, time) => submitInto(tenant, "line", (b, t) => readExposition(b, body, time, t.seeds)),
+    json: (tenant, body, time = now(), how = undefined) =>
+      submitInto(tenant, "series", how, (b, t) => readJsonPush(b, body, time, t.seeds)),
+    exposition: (tenant, body, time) =>
+      submitInto(tenant, "line", undefined, (b, t) => readExposition(b, body, time, t.seeds)),
     series: (tenant, labels): SeriesRef => makeRef(core, tenantOf(tenant), labels),
     append: async (refs, ts, values) => {
       if (ts.length !== refs.length || values.length !== refs.length) {
@@ -255,7 +302,7 @@ export function makeGateway(options: GatewayOptions): Gateway {
       }
       admit();
       makeRoom(refs.length);
-      return commit((ticket, rejected) => ({
+      return commit(undefined, (ticket, rejected) => ({
         samples: appendRefs(core, tenants, refs, ts, values, runTimes(), ticket, rejected),
         histograms: 0,
         exemplars: 0,
@@ -270,6 +317,7 @@ export function makeGateway(options: GatewayOptions): Gateway {
       publishFailures: counts.failures,
       definitionsPublished: counts.definitions,
       queuedBytes: totalQueued(),
+      bodyBytes,
       framesInFlight: queues.reduce((sum, q) => sum + q.inFlight, 0),
       cachedSeries: core.cache.entries,
       cacheBytes: cacheBytes(core.cache),
@@ -296,13 +344,28 @@ export function makeGateway(options: GatewayOptions): Gateway {
   };
 }
 
-function resultOf({ samples, histograms, exemplars }: Appended, rejected: Rejections): IngestResult {
+function resultOf(
+  { samples, histograms, exemplars }: Appended,
+  rejected: Rejections,
+  position: string | undefined,
+): IngestResult {
   return {
     accepted: samples,
     ...(histograms > 0 && { histograms }),
     ...(exemplars > 0 && { exemplars }),
     rejected: rejectionList(rejected),
+    ...(position !== undefined && { position }),
   };
+}
+
+/** The token of the last message of each partition. */
+function positionOf(where: readonly (Stored | undefined)[]): string | undefined {
+  return formatPositions(where.flatMap((stored, partition) => (stored === undefined ? [] : { partition, ...stored })));
+}
+
+/** Not 429: Prometheus drops what was answered so, unless it is told otherwise (retry_on_http_429). */
+function overloaded(): TryLater {
+  return new TryLater("overloaded", 503, 1, "too many samples wait for the bus: send again later");
 }
 
 function randomSecret(): [number, number, number] {

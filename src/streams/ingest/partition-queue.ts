@@ -8,16 +8,25 @@ import {
   makeFrameBuilder,
 } from "../codec/frame-encode.ts";
 
+/** Where a message is in its stream. */
+export interface Stored {
+  readonly sequence: number;
+  /** Incarnation of the stream (StreamPosition.stream); undefined while that is not known. */
+  readonly stream: string | undefined;
+}
+
 /** Where frames go: JetStream in production. Resolves when the frame is durable; a rejection means it may not be. */
 export interface FramePublisher {
   /** A frame published again with the same `msgId` must not be stored twice. `frame` does not change any more. */
-  publish(partition: number, frame: Uint8Array, msgId: string): Promise<void>;
+  publish(partition: number, frame: Uint8Array, msgId: string): Promise<Stored>;
 }
 
 /** One request that waits for its frames. */
 export interface Ticket {
   /** Frames that hold samples of it and are not acknowledged, plus one while samples are still being added. */
   waiting: number;
+  /** Called with each frame that is durable, in the order in which that becomes known. */
+  stored(partition: number, where: Stored): void;
   resolve(): void;
   reject(error: unknown): void;
 }
@@ -67,10 +76,13 @@ export interface QueueShared {
   readonly counts: { frames: number; bytes: number; samples: number; failures: number; definitions: number };
 }
 
-export function makePartitionQueue(partition: number, shared: QueueShared): PartitionQueue {
+/** @param flags of all its frames: FRAME_BACKFILL or 0 */
+export function makePartitionQueue(partition: number, shared: QueueShared, flags = 0): PartitionQueue {
+  const open = makeFrameBuilder(1024);
+  open.flags = flags;
   return {
     partition,
-    open: makeFrameBuilder(1024),
+    open,
     serial: takeSerial(shared),
     openTickets: [],
     openDefined: [],
@@ -121,23 +133,26 @@ export function pump(q: PartitionQueue): void {
     const frame = q.sealed.shift() as SealedFrame;
     q.inFlight++;
     q.shared.publisher.publish(q.partition, frame.bytes, frame.msgId).then(
-      () => settle(q, frame),
-      (error: unknown) => settle(q, frame, error),
+      (where) => settle(q, frame, where),
+      (error: unknown) => settle(q, frame, undefined, error),
     );
   }
 }
 
-function settle(q: PartitionQueue, frame: SealedFrame, error?: unknown): void {
+function settle(q: PartitionQueue, frame: SealedFrame, where: Stored | undefined, error?: unknown): void {
   const { counts } = q.shared;
   q.inFlight--;
   q.sealedBytes -= frame.bytes.length;
-  if (error === undefined) {
+  if (where !== undefined) {
     counts.frames++;
     counts.bytes += frame.bytes.length;
     counts.samples += frame.samples;
     counts.definitions += frame.defined.length / 2;
     if (frame.defined.length > 0) q.shared.onDefined(frame.defined);
-    for (const t of frame.tickets) leave(t);
+    for (const t of frame.tickets) {
+      t.stored(q.partition, where);
+      leave(t);
+    }
   } else {
     counts.failures++;
     for (const t of frame.tickets) t.reject(error);

@@ -13,6 +13,7 @@ export type RejectReason =
   | "labels_too_long"
   | "invalid_timestamp"
   | "too_far_in_future"
+  | "beyond_retention"
   | "invalid_histogram"
   | "invalid_exemplar";
 

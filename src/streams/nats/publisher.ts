@@ -1,8 +1,9 @@
 import { createInbox, headers, type Msg, type MsgHdrs } from "@nats-io/transport-node";
 import { TryLater } from "../../model/ingest.ts";
-import type { FramePublisher } from "../ingest/partition-queue.ts";
+import type { FramePublisher, Stored } from "../ingest/partition-queue.ts";
 import type { Bus } from "./bus.ts";
 import { statusCode } from "./js-status.ts";
+import { makeStreamTokens } from "./stream-tokens.ts";
 import { samplesSubject } from "./subjects.ts";
 
 export interface PublisherOptions {
@@ -47,7 +48,7 @@ interface Pending {
   sendAgainAt: number;
   refusals: number;
   lastRefusal: string;
-  resolve(): void;
+  resolve(sequence: number): void;
   reject(error: Error): void;
 }
 
@@ -92,14 +93,14 @@ export function jetStreamPublisher(bus: Bus, options: PublisherOptions = {}): Je
     }
   };
 
-  const settle = (p: Pending, error?: Error) => {
+  const settle = (p: Pending, outcome: number | Error) => {
     if (!pending.delete(p.token)) return;
-    if (error === undefined) {
+    if (typeof outcome === "number") {
       acknowledged++;
-      p.resolve();
+      p.resolve(outcome);
     } else {
       failed++;
-      p.reject(error);
+      p.reject(outcome);
     }
     if (pending.size === 0 && sweeper !== undefined) {
       clearInterval(sweeper);
@@ -117,13 +118,14 @@ export function jetStreamPublisher(bus: Bus, options: PublisherOptions = {}): Je
     if (p === undefined) return;
     if (statusCode(msg) === 503) {
       refused(p, `no stream takes ${p.subject}`);
+      tokens.forget();
       options.onNoStream?.();
       return;
     }
     const answer = parseAnswer(msg);
     if (answer.error === undefined) {
       if (answer.duplicate === true) duplicates++;
-      settle(p);
+      settle(p, answer.seq ?? 0);
     } else if (FULL.has(answer.error.err_code)) {
       settle(p, streamFull(p.subject, answer.error.description));
     } else {
@@ -145,15 +147,18 @@ export function jetStreamPublisher(bus: Bus, options: PublisherOptions = {}): Je
   };
 
   const subscription = bus.nc.subscribe(`${inbox}.*`, { callback: onAnswer });
+  const tokens = makeStreamTokens(bus);
   const stopListening = bus.onReconnect(() => {
+    tokens.forget();
     for (const p of pending.values()) {
       retried++;
       send(p);
     }
   });
 
-  const publishTo = (subject: string, payload: Uint8Array, msgId: string) =>
-    new Promise<void>((resolve, reject) => {
+  /** Resolves to the sequence in the stream. */
+  const store = (subject: string, payload: Uint8Array, msgId: string) =>
+    new Promise<number>((resolve, reject) => {
       if (closed) return reject(unavailable(bus, "shutting down"));
       const trouble = options.trouble?.();
       if (trouble !== undefined) {
@@ -180,8 +185,13 @@ export function jetStreamPublisher(bus: Bus, options: PublisherOptions = {}): Je
     });
 
   return {
-    publish: (partition, frame, msgId) => publishTo(samplesSubject(partition), frame, msgId),
-    publishTo,
+    publish: async (partition, frame, msgId): Promise<Stored> => {
+      const sequence = await store(samplesSubject(partition), frame, msgId);
+      return { sequence, stream: tokens.tokenAt(partition, sequence) };
+    },
+    publishTo: async (subject, payload, msgId) => {
+      await store(subject, payload, msgId);
+    },
     stats: () => ({ acknowledged, retried, duplicates, failed, inFlight: pending.size }),
     hurry: (withinMs) => {
       deadlineMs = Math.min(deadlineMs, withinMs);
@@ -198,6 +208,7 @@ export function jetStreamPublisher(bus: Bus, options: PublisherOptions = {}): Je
 }
 
 interface Answer {
+  readonly seq?: number;
   readonly duplicate?: boolean;
   readonly error?: { readonly err_code: number; readonly description: string };
 }

@@ -10,7 +10,7 @@ export interface Recorded {
 /** The gateway's place in tests of what feeds it: records what came, and answers (or throws) what `answer` says. */
 export function recordingIngest(answer: (r: Recorded) => IngestResult): { ingest: Ingest; recorded: Recorded[] } {
   const recorded: Recorded[] = [];
-  const take = (kind: Recorded["kind"]) => async (tenant: string, body: Uint8Array, now?: number) => {
+  const take = async (kind: Recorded["kind"], tenant: string, body: Uint8Array, now?: number) => {
     const r = { kind, tenant, text: Buffer.from(body).toString("latin1"), now };
     recorded.push(r);
     return answer(r);
@@ -21,10 +21,10 @@ export function recordingIngest(answer: (r: Recorded) => IngestResult): { ingest
   return {
     recorded,
     ingest: {
-      remoteWrite: take("remoteWrite"),
-      remoteWrite2: take("remoteWrite2"),
-      json: take("json"),
-      exposition: take("exposition"),
+      remoteWrite: (tenant, body) => take("remoteWrite", tenant, body),
+      remoteWrite2: (tenant, body) => take("remoteWrite2", tenant, body),
+      json: (tenant, body, now) => take("json", tenant, body, now),
+      exposition: (tenant, body, now) => take("exposition", tenant, body, now),
       series: unused,
       append: unused,
     },

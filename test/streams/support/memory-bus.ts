@@ -1,13 +1,13 @@
 import { TryLater } from "../../../src/model/ingest.ts";
 import type { Labels } from "../../../src/model/labels.ts";
 import { decodeFrame } from "../../../src/streams/codec/frame-decode.ts";
-import type { FramePublisher } from "../../../src/streams/ingest/partition-queue.ts";
+import type { FramePublisher, Stored } from "../../../src/streams/ingest/partition-queue.ts";
 
 interface Waiting {
   readonly partition: number;
   readonly frame: Uint8Array;
   readonly msgId: string;
-  resolve(): void;
+  resolve(where: Stored): void;
   reject(error: Error): void;
 }
 
@@ -35,6 +35,10 @@ export function makeMemoryBus(): MemoryBus {
     ids.add(w.msgId);
     stored.push({ partition: w.partition, frame: w.frame.slice(), msgId: w.msgId });
   };
+  const where = (partition: number): Stored => ({
+    sequence: stored.filter((s) => s.partition === partition).length,
+    stream: "0a0b0c0d",
+  });
   const bus: MemoryBus = {
     waiting,
     stored,
@@ -42,7 +46,7 @@ export function makeMemoryBus(): MemoryBus {
       publish: (partition, frame, msgId) => {
         if (isOpen) {
           store({ partition, frame, msgId });
-          return Promise.resolve();
+          return Promise.resolve(where(partition));
         }
         return new Promise((resolve, reject) => waiting.push({ partition, frame, msgId, resolve, reject }));
       },
@@ -50,7 +54,7 @@ export function makeMemoryBus(): MemoryBus {
     settle: (n, fate) => {
       const [w] = waiting.splice(n, 1) as [Waiting];
       if (fate.stored) store(w);
-      if (fate.acknowledged) w.resolve();
+      if (fate.acknowledged) w.resolve(where(w.partition));
       else w.reject(new TryLater("bus_unavailable", 503, 5, "no acknowledgement"));
     },
     open: () => {
