@@ -48,6 +48,11 @@ export function histogramRef(words: Uint32Array, i: number): number {
   return ((words[2 * i + 1] as number) & REF_HI_MASK) * 0x1_0000_0000 + (words[2 * i] as number);
 }
 
+/** The reference in a value given by its words, signed or unsigned. */
+export function histogramRefOf(lo: number, hi: number): number {
+  return (hi & REF_HI_MASK) * 0x1_0000_0000 + (lo >>> 0);
+}
+
 /** Writes a reference (below 2^50) at index i. */
 export function writeHistogramRef(words: Uint32Array, i: number, ref: number): void {
   words[2 * i] = ref;

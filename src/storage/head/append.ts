@@ -1,12 +1,13 @@
 /**
  * Samples into the head. The common case, a sample shortly after the newest one of its series, is one loop over typed
- * arrays; everything else goes through `appendRare`.
+ * arrays; a sample that begins a chunk goes through `appendFirst`, one that is not newer through append-old.ts.
  */
-import type { SampleColumns } from "../../model/sample.ts";
+import { HISTOGRAM_TAG_HI, histogramRefOf, makeSampleBuffer, type SampleColumns } from "../../model/sample.ts";
 import { encodeSample, SCRATCH_WINDOW, SCRATCH_WORDS } from "../chunk/encode.ts";
+import { appendOld, takeHistogram, taken } from "./append-old.ts";
+import { type AppendOptions, type AppendResult, noResult } from "./append-result.ts";
 import { type CutLog, keepAside } from "./cut-log.ts";
 import { type Head, resolveInFrame } from "./head.ts";
-import { appendLate, OTHER, SAME } from "./late.ts";
 import { BLOCK_DATA_WORDS, BLOCK_ORDER, CHUNK_SAMPLES, openChunk, sealOpenChunk } from "./open-chunk.ts";
 import {
   AMBIGUOUS,
@@ -14,7 +15,6 @@ import {
   LAST_HI,
   LAST_LO,
   LAST_T_F64,
-  LATE,
   LEFT,
   lookupHashes,
   OPEN,
@@ -23,54 +23,36 @@ import {
   TAIL_BITS,
   WINDOW_COUNT,
 } from "./series-table.ts";
+import { obtainCompanion, pushStart, type StartColumns } from "./start-times.ts";
 import { allocateBlock, SLAB_MASK, SLAB_SHIFT } from "./word-pool.ts";
 
-/**
- * What became of the samples: accepted + duplicates + tooOld + invalidTime + unknownCount + ambiguousCount is their number.
- */
-export interface AppendResult {
-  /** Stored: in order, out of order, or in the place of one with the same time. */
-  accepted: number;
-  /** Of the accepted ones: older than the newest sample of their series. */
-  outOfOrder: number;
-  /** Of the accepted ones: there was another value at that time. */
-  overwritten: number;
-  /** Same time and value as a sample that is there: nothing changed. */
-  duplicates: number;
-  /** Further behind the newest sample than the out-of-order window: refused. */
-  tooOld: number;
-  /** The time is not a whole number of milliseconds below 2^53: refused. */
-  invalidTime: number;
-  /** Rows whose hash is not known, listed at the start of `unknown`. */
-  unknownCount: number;
-  /** Rows whose hash has several label sets, and the frame does not say which; listed at the end of `unknown`, last first. */
-  ambiguousCount: number;
-}
-
 const scratch = new Int32Array(SCRATCH_WORDS);
+const FRESH_RULES: AppendOptions = {};
+/** The high word of a histogram, as int32, and the bits that say so. */
+const TAG = HISTOGRAM_TAG_HI | 0;
+const TAG_BITS = -1 << 18;
+
+export type { AppendOptions, AppendResult } from "./append-result.ts";
 
 /**
  * Appends a frame's samples in the order of the columns. `unknown` (at least `cols.length` long) receives the rows that
  * could not be stored for want of labels, see `AppendResult`.
  */
-export function appendColumns(head: Head, cols: SampleColumns, unknown: Uint32Array): AppendResult {
+export function appendColumns(
+  head: Head,
+  cols: SampleColumns,
+  unknown: Uint32Array,
+  options: AppendOptions = FRESH_RULES,
+): AppendResult {
   const n = cols.length;
   if (head.ids.length < n) head.ids = new Int32Array(2 * n);
   const { ids } = head;
   lookupHashes(head.series, cols.hashLo, cols.hashHi, n, ids);
-  const result: AppendResult = {
-    accepted: 0,
-    outOfOrder: 0,
-    overwritten: 0,
-    duplicates: 0,
-    tooOld: 0,
-    invalidTime: 0,
-    unknownCount: 0,
-    ambiguousCount: 0,
-  };
+  const result = noResult();
   const { values } = cols;
   const words = new Int32Array(values.buffer, values.byteOffset, 2 * n);
-  appendLoop(head, ids, cols, words, n, unknown, result);
+  appendLoop(head, ids, cols, words, n, unknown, options, result);
+  if (cols.startTs !== undefined) appendStarts(head, ids, cols, options);
   const { totals } = head;
   totals.appended += result.accepted;
   totals.outOfOrder += result.outOfOrder;
@@ -88,6 +70,7 @@ function appendLoop(
   words: Int32Array,
   n: number,
   unknown: Uint32Array,
+  options: AppendOptions,
   result: AppendResult,
 ): void {
   const { rows, times } = head.series;
@@ -112,13 +95,19 @@ function appendLoop(
     }
     const row = id << ROW_SHIFT;
     const t = ts[i] as number;
-    const lo = words[2 * i] as number;
-    const hi = words[2 * i + 1] as number;
+    let lo = words[2 * i] as number;
+    let hi = words[2 * i + 1] as number;
+    if ((hi & TAG_BITS) === TAG) {
+      if (!takeHistogram(head, id, t, cols, histogramRefOf(lo, hi), options, result)) continue;
+      lo = taken[0] as number;
+      hi = taken[1] as number;
+    }
     const lastAt = (row >> 1) + LAST_T_F64;
     const gap = t - (times[lastAt] as number);
     const delta = gap | 0;
     if (delta !== gap || delta <= 0 || delta >= (rows[row + LEFT] as number)) {
-      appendRare(head, id, t, lo, hi, result);
+      if (gap <= 0) i += appendOld(head, ids, id, cols, words, i, options, result);
+      else appendFirst(head, id, t, lo, hi, result);
       continue;
     }
     // In order and into the open chunk.
@@ -179,34 +168,37 @@ function appendLoop(
   result.accepted += stored;
 }
 
-/** A sample that does not simply extend the open chunk: a first one, one that seals the chunk, or one that is not newer. */
-function appendRare(head: Head, id: number, t: number, lo: number, hi: number, result: AppendResult): void {
-  const { rows, times } = head.series;
-  const row = id << ROW_SHIFT;
+/** A sample that begins a chunk: a first one, or one that seals the chunk before it. */
+function appendFirst(head: Head, id: number, t: number, lo: number, hi: number, result: AppendResult): void {
+  // NaN as well: it is no time, and no gap either.
   if (!Number.isSafeInteger(t)) {
     result.invalidTime++;
     return;
   }
-  const last = times[(row >> 1) + LAST_T_F64] as number;
-  if (t > last) {
-    if (rows[row + OPEN] !== 0) sealOpenChunk(head, id);
-    openChunk(head, id, t, lo, hi);
-    if (head.cut !== undefined && t < head.cut.cutoff) keepAside(head.cut, id, t, lo, hi);
-    result.accepted++;
-  } else if (t === last && lo === rows[row + LAST_LO] && hi === rows[row + LAST_HI] && rows[row + LATE] === 0) {
-    // A sender repeats its last request: common, so spared the search.
-    result.duplicates++;
-  } else if (t < last - head.options.outOfOrderWindowMs) {
-    result.tooOld++;
-  } else {
-    const outcome = appendLate(head, id, t, lo, hi);
-    if (outcome === SAME) {
-      result.duplicates++;
-      return;
-    }
-    if (head.cut !== undefined && t < head.cut.cutoff) keepAside(head.cut, id, t, lo, hi);
-    result.accepted++;
-    if (t < last) result.outOfOrder++;
-    if (outcome === OTHER) result.overwritten++;
+  if (head.series.rows[(id << ROW_SHIFT) + OPEN] !== 0) sealOpenChunk(head, id);
+  openChunk(head, id, t, lo, hi);
+  if (head.cut !== undefined && t < head.cut.cutoff) keepAside(head.cut, id, t, lo, hi);
+  result.accepted++;
+}
+
+const starts: StartColumns = { length: 0, ids: new Int32Array(64), samples: makeSampleBuffer(64) };
+const NOTHING = new Uint32Array(0);
+
+/** Start times of a frame's samples, as samples of the companions. */
+function appendStarts(head: Head, ids: Int32Array, cols: SampleColumns, options: AppendOptions): void {
+  const startTs = cols.startTs as Float64Array;
+  starts.length = 0;
+  for (let i = 0; i < cols.length; i++) {
+    if (startTs[i] === 0) continue;
+    let id = ids[i] as number;
+    if (id === AMBIGUOUS) id = resolveInFrame(head, cols.hashLo[i] as number, cols.hashHi[i] as number);
+    if (id < 0 || !Number.isSafeInteger(cols.ts[i])) continue;
+    pushStart(starts, obtainCompanion(head.starts, head.series, id), cols.ts[i] as number, startTs[i] as number);
   }
+  const n = starts.length;
+  const { ts, values } = starts.samples;
+  const columns: SampleColumns = { length: n, hashLo: NOTHING, hashHi: NOTHING, ts, values };
+  const words = new Int32Array(values.buffer, values.byteOffset, 2 * n);
+  // What becomes of them was counted with their samples.
+  appendLoop(head, starts.ids, columns, words, n, NOTHING, options, noResult());
 }

@@ -4,6 +4,7 @@
  *   0  the series' newest late chunk, 0: none
  *   1  number of samples
  *   2  order of the block (log2 of its words): room for 7 samples, then 15, then 31
+ *   3  0: each late chunk of the series is younger than the ones before it; 1: not so
  *   4  samples, ascending in time, no time twice: time float64, value float64
  */
 import { reserveSamples, type SampleBuffer } from "../../model/sample.ts";
@@ -11,6 +12,7 @@ import { allocateBlock, freeBlock, SLAB_MASK, SLAB_SHIFT, type WordPool } from "
 
 const COUNT = 1;
 const ORDER = 2;
+const MIXED = 3;
 const SAMPLES = 4;
 const FIRST_ORDER = 5;
 const LAST_ORDER = 7;
@@ -25,14 +27,15 @@ function capacity(order: number): number {
   return ((1 << order) - SAMPLES) >> 2;
 }
 
-/** A smallest buffer, empty, with the series' newest late chunk (0: none). */
-export function makeLateBuffer(pool: WordPool, chunk: number): number {
+/** A smallest buffer, empty, with the series' newest late chunk (0: none) and whether the chunks ascend in time. */
+export function makeLateBuffer(pool: WordPool, chunk: number, ascend: boolean): number {
   const buffer = allocateBlock(pool, FIRST_ORDER);
   const slab = pool.slabs[buffer >>> SLAB_SHIFT] as Int32Array;
   const at = buffer & SLAB_MASK;
   slab[at] = chunk;
   slab[at + COUNT] = 0;
   slab[at + ORDER] = FIRST_ORDER;
+  slab[at + MIXED] = ascend ? 0 : 1;
   return buffer;
 }
 
@@ -93,6 +96,29 @@ function sampleTime(slab: Int32Array, at: number, i: number): number {
   timeWords[0] = slab[at + SAMPLES + 4 * i] as number;
   timeWords[1] = slab[at + SAMPLES + 4 * i + 1] as number;
   return time[0] as number;
+}
+
+/** Whether the late chunks follow one another in time, so that a search from the newest may end at the first that is too old. */
+export function lateChunksAscend(pool: WordPool, buffer: number): boolean {
+  return (pool.slabs[buffer >>> SLAB_SHIFT] as Int32Array)[(buffer & SLAB_MASK) + MIXED] === 0;
+}
+
+export function lateBufferCount(pool: WordPool, buffer: number): number {
+  return (pool.slabs[buffer >>> SLAB_SHIFT] as Int32Array)[(buffer & SLAB_MASK) + COUNT] as number;
+}
+
+/** Number of the buffer's sample at time t, -1 when it has none; its words by `lateWord`. */
+export function findLate(pool: WordPool, buffer: number, t: number): number {
+  const slab = pool.slabs[buffer >>> SLAB_SHIFT] as Int32Array;
+  const at = buffer & SLAB_MASK;
+  let i = (slab[at + COUNT] as number) - 1;
+  while (i >= 0 && sampleTime(slab, at, i) > t) i--;
+  return i >= 0 && sampleTime(slab, at, i) === t ? i : -1;
+}
+
+/** Low (0) or high (1) word of sample i's value. */
+export function lateWord(pool: WordPool, buffer: number, i: number, word: 0 | 1): number {
+  return (pool.slabs[buffer >>> SLAB_SHIFT] as Int32Array)[(buffer & SLAB_MASK) + SAMPLES + 4 * i + 2 + word] as number;
 }
 
 /** Newest late chunk of a series' late buffer, 0: none. */

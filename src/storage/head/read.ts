@@ -1,23 +1,71 @@
 /** Samples of one series out of the head: sealed chunks and the open one, with late samples merged over them. */
-import { makeSampleBuffer, reserveSamples, type SampleBuffer } from "../../model/sample.ts";
+import { copyHistogram, makeHistogramBytes } from "../../model/histogram-code.ts";
+import {
+  histogramRef,
+  isHistogramAt,
+  makeSampleBuffer,
+  reserveSamples,
+  type SampleBuffer,
+  writeHistogramRef,
+} from "../../model/sample.ts";
 import { decodeChunk, decodeChunkRange } from "../chunk/decode.ts";
 import { CHUNK_COUNT, CHUNK_HEADER_WORDS, type ChunkArena, chunkBefore, chunkMaxT, chunkMinT } from "./chunk-arena.ts";
 import type { Head } from "./head.ts";
-import { copyLateBuffer, lateChunk } from "./late-buffer.ts";
+import { histogramOffset, histogramSlab } from "./histogram-arena.ts";
+import { copyLateBuffer, lateChunk, lateChunksAscend } from "./late-buffer.ts";
 import { decodeOpenChunk, openChunkMinT } from "./open-chunk.ts";
 import { LAST_T_F64, LATE, OPEN, ROW_SHIFT, SEALED } from "./series-table.ts";
+import { companionOf, fillStartTimes } from "./start-times.ts";
 import { SLAB_MASK, SLAB_SHIFT } from "./word-pool.ts";
 
 const open = makeSampleBuffer(128);
 const run = makeSampleBuffer(128);
 const merged = makeSampleBuffer(128);
+const lateRun = makeSampleBuffer(128);
+const starts = makeSampleBuffer(128);
 let found = new Uint32Array(64);
 
 /**
  * Replaces the content of `out` by the series' samples with minT <= time <= maxT: ascending in time, no time twice,
- * every value with its bits.
+ * every value with its bits; histograms and start times where there are any.
  */
 export function readSeries(head: Head, id: number, minT: number, maxT: number, out: SampleBuffer): void {
+  readStored(head, id, minT, maxT, out);
+  if (out.histograms !== undefined) out.histograms.length = 0;
+  if (head.histograms.slabs.length > 0) takeHistograms(head, out);
+  if (head.starts.count === 0) {
+    out.startTs?.fill(0, 0, out.length);
+    return;
+  }
+  const companion = companionOf(head.starts, id);
+  if (companion >= 0) readStored(head, companion, minT, maxT, starts);
+  fillStartTimes(out, companion >= 0 ? starts : undefined);
+}
+
+/** Turns references into the head's arena into offsets in the buffer's own bytes. What the arena has dropped goes here as well. */
+function takeHistograms(head: Head, out: SampleBuffer): void {
+  const { words, length } = out;
+  let gone = 0;
+  for (let i = 0; i < length; i++) {
+    if (gone > 0) {
+      out.ts[i - gone] = out.ts[i] as number;
+      words[2 * (i - gone)] = words[2 * i] as number;
+      words[2 * (i - gone) + 1] = words[2 * i + 1] as number;
+    }
+    if (!isHistogramAt(words, i)) continue;
+    const ref = histogramRef(words, i);
+    const slab = histogramSlab(head.histograms, ref);
+    if (slab === undefined) gone++;
+    else {
+      out.histograms ??= makeHistogramBytes(1024);
+      writeHistogramRef(words, i - gone, copyHistogram(slab, histogramOffset(ref), out.histograms));
+    }
+  }
+  out.length = length - gone;
+}
+
+/** As `readSeries`, with the values as they are in the chunks. */
+export function readStored(head: Head, id: number, minT: number, maxT: number, out: SampleBuffer): void {
   out.length = 0;
   const { rows, times } = head.series;
   const row = id << ROW_SHIFT;
@@ -81,15 +129,19 @@ function appendRange(from: SampleBuffer, minT: number, maxT: number, out: Sample
 
 /** Late chunks from the oldest to the newest, then the buffer: each wins over what is there at the same time. */
 function mergeLate(head: Head, buffer: number, minT: number, maxT: number, out: SampleBuffer): void {
-  const n = collectChain(head.chunks, lateChunk(head.pool, buffer), minT, maxT, false);
+  const ascend = lateChunksAscend(head.pool, buffer);
+  const n = collectChain(head.chunks, lateChunk(head.pool, buffer), minT, maxT, ascend);
+  // First among themselves: late samples mostly come in order, and then each is moved once.
+  lateRun.length = 0;
   for (let i = n - 1; i >= 0; i--) {
     run.length = 0;
     decodeSealed(head.chunks, found[i] as number, minT, maxT, run);
-    mergeOver(out, run);
+    mergeOver(lateRun, run);
   }
   run.length = 0;
   copyLateBuffer(head.pool, buffer, minT, maxT, run);
-  mergeOver(out, run);
+  mergeOver(lateRun, run);
+  mergeOver(out, lateRun);
 }
 
 /** Merges `newer` into `out`; at equal times the newer sample stays. */

@@ -1,0 +1,76 @@
+/** Whether a series has a sample at a time: what every late sample must know, so it looks at as little as it can. */
+import { makeSampleBuffer } from "../../model/sample.ts";
+import { decodeChunk } from "../chunk/decode.ts";
+import { CHUNK_COUNT, CHUNK_HEADER_WORDS, type ChunkArena, chunkBefore, chunkMaxT, chunkMinT } from "./chunk-arena.ts";
+import type { Head } from "./head.ts";
+import { findLate, lateChunk, lateChunksAscend, lateWord } from "./late-buffer.ts";
+import { decodeOpenChunk, openChunkMinT } from "./open-chunk.ts";
+import { LAST_HI, LAST_LO, LAST_T_F64, LATE, OPEN, ROW_SHIFT, SEALED } from "./series-table.ts";
+import { SLAB_MASK, SLAB_SHIFT } from "./word-pool.ts";
+
+/** Words of the value that `findSample` found, as int32. */
+export const foundWords = new Int32Array(2);
+
+const samples = makeSampleBuffer(128);
+
+/** True when the series has a sample at time t, not above its newest; its value is in `foundWords`. */
+export function findSample(head: Head, id: number, t: number): boolean {
+  const { chunks, pool, series } = head;
+  const { rows, times } = series;
+  const row = id << ROW_SHIFT;
+  const late = rows[row + LATE] as number;
+  if (late !== 0) {
+    const i = findLate(pool, late, t);
+    if (i >= 0) {
+      foundWords[0] = lateWord(pool, late, i, 0);
+      foundWords[1] = lateWord(pool, late, i, 1);
+      return true;
+    }
+    if (findInChain(chunks, lateChunk(pool, late), t, lateChunksAscend(pool, late))) return true;
+  }
+  if (rows[row + OPEN] !== 0) {
+    if (t === (times[(row >> 1) + LAST_T_F64] as number)) {
+      foundWords[0] = rows[row + LAST_LO] as number;
+      foundWords[1] = rows[row + LAST_HI] as number;
+      return true;
+    }
+    if (openChunkMinT(head, id) <= t) {
+      samples.length = 0;
+      decodeOpenChunk(head, id, samples);
+      return findInSamples(t);
+    }
+  }
+  return findInChain(chunks, (rows[row + SEALED] as number) >>> 0, t, true);
+}
+
+function findInChain(arena: ChunkArena, newest: number, t: number, ascend: boolean): boolean {
+  for (let chunk = newest; chunk !== 0; chunk = chunkBefore(arena, chunk)) {
+    if (chunkMaxT(arena, chunk) < t) {
+      if (ascend) return false;
+      continue;
+    }
+    if (chunkMinT(arena, chunk) > t) continue;
+    const slab = arena.slabs[chunk >>> SLAB_SHIFT] as Int32Array;
+    const at = chunk & SLAB_MASK;
+    samples.length = 0;
+    decodeChunk(slab, at + CHUNK_HEADER_WORDS, (slab[at + CHUNK_COUNT] as number) & 0xffff, samples);
+    if (findInSamples(t)) return true;
+    if (ascend) return false;
+  }
+  return false;
+}
+
+function findInSamples(t: number): boolean {
+  const { ts, words } = samples;
+  let low = 0;
+  let high = samples.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((ts[middle] as number) < t) low = middle + 1;
+    else high = middle;
+  }
+  if (low === samples.length || ts[low] !== t) return false;
+  foundWords[0] = words[2 * low] as number;
+  foundWords[1] = words[2 * low + 1] as number;
+  return true;
+}
