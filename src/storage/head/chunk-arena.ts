@@ -10,8 +10,8 @@
  *   5  0: in order, 1: late samples
  *   6  chunk code (its first two words are the oldest time)
  *
- * Chunks go as whole slabs, oldest first. A chain only leads from a slab to itself or an older one, so a link to a slab that
- * is gone, or whose slot a younger one has taken, is the chain's end.
+ * A chunk that leaves its chain is released (`releaseChunk`); a slab goes when all of its chunks were. So every link leads to
+ * a chunk that is there.
  */
 import { chunkStart } from "../chunk/decode.ts";
 import { SLAB_MASK, SLAB_SHIFT, SLAB_WORDS } from "./word-pool.ts";
@@ -21,26 +21,25 @@ export const CHUNK_COUNT = 1;
 export const CHUNK_SERIES = 4;
 export const CHUNK_KIND = 5;
 
+/** Stands for the series of a chunk that was released. */
+export const RELEASED = -1;
+
 const SLOTS = 1 << (32 - SLAB_SHIFT);
 
 export interface ChunkArena {
   readonly slabs: (Int32Array | undefined)[];
-  /** Age of the slab in each slot; grows by one a slab. */
-  readonly ages: number[];
-  /** Newest time in each slot's slab. */
-  readonly newest: number[];
-  /** Slots in use, oldest first: a ring from `oldest` to `current`. */
-  oldest: number;
+  /** Chunks in each slab that have not been released. */
+  readonly live: number[];
+  /** Slots of slabs that went, to be taken again. */
+  readonly freeSlots: number[];
+  /** The slab being filled, and its next unused word. */
   current: number;
-  age: number;
-  /** Next unused word of the current slab. */
   next: number;
   chunks: number;
 }
 
 export function makeChunkArena(): ChunkArena {
-  const arena: ChunkArena = { slabs: [], ages: [], newest: [], oldest: 0, current: -1, age: 0, next: 0, chunks: 0 };
-  return arena;
+  return { slabs: [], live: [], freeSlots: [], current: -1, next: 0, chunks: 0 };
 }
 
 /** Room for a chunk of `words` words of code (at most a slab's); returns its name. The header is the caller's to fill. */
@@ -51,17 +50,37 @@ export function allocateChunk(arena: ChunkArena, words: number): number {
   const at = arena.next;
   arena.next += size;
   arena.chunks++;
+  arena.live[arena.current] = (arena.live[arena.current] as number) + 1;
   return ((arena.current << SLAB_SHIFT) | at) >>> 0;
 }
 
 function startSlab(arena: ChunkArena): void {
-  const slot = (arena.current + 1) % SLOTS;
-  if (arena.slabs[slot] !== undefined) throw new RangeError("chunk arena is full (16 GiB)");
+  const before = arena.current;
+  const slot = arena.freeSlots.pop() ?? arena.slabs.length;
+  if (slot === SLOTS) throw new RangeError("chunk arena is full (16 GiB)");
   arena.slabs[slot] = new Int32Array(SLAB_WORDS);
-  arena.ages[slot] = ++arena.age;
-  arena.newest[slot] = Number.NEGATIVE_INFINITY;
+  arena.live[slot] = 0;
   arena.current = slot;
+  // Word 0 of slab 0 would be the name that means none.
   arena.next = 2;
+  if (before >= 0 && arena.live[before] === 0) dropSlab(arena, before);
+}
+
+/** The chunk is out of its chain: nothing leads to it any more. */
+export function releaseChunk(arena: ChunkArena, chunk: number): void {
+  const slot = chunk >>> SLAB_SHIFT;
+  const left = (arena.live[slot] as number) - 1;
+  arena.live[slot] = left;
+  arena.chunks--;
+  (arena.slabs[slot] as Int32Array)[(chunk & SLAB_MASK) + CHUNK_SERIES] = RELEASED;
+  if (left > 0) return;
+  if (slot !== arena.current) dropSlab(arena, slot);
+  else arena.next = 2;
+}
+
+function dropSlab(arena: ChunkArena, slot: number): void {
+  arena.slabs[slot] = undefined;
+  arena.freeSlots.push(slot);
 }
 
 const time = new Float64Array(1);
@@ -78,8 +97,7 @@ export function finishChunk(
   series: number,
   kind: 0 | 1,
 ): void {
-  const slot = chunk >>> SLAB_SHIFT;
-  const slab = arena.slabs[slot] as Int32Array;
+  const slab = arena.slabs[chunk >>> SLAB_SHIFT] as Int32Array;
   const at = chunk & SLAB_MASK;
   time[0] = maxT;
   slab[at] = before;
@@ -88,17 +106,15 @@ export function finishChunk(
   slab[at + 3] = timeWords[1] as number;
   slab[at + CHUNK_SERIES] = series;
   slab[at + CHUNK_KIND] = kind;
-  if (maxT > (arena.newest[slot] as number)) arena.newest[slot] = maxT;
 }
 
-/** The chunk before this one in its chain, 0 when there is none (any more). */
+/** The chunk before this one in its chain, 0 when there is none. */
 export function chunkBefore(arena: ChunkArena, chunk: number): number {
-  const slot = chunk >>> SLAB_SHIFT;
-  const before = ((arena.slabs[slot] as Int32Array)[chunk & SLAB_MASK] as number) >>> 0;
-  if (before === 0) return 0;
-  const target = before >>> SLAB_SHIFT;
-  if (arena.slabs[target] === undefined || (arena.ages[target] as number) > (arena.ages[slot] as number)) return 0;
-  return before;
+  return ((arena.slabs[chunk >>> SLAB_SHIFT] as Int32Array)[chunk & SLAB_MASK] as number) >>> 0;
+}
+
+export function setChunkBefore(arena: ChunkArena, chunk: number, before: number): void {
+  (arena.slabs[chunk >>> SLAB_SHIFT] as Int32Array)[chunk & SLAB_MASK] = before;
 }
 
 export function chunkMaxT(arena: ChunkArena, chunk: number): number {
@@ -111,38 +127,6 @@ export function chunkMaxT(arena: ChunkArena, chunk: number): number {
 
 export function chunkMinT(arena: ChunkArena, chunk: number): number {
   return chunkStart(arena.slabs[chunk >>> SLAB_SHIFT] as Int32Array, (chunk & SLAB_MASK) + CHUNK_HEADER_WORDS);
-}
-
-/**
- * Drops the oldest slabs while all of their samples are older than `before`, never the one being filled. Returns how many
- * went: if any, the caller clears what names chunks in them (`chunkIsGone`).
- */
-export function dropOldSlabs(arena: ChunkArena, before: number): number {
-  let dropped = 0;
-  while (arena.current >= 0 && arena.oldest !== arena.current && (arena.newest[arena.oldest] as number) < before) {
-    arena.chunks -= countChunks(arena.slabs[arena.oldest] as Int32Array);
-    arena.slabs[arena.oldest] = undefined;
-    arena.oldest = (arena.oldest + 1) % SLOTS;
-    dropped++;
-  }
-  return dropped;
-}
-
-/** Whether a chunk's slab was dropped; to be asked right after dropping, before slots are taken again. */
-export function chunkIsGone(arena: ChunkArena, chunk: number): boolean {
-  return chunk !== 0 && arena.slabs[chunk >>> SLAB_SHIFT] === undefined;
-}
-
-function countChunks(slab: Int32Array): number {
-  let n = 0;
-  let at = 2;
-  while (at < SLAB_WORDS) {
-    const words = (slab[at + CHUNK_COUNT] as number) >>> 16;
-    if (words === 0) break;
-    n++;
-    at += CHUNK_HEADER_WORDS + words;
-  }
-  return n;
 }
 
 export function arenaBytes(arena: ChunkArena): number {

@@ -5,6 +5,8 @@
  */
 export interface CutLog {
   readonly cutoff: number;
+  /** The histograms' slab that was being filled at the beginning (its number). */
+  readonly histogramSlab: number;
   /** Series below this one have had their old samples dropped: what arrives for them now stays. */
   done: number;
   count: number;
@@ -20,8 +22,8 @@ export interface CutLog {
 
 export const MAX_ASIDE = 4_000_000;
 
-export function makeCutLog(cutoff: number): CutLog {
-  return { cutoff, done: 0, count: 0, ...makeArrays(1024), last: new Map(), kept: new Set() };
+export function makeCutLog(cutoff: number, histogramSlab: number): CutLog {
+  return { cutoff, histogramSlab, done: 0, count: 0, ...makeArrays(1024), last: new Map(), kept: new Set() };
 }
 
 function makeArrays(capacity: number): Pick<CutLog, "ids" | "ts" | "words" | "before"> {

@@ -57,11 +57,12 @@ export function isSameHistogram(arena: HistogramArena, ref: number, bytes: Uint8
 
 /**
  * Drops the oldest slabs while all of their samples are older than `before` (Unix ms), never the one being filled. For whoever drops
- * samples: right after it the chunks' samples before that time must not be of interest any more.
+ * samples: right after it the chunks' samples before that time must not be of interest any more. Only slabs with a number below
+ * `below` go.
  */
-export function dropOldHistograms(arena: HistogramArena, before: number): void {
+export function dropOldHistograms(arena: HistogramArena, before: number, below = Number.POSITIVE_INFINITY): void {
   let n = 0;
-  while (n + 1 < arena.slabs.length && (arena.newest[n] as number) < before) n++;
+  while (n + 1 < arena.slabs.length && arena.first + n < below && (arena.newest[n] as number) < before) n++;
   arena.slabs.splice(0, n);
   arena.newest.splice(0, n);
   arena.first += n;

@@ -1,0 +1,69 @@
+/** The order of series in a block: by tenant, then by labels as compareLabels (src/model/labels.ts) orders them. */
+import type { Head, Shape } from "./head.ts";
+import { ROW_SHIFT, SHAPE, VALUES } from "./series-table.ts";
+import { type Pause, sortInSlices } from "./sliced-sort.ts";
+import { COMPANION } from "./start-times.ts";
+import type { Symbols } from "./symbols.ts";
+import { SLAB_MASK, SLAB_SHIFT } from "./word-pool.ts";
+
+/**
+ * Ids of the series that are there when it is called, in order. Takes seconds for millions, in slices; series may be defined
+ * and samples appended meanwhile, but none collected.
+ */
+export async function seriesInLabelOrder(head: Head, pause: Pause): Promise<Uint32Array> {
+  const { count } = head.series;
+  const ids = new Uint32Array(count);
+  let n = 0;
+  for (let id = 0; id < count; id++) {
+    if (head.series.rows[(id << ROW_SHIFT) + SHAPE] !== COMPANION) ids[n++] = id;
+    if ((id & 0xffff) === 0xffff) await pause();
+  }
+  const order = ids.subarray(0, n);
+  const ranks = await symbolRanks(head.symbols, pause);
+  // Strings are compared by their symbols' ranks. A key is a rank + 1, tenant first, then names and values by turns.
+  const keyAt = (id: number, depth: number): number => {
+    const { rows } = head.series;
+    const row = id << ROW_SHIFT;
+    const { tenant, names } = head.shapes[rows[row + SHAPE] as number] as Shape;
+    if (depth === 0) return (ranks[tenant] as number) + 1;
+    const i = (depth - 1) >> 1;
+    if (i >= names.length) return 0;
+    if ((depth & 1) === 1) return (ranks[names[i] as number] as number) + 1;
+    const at = ((rows[row + VALUES] as number) >>> 0) + i;
+    const value = (head.values.slabs[at >>> SLAB_SHIFT] as Int32Array)[at & SLAB_MASK] as number;
+    return (ranks[value] as number) + 1;
+  };
+  await sortInSlices(order, keyAt, pause);
+  return order;
+}
+
+/** The rank of each symbol among all, in the order of UTF-16 code units, as JavaScript compares strings. */
+export async function symbolRanks(symbols: Symbols, pause: Pause): Promise<Uint32Array> {
+  const { count } = symbols;
+  const order = new Uint32Array(count);
+  for (let s = 0; s < count; s++) order[s] = s;
+  await sortInSlices(order, (s, depth) => threeBytes(symbols, s, 3 * depth), pause);
+  const ranks = new Uint32Array(count);
+  for (let i = 0; i < count; i++) {
+    ranks[order[i] as number] = i;
+    if ((i & 0xffff) === 0xffff) await pause();
+  }
+  return ranks;
+}
+
+function threeBytes(symbols: Symbols, symbol: number, offset: number): number {
+  const { bytes, starts } = symbols;
+  const end = starts[symbol + 1] as number;
+  let at = (starts[symbol] as number) + offset;
+  let key = 0;
+  for (let i = 0; i < 3; i++, at++) key = key * 257 + (at < end ? codeUnitOrder(bytes[at] as number) + 1 : 0);
+  return key;
+}
+
+/**
+ * UTF-8 bytes sort as code points do. In UTF-16 the code points beyond 0xffff (first byte 0xf0 to 0xf4) begin with surrogates,
+ * which are below 0xe000 to 0xffff (first byte 0xee or 0xef).
+ */
+function codeUnitOrder(byte: number): number {
+  return byte === 0xee || byte === 0xef ? byte + 7 : byte;
+}
