@@ -1,6 +1,7 @@
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { QueryError } from "../model/query.ts";
 import type { ApiDeps } from "./deps.ts";
+import { readAfterHook } from "./read-after.ts";
 import { sendError } from "./respond.ts";
 import { adminRoutes } from "./routes/admin.ts";
 import { alertingRoutes } from "./routes/alerting.ts";
@@ -72,6 +73,7 @@ export function makeServer(deps: ApiDeps): FastifyInstance {
     return sendError(reply, "not_found", `no such API call: ${request.method} ${request.url.split("?")[0]}`);
   });
 
+  readAfterHook(app, deps);
   healthRoutes(app, deps);
   writeRoutes(app, deps);
   queryRoutes(app, deps);

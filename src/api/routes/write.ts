@@ -1,9 +1,11 @@
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { type IngestResult, MalformedBody, TryLater } from "../../model/ingest.ts";
+import { type IngestMode, type IngestResult, MalformedBody, TryLater } from "../../model/ingest.ts";
 import { QueryError } from "../../model/query.ts";
+import { admission } from "../admission.ts";
 import type { ApiDeps } from "../deps.ts";
+import { POSITION_HEADER } from "../read-after.ts";
 import { tenantOf } from "../request.ts";
 
 /**
@@ -11,7 +13,7 @@ import { tenantOf } from "../request.ts";
  * reason is in the body, the good samples of the request were taken. 413, 415: not read. 503: send it again later.
  */
 export function writeRoutes(app: FastifyInstance, deps: ApiDeps): void {
-  app.post("/api/v1/write", (request, reply) =>
+  app.post("/api/v1/write", { onRequest: admission(deps, "remote_write") }, (request, reply) =>
     take(deps, request, reply, "remote_write", async (tenant) => {
       const message = messageOf(request.headers["content-type"] ?? "application/x-protobuf");
       const encoding = request.headers["content-encoding"] ?? "snappy";
@@ -20,18 +22,19 @@ export function writeRoutes(app: FastifyInstance, deps: ApiDeps): void {
       tellWritten(reply, { accepted: 0, rejected: [] });
       const body = bodyOf(request);
       const result = await (message === WRITE_1
-        ? deps.ingest.remoteWrite(tenant, body)
-        : deps.ingest.remoteWrite2(tenant, body));
+        ? deps.ingest.remoteWrite(tenant, body, modeOf(request))
+        : deps.ingest.remoteWrite2(tenant, body, modeOf(request)));
       tellWritten(reply, result);
       return result;
     }),
   );
 
-  app.post("/api/v1/ingest", (request, reply) =>
+  app.post("/api/v1/ingest", { onRequest: admission(deps, "json") }, (request, reply) =>
     take(deps, request, reply, "json", async (tenant) => {
       const type = request.headers["content-type"] ?? "application/json";
       if (!type.startsWith("application/json")) throw new Unsupported(`Content-Type ${type}`, "application/json");
-      return deps.ingest.json(tenant, await inflated(request, deps.limits.maxDecodedBytes));
+      const mode = modeOf(request);
+      return deps.ingest.json(tenant, await inflated(request, deps.limits.maxDecodedBytes), undefined, mode);
     }),
   );
 }
@@ -62,6 +65,14 @@ class Unsupported extends Error {
     super(`${what} is not supported here, send ${instead}`);
     this.name = "Unsupported";
   }
+}
+
+/** X-Tocsin-Backfill: 1 sends history, of any age that is kept. */
+function modeOf(request: FastifyRequest): IngestMode | undefined {
+  const header = request.headers["x-tocsin-backfill"];
+  if (header === undefined || header === "0") return undefined;
+  if (header === "1") return { backfill: true };
+  throw new MalformedBody("invalid_header", `X-Tocsin-Backfill: ${JSON.stringify(header)} is neither 1 nor 0`);
 }
 
 /** A request without a body is one with an empty body. */
@@ -104,6 +115,7 @@ async function take(
   try {
     const result = await run(tenantOf(request));
     deps.observe.accepted(protocol, result.accepted);
+    if (result.position !== undefined) reply.header(POSITION_HEADER, result.position);
     if (result.rejected.length === 0) return reply.code(204).send();
     for (const r of result.rejected) deps.observe.rejected(protocol, r.reason, r.count);
     const lines = result.rejected.map(
