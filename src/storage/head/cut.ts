@@ -66,14 +66,14 @@ function eachWindow(head: Head, id: number, add: (t: number) => void): void {
 
 /**
  * Ends the cut, after its blocks were published. Each series changes at once, so what is read in between is complete. Open
- * chunks of series that have been silent since their range ended are sealed on the way.
+ * chunks of series that have been silent since their range ended are sealed on the way. `slice`: series between two pauses.
  */
-export async function finishCut(head: Head, pause: Pause): Promise<void> {
+export async function finishCut(head: Head, pause: Pause, slice = SLICE): Promise<void> {
   const log = head.cut;
   if (log === undefined) throw new Error("no cut is going on");
   const { series } = head;
   while (log.done < series.count) {
-    const end = Math.min(series.count, log.done + SLICE);
+    const end = Math.min(series.count, log.done + slice);
     for (let id = log.done; id < end; id++) {
       sealSilent(head, id);
       if (log.kept.has(id)) continue;
