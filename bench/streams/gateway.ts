@@ -93,7 +93,7 @@ for (const [name, used] of [
     publisher: {
       publish: async (_p, frame) => {
         frameBytes += frame.length;
-        return { sequence: ++frames, epoch: "" };
+        return { sequence: ++frames, stream: undefined };
       },
     },
     limits: {

@@ -9,7 +9,11 @@ const GAUGES: readonly (readonly [name: string, help: string, key: ShardNumber])
   ["tocsin_head_chunks", "Chunks in the head.", "headChunks"],
   ["tocsin_head_bytes", "Memory of the head's tables, chunks and index.", "headBytes"],
   ["tocsin_stream_lag_messages", "Messages of the partition's stream that the shard has not consumed.", "streamLag"],
-  ["tocsin_stream_consumed_sequence", "Last stream sequence that is in the WAL on disk.", "consumedSequence"],
+  [
+    "tocsin_stream_consumed_sequence",
+    "Stream sequence up to which everything is in the WAL on disk.",
+    "consumedSequence",
+  ],
   ["tocsin_shard_parked_samples", "Samples that wait for the labels of their series.", "samplesParked"],
   ["tocsin_wal_size_bytes", "Size of the write-ahead log.", "walBytes"],
 ];
@@ -59,6 +63,20 @@ export function registerShardMetrics(registry: Registry, shards: readonly ShardC
       each((s, partition) => [{ labels: { partition }, value: s[key] }]),
     );
   }
+  readMetric(
+    registry,
+    "tocsin_stream_backlog_messages",
+    "gauge",
+    "Of the messages that were not consumed: older ones, which are read behind the newest.",
+    each((s, partition) => [{ labels: { partition }, value: s.backlogLag ?? 0 }]),
+  );
+  readMetric(
+    registry,
+    "tocsin_stream_lag_seconds",
+    "gauge",
+    "Age of the oldest message that was not consumed, 0 when all are; absent while it is not known.",
+    each((s, partition) => (s.lagSeconds === undefined ? [] : [{ labels: { partition }, value: s.lagSeconds }])),
+  );
   readMetric(
     registry,
     "tocsin_shard_samples_appended_total",

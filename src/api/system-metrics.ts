@@ -15,6 +15,7 @@ export interface SystemSources {
     readonly bytesPublished: number;
     readonly publishFailures: number;
     readonly queuedBytes: number;
+    readonly bodyBytes: number;
     readonly framesInFlight: number;
     readonly cachedSeries: number;
     readonly cacheMisses: number;
@@ -84,6 +85,9 @@ export function registerSystemMetrics(registry: Registry, sources: SystemSources
     one(gateway().publishFailures),
   );
   gauge("tocsin_gateway_queued_bytes", "Bytes of frames that wait for the bus.", () => one(gateway().queuedBytes));
+  gauge("tocsin_gateway_body_bytes", "Bodies of writes that are being received or were not answered yet.", () =>
+    one(gateway().bodyBytes),
+  );
   gauge("tocsin_gateway_frames_in_flight", "Frames sent and not acknowledged yet.", () =>
     one(gateway().framesInFlight),
   );

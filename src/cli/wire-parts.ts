@@ -57,7 +57,16 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
   const { kernel, problem } = loadKernel();
   if (problem !== undefined) log.warn(`remote write is read without the ingest kernel, at a higher cost: ${problem}`);
   const gateway = yield* Effect.acquireRelease(
-    Effect.sync(() => makeGateway({ partitions, publisher, limits: config.limits, now: Date.now, kernel })),
+    Effect.sync(() =>
+      makeGateway({
+        partitions,
+        publisher,
+        limits: config.limits,
+        now: Date.now,
+        kernel,
+        maxBackfillAgeMs: config.storage.retention.rawMs || Number.POSITIVE_INFINITY,
+      }),
+    ),
     (g) => Effect.promise(() => g.close()),
   );
   const shards = makeShards(
