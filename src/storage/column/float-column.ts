@@ -76,7 +76,7 @@ export function takeFloat(d: DirectoryReader, words: Uint32Array, at: number): v
   }
   if (head > MAX_DECIMALS) throw new PageError("too many decimals");
   one[0] = takeSigned(d);
-  unscale(one, 1, SCALE_DIVIDE, head, one, 0);
+  unscale(one, 1, SCALE_DIVIDE, head, 0, one, 0);
   words[at] = oneWords[0] as number;
   words[at + 1] = oneWords[1] as number;
 }
@@ -122,6 +122,8 @@ export function putScaling(d: DirectoryWriter, scaling: Scaling, words: Uint32Ar
   if (scaling.mode === SCALE_BINARY) {
     putByte(d, SCALE_BINARY);
     putNumber(d, scaling.places);
+    one[0] = scaling.origin;
+    putFloat(d, oneWords[0] as number, oneWords[1] as number);
   } else putByte(d, scaling.mode | (scaling.places << 2));
   putExceptions(d, scaling.exceptions, scaling.exceptionCount, words, from);
 }
@@ -129,6 +131,7 @@ export function putScaling(d: DirectoryWriter, scaling: Scaling, words: Uint32Ar
 export interface ScaledColumn {
   readonly mode: number;
   readonly places: number;
+  readonly origin: number;
   readonly exceptions: Exceptions;
 }
 
@@ -137,7 +140,9 @@ export function takeScaling(d: DirectoryReader, n: number): ScaledColumn {
   const mode = head & 3;
   const places = mode === SCALE_BINARY ? takeNumber(d) : head >> 2;
   if (places > (mode === SCALE_BINARY ? MAX_BINARY : MAX_DECIMALS)) throw new PageError("too many decimals");
-  return { mode, places, exceptions: takeExceptions(d, n) };
+  if (mode === SCALE_BINARY) takeFloat(d, oneWords, 0);
+  const origin = mode === SCALE_BINARY ? (one[0] as number) : 0;
+  return { mode, places, origin, exceptions: takeExceptions(d, n) };
 }
 
 /** The order of floats as that of whole numbers: the high word of a float's bits, negative floats mirrored. */

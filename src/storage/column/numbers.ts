@@ -12,7 +12,7 @@ import {
 import { PageError } from "./page-error.ts";
 import { PREDICT_HALF, PREDICT_LAST, PREDICT_LINE, PREDICT_NONE, PREDICTORS, residualsOf, sumUp } from "./predict.ts";
 import { readResiduals, writeResiduals } from "./residual-code.ts";
-import { copyPlan, makePlan, planContexts, planResiduals, type ResidualPlan } from "./residual-plan.ts";
+import { copyPlan, MAX_CONTEXTS, makePlan, planContexts, planResiduals, type ResidualPlan } from "./residual-plan.ts";
 
 /**
  * A column of whole numbers (at most 2^51): n[i] = offset + unit * x[i], x predicted, residuals entropy coded. When all residuals
@@ -99,6 +99,21 @@ export function planNumbers(plan: NumberPlan, whole: Float64Array, n: number, ef
   if (plan.hasBody) plan.shape = shapeOf(n);
 }
 
+/** A plan of v[0, n) as they are, with four contexts that are given. */
+export function planGiven(plan: NumberPlan, v: Float64Array, n: number): void {
+  if (plan.residuals.length < n) plan.residuals = new Float64Array(2 * n);
+  plan.rows = n;
+  plan.offset = 0;
+  plan.unit = 1;
+  plan.predictor = PREDICT_NONE;
+  plan.base = 0;
+  for (let i = 0; i < n; i++) plan.residuals[i] = v[i] as number;
+  plan.hasBody = !allZero(plan.residuals, n);
+  planResiduals(plan.residuals, n, plan.code);
+  plan.code.contexts = MAX_CONTEXTS;
+  plan.bits = plan.code.bits + PARAMETER_BITS;
+}
+
 function shapeOf(n: number): number {
   let i = 0;
   while (i < n && x[i] === 0) i++;
@@ -131,14 +146,19 @@ function attempt(plan: NumberPlan, predictor: number, base: number, effort: Effo
 }
 
 /** Writes a planned column: parameters to the directory, residuals to the bodies. */
-export function writePlanned(d: DirectoryWriter, w: BitWriter, plan: NumberPlan): void {
+export function writePlanned(
+  d: DirectoryWriter,
+  w: BitWriter,
+  plan: NumberPlan,
+  contexts: Uint8Array | undefined,
+): void {
   putByte(d, plan.predictor | (plan.unit === 1 ? 0 : HAS_UNIT) | (plan.hasBody ? HAS_BODY : 0));
   putSigned(d, plan.offset);
   if (plan.unit !== 1) putNumber(d, plan.unit);
   putSigned(d, plan.base);
   if (!plan.hasBody) return;
   const from = alignBits(w);
-  writeResiduals(w, plan.residuals, plan.rows, plan.code);
+  writeResiduals(w, plan.residuals, plan.rows, plan.code, contexts);
   putNumber(d, (w.bit >>> 3) - from);
 }
 
@@ -147,7 +167,7 @@ const ownPlan = makeNumberPlan();
 /** Writes whole[0, n), n at least 1, by the best plan. */
 export function writeNumbers(d: DirectoryWriter, w: BitWriter, whole: Float64Array, n: number, effort: Effort): void {
   planNumbers(ownPlan, whole, n, effort);
-  writePlanned(d, w, ownPlan);
+  writePlanned(d, w, ownPlan, undefined);
 }
 
 function allZero(r: Float64Array, n: number): boolean {
@@ -231,13 +251,20 @@ export function readNumberColumn(d: DirectoryReader, from: number, bodies: numbe
   return { predictor, offset, unit, base, from, to: from + length };
 }
 
-/** Reads n whole numbers into out[0, n). */
-export function readNumbers(view: DataView, bodyAt: number, column: NumberColumn, n: number, out: Float64Array): void {
+/** Reads n whole numbers into out[0, n), with the contexts that they were written with, if any. */
+export function readNumbers(
+  view: DataView,
+  bodyAt: number,
+  column: NumberColumn,
+  n: number,
+  out: Float64Array,
+  contexts?: Uint8Array,
+): void {
   const { predictor, base, offset, unit } = column;
   if (column.to === column.from) out.fill(0, 0, n);
   else {
     const reader: BitReader = { view, bit: 8 * (bodyAt + column.from), end: 8 * (bodyAt + column.to) };
-    readResiduals(reader, n, out);
+    readResiduals(reader, n, out, contexts);
   }
   sumUp(out, n, predictor, base, out);
   for (let i = 0; i < n; i++) out[i] = (out[i] as number) * unit + offset;

@@ -14,6 +14,7 @@ export const CODE_REFERENCES = 4;
 export const CODE_PART = 5;
 export const CODE_BYTES = 6;
 export const CODE_DERIVED = 7;
+export const CODE_TICKS = 8;
 /** The column has as many rows as the one before it. */
 export const SAME_ROWS = 0x40;
 

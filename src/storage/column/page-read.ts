@@ -23,6 +23,7 @@ import {
   CODE_NUMBERS,
   CODE_REFERENCES,
   CODE_SAME,
+  CODE_TICKS,
   KIND_BYTES,
   KIND_FLOAT,
   KIND_TIME,
@@ -36,7 +37,8 @@ import {
   SAME_ROWS,
 } from "./page-layout.ts";
 import { REFERENCE_HI } from "./page-write.ts";
-import { unscale } from "./scale.ts";
+import { MAX_WHOLE, unscale } from "./scale.ts";
+import { joinTicks, quarters } from "./ticks.ts";
 
 /** Where the rows of one column come from. */
 type Source =
@@ -54,6 +56,10 @@ interface NumbersSource {
   readonly terms: readonly Term[];
   readonly depth: number;
   readonly numbers: NumberColumn;
+  /** The numbers count ticks; what is off them. */
+  readonly ticks: { readonly tick: number; readonly off: NumberColumn } | undefined;
+  /** Where the bodies end. */
+  readonly to: number;
 }
 
 interface ColumnEntry {
@@ -74,7 +80,10 @@ export interface Page {
 }
 
 let scratch = new Float64Array(4096);
-const one = new Uint32Array(2);
+let offTicks = new Float64Array(4096);
+let contexts = new Uint8Array(4096);
+const oneFloat = new Float64Array(1);
+const one = new Uint32Array(oneFloat.buffer);
 
 function reserve(n: number): void {
   if (scratch.length < n) scratch = new Float64Array(Math.max(n, 2 * scratch.length));
@@ -150,7 +159,7 @@ function readDirectory(bytes: Uint8Array, count: number, bodies: number, blob: n
       rows === 0
         ? { code: CODE_CONSTANT, lo: 0, hi: 0 }
         : takeSource(d, entries, code & 15, kind, rows, body, bodies, blobAt, blob);
-    if (source.code === CODE_NUMBERS) body = source.numbers.to;
+    if (source.code === CODE_NUMBERS) body = source.to;
     else if (source.code === CODE_BITS) body = source.bits.to;
     else if (source.code === CODE_BYTES) {
       body = source.numbers.to;
@@ -197,7 +206,17 @@ function takeSource(
     const terms = code === CODE_DERIVED ? takeTerms(d, entries, rows) : noTerms;
     const depth = terms.reduce((deep, t) => Math.max(deep, 1 + depthOf(entries[t.column])), 0);
     if (depth > MAX_DEPTH) throw new PageError("a column is derived too often");
-    return { code: CODE_NUMBERS, scaled, terms, depth, numbers: readNumberColumn(d, body, bodies) };
+    const numbers = readNumberColumn(d, body, bodies);
+    return { code: CODE_NUMBERS, scaled, terms, depth, numbers, ticks: undefined, to: numbers.to };
+  }
+  if (code === CODE_TICKS && kind === KIND_FLOAT) {
+    const scaled = takeScaling(d, rows);
+    takeFloat(d, one, 0);
+    const tick = oneFloat[0] as number;
+    if (!(tick >= 1 && tick < MAX_WHOLE)) throw new PageError("a tick is out of range");
+    const numbers = readNumberColumn(d, body, bodies);
+    const off = readNumberColumn(d, numbers.to, bodies);
+    return { code: CODE_NUMBERS, scaled, terms: noTerms, depth: 0, numbers, ticks: { tick, off }, to: off.to };
   }
   if (code === CODE_BITS) return { code, bits: takeFloatBits(d, rows, body, bodies) };
   if (code === CODE_REFERENCES && kind === KIND_FLOAT) return { code, exceptions: takeExceptions(d, rows) };
@@ -230,6 +249,16 @@ function depthOf(entry: ColumnEntry | undefined): number {
 /** The whole numbers of a column into out[0, rows). Columns that others are derived from are kept with the page. */
 function readWhole(page: Page, source: NumbersSource, rows: number, out: Float64Array): void {
   readNumbers(page.view, page.bodies, source.numbers, rows, out);
+  if (source.ticks !== undefined) {
+    const { tick, off } = source.ticks;
+    if (offTicks.length < rows) {
+      offTicks = new Float64Array(2 * rows);
+      contexts = new Uint8Array(2 * rows);
+    }
+    quarters(out, rows, tick, contexts);
+    readNumbers(page.view, page.bodies, off, rows, offTicks, contexts);
+    joinTicks(out, offTicks, rows, tick);
+  }
   for (const { column, num, den } of source.terms) {
     let y = page.whole.get(column);
     if (y === undefined) {
@@ -282,13 +311,21 @@ export function pageFloats(page: Page, column: number, words: Uint32Array, at: n
   if (rows === 0) return 0;
   if (source.code === CODE_CONSTANT) fillFloats(words, at, rows, source.lo, source.hi);
   else if (source.code === CODE_NUMBERS && source.scaled !== undefined) {
-    const { mode, places, exceptions } = source.scaled;
+    const { mode, places, origin, exceptions } = source.scaled;
     reserve(rows);
     readWhole(page, source, rows, scratch);
     if (words.byteOffset % 8 === 0) {
-      unscale(scratch, rows, mode, places, new Float64Array(words.buffer, words.byteOffset, words.length >> 1), at);
+      unscale(
+        scratch,
+        rows,
+        mode,
+        places,
+        origin,
+        new Float64Array(words.buffer, words.byteOffset, words.length >> 1),
+        at,
+      );
     } else {
-      unscale(scratch, rows, mode, places, scratch, 0);
+      unscale(scratch, rows, mode, places, origin, scratch, 0);
       words.set(new Uint32Array(scratch.buffer, 0, 2 * rows), 2 * at);
     }
     applyExceptions(exceptions, words, at);

@@ -5,7 +5,7 @@ import { alignBits, type BitWriter } from "./bit-stream.ts";
 import { clearEarlier, derive, keepEarlier, makeEarlier } from "./derive.ts";
 import { type DirectoryWriter, putNumber, putSigned, reserveDirectory } from "./directory.ts";
 import { putExceptions, putFloat, putScaling, writeFloatBits } from "./float-column.ts";
-import { type Effort, makeNumberPlan, planNumbers, writeNumbers, writePlanned } from "./numbers.ts";
+import { type Effort, makeNumberPlan, planGiven, planNumbers, writeNumbers, writePlanned } from "./numbers.ts";
 import {
   CODE_BITS,
   CODE_BYTES,
@@ -14,6 +14,7 @@ import {
   CODE_NUMBERS,
   CODE_REFERENCES,
   CODE_SAME,
+  CODE_TICKS,
   KIND_BYTES,
   KIND_FLOAT,
   KIND_TIME,
@@ -23,6 +24,7 @@ import {
   SAME_ROWS,
 } from "./page-layout.ts";
 import { MAX_WHOLE, makeScaling, scaleFloats } from "./scale.ts";
+import { findTick, splitTicks } from "./ticks.ts";
 
 /** One column as it comes in. The rows are [from, to) of the arrays; the arrays are only read. */
 export type PageColumn =
@@ -45,6 +47,9 @@ interface Writer {
   readonly bodies: BitWriter;
   blob: Uint8Array;
   blobAt: number;
+  /** The tick of the last column that had one, 0 for none yet; how often one was sought without knowing any. */
+  tick: number;
+  ticksTried: number;
   /** Columns that a later one may equal, by a hash of kind, rows and content. */
   readonly seen: Map<number, number[]>;
 }
@@ -56,6 +61,17 @@ const scaling = makeScaling();
 const ownPlan = makeNumberPlan();
 const derivedPlan = makeNumberPlan();
 const earlier = makeEarlier();
+/** Columns of fewer bits a row have no digits below a tick. */
+const TICK_BITS = 8;
+/** How often a tick is sought in a page where none is known. */
+const MAX_TICKS_TRIED = 6;
+const tickPlan = makeNumberPlan();
+const offTickPlan = makeNumberPlan();
+let ticks = new Float64Array(4096);
+let offTicks = new Float64Array(4096);
+let contexts = new Uint8Array(4096);
+const one = new Float64Array(1);
+const oneWords = new Uint32Array(one.buffer);
 let whole = new Float64Array(4096);
 let wholeWords = new Uint32Array(whole.buffer);
 
@@ -68,6 +84,8 @@ export function encodePage(columns: readonly PageColumn[], effort: Effort = "fas
     bodies: bodiesScratch,
     blob: blobScratch,
     blobAt: 0,
+    tick: 0,
+    ticksTried: 0,
     seen: new Map(),
   };
   w.directory.at = columns.length;
@@ -185,7 +203,7 @@ function writeTimeColumn(w: Writer, column: Extract<PageColumn, { kind: "time" }
   if (fits) {
     planNumbers(ownPlan, whole, n, w.effort);
     keepEarlier(earlier, index, whole, ownPlan, 0);
-    writePlanned(w.directory, w.bodies, ownPlan);
+    writePlanned(w.directory, w.bodies, ownPlan, undefined);
     return CODE_NUMBERS;
   }
   writeFloatBits(w.directory, w.bodies, wholeWords, 0, n, w.effort);
@@ -220,7 +238,14 @@ function writeScaled(w: Writer, words: Uint32Array, from: number, n: number, ind
   const derived = derive(earlier, scaling.whole, ownPlan, derivedPlan, w.effort);
   keepEarlier(earlier, index, scaling.whole, ownPlan, derived?.depth ?? 0);
   if (derived === undefined) {
-    writePlanned(d, w.bodies, ownPlan);
+    if (w.effort === "small" && planTicks(w, n)) {
+      one[0] = w.tick;
+      putFloat(d, oneWords[0] as number, oneWords[1] as number);
+      writePlanned(d, w.bodies, tickPlan, undefined);
+      writePlanned(d, w.bodies, offTickPlan, contexts);
+      return CODE_TICKS;
+    }
+    writePlanned(d, w.bodies, ownPlan, undefined);
     return CODE_NUMBERS;
   }
   putNumber(d, derived.terms.length - 1);
@@ -229,8 +254,31 @@ function writeScaled(w: Writer, words: Uint32Array, from: number, n: number, ind
     putSigned(d, term.num);
     putNumber(d, term.den);
   }
-  writePlanned(d, w.bodies, derivedPlan);
+  writePlanned(d, w.bodies, derivedPlan, undefined);
   return CODE_DERIVED;
+}
+
+/** Whether the column in `scaling` is cheaper as ticks and what is off them; the tick is then `w.tick`. */
+function planTicks(w: Writer, n: number): boolean {
+  if (n < 128 || ownPlan.bits < TICK_BITS * n) return false;
+  let tick = w.tick === 0 ? 0 : findTick(scaling.whole, n, w.tick);
+  if (tick === 0) {
+    if (w.ticksTried >= MAX_TICKS_TRIED) return false;
+    w.ticksTried++;
+    tick = findTick(scaling.whole, n, 0);
+  }
+  if (tick === 0) return false;
+  if (ticks.length < n) {
+    ticks = new Float64Array(2 * n);
+    offTicks = new Float64Array(2 * n);
+    contexts = new Uint8Array(2 * n);
+  }
+  splitTicks(scaling.whole, n, tick, ticks, offTicks, contexts);
+  planNumbers(tickPlan, ticks, n, "small");
+  planGiven(offTickPlan, offTicks, n);
+  if (tickPlan.bits + offTickPlan.bits > 0.97 * ownPlan.bits) return false;
+  w.tick = tick;
+  return true;
 }
 
 /** Tagged NaNs that count 0, 1, 2, ..., with other values in between. */

@@ -37,8 +37,17 @@ const encoders: AnsEncoder[] = Array.from({ length: MAX_CONTEXTS }, makeEncoder)
 let tokens = new Uint16Array(4096);
 let steps = new Uint32Array(4096);
 
-/** Writes r[0, n), n at least 1, by the plan made for it. */
-export function writeResiduals(w: BitWriter, r: Float64Array, n: number, plan: ResidualPlan): void {
+/**
+ * Writes r[0, n), n at least 1, by the plan made for it. When contexts are `given`, of each row, the plan's number of contexts is how
+ * many there are, and the reader must be given them too.
+ */
+export function writeResiduals(
+  w: BitWriter,
+  r: Float64Array,
+  n: number,
+  plan: ResidualPlan,
+  given: Uint8Array | undefined,
+): void {
   if (tokens.length < n) {
     tokens = new Uint16Array(2 * n);
     steps = new Uint32Array(2 * n);
@@ -47,7 +56,7 @@ export function writeResiduals(w: BitWriter, r: Float64Array, n: number, plan: R
   const form = tokenForm(m, signed);
   for (let c = 0; c < contexts; c++) (counts[c] as Float64Array).fill(0);
   let top = 0;
-  let context = 0;
+  let context = given === undefined ? 0 : (given[0] as number);
   let raw = 0;
   for (let i = 0; i < n; i++) {
     const x = r[i] as number;
@@ -58,12 +67,13 @@ export function writeResiduals(w: BitWriter, r: Float64Array, n: number, plan: R
     raw += form.extra[t] as number;
     const table = counts[context] as Float64Array;
     table[t] = (table[t] as number) + 1;
-    if (contexts > 1) context = contextOf(c, plan);
+    if (given !== undefined) context = i + 1 < n ? (given[i + 1] as number) : 0;
+    else if (contexts > 1) context = contextOf(c, plan);
   }
   const stride = signed ? 2 : 1;
   reserveBits(w, 64 + contexts * top * 3 + ((raw + n * (log + 1)) >> 3));
   putBits(w, m | (signed ? 4 : 0) | ((log - MIN_LOG) << 3) | ((contexts - 1) << 6), 8);
-  for (let c = 0; c < contexts - 1; c++) putGolomb(w, plan.cuts[c] as number, 2);
+  if (given === undefined) for (let c = 0; c < contexts - 1; c++) putGolomb(w, plan.cuts[c] as number, 2);
   for (let c = 0; c < contexts; c++) {
     const table = counts[c] as Float64Array;
     let sum = 0;
@@ -82,7 +92,7 @@ export function writeResiduals(w: BitWriter, r: Float64Array, n: number, plan: R
     frequenciesOf(levels, last + 1, log, freq);
     buildEncoder(freq, last + 1, log, encoders[c] as AnsEncoder);
   }
-  const first = contexts === 1 ? stepsOfOne(n, log, encoders[0] as AnsEncoder) : stepsOf(n, log, plan);
+  const first = contexts === 1 ? stepsOfOne(n, log, encoders[0] as AnsEncoder) : stepsOf(n, log, plan, given);
   putBits(w, first - (1 << log), log);
   emit(w, r, n, form);
 }
@@ -106,12 +116,16 @@ function stepsOfOne(n: number, log: number, encoder: AnsEncoder): number {
   return x;
 }
 
-function stepsOf(n: number, log: number, plan: ResidualPlan): number {
+function stepsOf(n: number, log: number, plan: ResidualPlan, given: Uint8Array | undefined): number {
   let x = 1 << log;
   for (let i = n - 1; i >= 0; i--) {
     const t = tokens[i] as number;
-    const before = i === 0 ? -1 : (tokens[i - 1] as number);
-    const context = before < 0 ? 0 : contextOf(plan.signed ? (before + 1) >> 1 : before, plan);
+    let context = 0;
+    if (given !== undefined) context = given[i] as number;
+    else if (i > 0) {
+      const before = tokens[i - 1] as number;
+      context = contextOf(plan.signed ? (before + 1) >> 1 : before, plan);
+    }
     const encoder = encoders[context] as AnsEncoder;
     const nb = (x + (encoder.bits[t] as number)) >> 16;
     steps[i] = ((x & ((1 << nb) - 1)) << 4) | nb;
@@ -146,21 +160,29 @@ const table = new Uint32Array(MAX_CONTEXTS << MAX_LOG);
 const contextAfter = new Int32Array(TOKENS);
 const cuts = new Int32Array(MAX_CONTEXTS);
 
-/** Reads n residuals into out. Throws `PageError` when the bits end too soon or make no sense. */
-export function readResiduals(r: BitReader, n: number, out: Float64Array): void {
+/**
+ * Reads n residuals into out, with the contexts (0 to 3) that the writer was given, if any. Throws `PageError` when the bits end too
+ * soon or make no sense.
+ */
+export function readResiduals(r: BitReader, n: number, out: Float64Array, given: Uint8Array | undefined): void {
   const head = takeBits(r, 8);
   const signed = (head & 4) !== 0;
   const log = MIN_LOG + ((head >> 3) & 7);
   if (log > MAX_LOG) throw new PageError("a table is too large");
   const contexts = 1 + (head >> 6);
   const form = tokenForm(head & 3, signed);
-  for (let c = 0; c < contexts - 1; c++) cuts[c] = takeGolomb(r, 2);
+  if (given !== undefined && contexts !== MAX_CONTEXTS) throw new PageError("a column lacks contexts");
+  if (given === undefined) for (let c = 0; c < contexts - 1; c++) cuts[c] = takeGolomb(r, 2);
   let top = 0;
   for (let c = 0; c < contexts; c++) {
     const count = readLevels(r, levels, Math.min(form.count, MAX_SYMBOLS), signed ? 2 : 1);
     if (!frequenciesOf(levels, count, log, freq)) throw new PageError("a table of frequencies does not fit");
     buildDecoder(freq, count, log, table, c << log);
     if (count > top) top = count;
+  }
+  if (given !== undefined) {
+    decodeGiven(r, n, log, form, out, given);
+    return;
   }
   for (let t = 0; t < top; t++) {
     const c = signed ? (t + 1) >> 1 : t;
@@ -192,6 +214,32 @@ function decodeRows(r: BitReader, n: number, log: number, form: TokenForm, out: 
     p += nb + ex;
     if (p > end) throw new PageError("a column's rows end too soon");
     context = contextAfter[t] as number;
+  }
+  r.bit = p;
+}
+
+function decodeGiven(
+  r: BitReader,
+  n: number,
+  log: number,
+  form: TokenForm,
+  out: Float64Array,
+  given: Uint8Array,
+): void {
+  const { base, sign, extra } = form;
+  const { view, end } = r;
+  let state = takeBits(r, log);
+  let p = r.bit;
+  for (let i = 0; i < n; i++) {
+    const entry = table[((given[i] as number) << log) + state] as number;
+    const nb = (entry >>> 12) & 15;
+    const t = entry >>> 16;
+    const ex = extra[t] as number;
+    const word = view.getUint32(p >>> 3, true) >>> (p & 7);
+    state = (entry & 4095) + (word & ((1 << nb) - 1));
+    out[i] = (base[t] as number) + (ex === 0 ? 0 : (sign[t] as number) * wideBitsAt(view, p + nb, ex));
+    p += nb + ex;
+    if (p > end) throw new PageError("a column's rows end too soon");
   }
   r.bit = p;
 }

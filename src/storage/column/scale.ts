@@ -12,6 +12,10 @@ export const SCALE_BINARY = 3;
 export const MAX_WHOLE = 2 ** 51;
 export const MAX_DECIMALS = 20;
 export const MAX_BINARY = 1023;
+/** All whole numbers up to this are floats. */
+const MAX_EXACT = 2 ** 53;
+const float = new Float64Array(1);
+const floatWords = new Uint32Array(float.buffer);
 const ROUND = 1.5 * 2 ** 52;
 const POWERS = Float64Array.from({ length: 23 }, (_, e) => Number(`1e${e}`));
 const INVERSE = Float64Array.from({ length: 23 }, (_, e) => 1 / Number(`1e${e}`));
@@ -20,7 +24,9 @@ export interface Scaling {
   mode: number;
   /** Decimals (SCALE_DIVIDE, _MULTIPLY), steps of 1000 (SCALE_DIVIDE_TWICE: always 6 decimals) or binary places. */
   places: number;
-  /** Whole numbers; of an exception the one before. */
+  /** What was taken off the whole numbers (SCALE_BINARY; else 0): up to 2^53. */
+  origin: number;
+  /** Whole numbers, less the origin; of an exception the one before. */
   whole: Float64Array;
   /** Rows that do not come back from their whole number. */
   exceptions: Uint32Array;
@@ -28,7 +34,14 @@ export interface Scaling {
 }
 
 export function makeScaling(): Scaling {
-  return { mode: 0, places: 0, whole: new Float64Array(4096), exceptions: new Uint32Array(4096), exceptionCount: 0 };
+  return {
+    mode: 0,
+    places: 0,
+    origin: 0,
+    whole: new Float64Array(4096),
+    exceptions: new Uint32Array(4096),
+    exceptionCount: 0,
+  };
 }
 
 /** The factor by which a float is taken to find its whole number. */
@@ -42,6 +55,7 @@ export function unscale(
   n: number,
   mode: number,
   places: number,
+  origin: number,
   out: Float64Array,
   at: number,
 ): void {
@@ -50,9 +64,12 @@ export function unscale(
     const p = POWERS[places] as number;
     for (let i = 0; i < n; i++) out[at + i] = (whole[i] as number) / p;
   } else if (mode === SCALE_DIVIDE_TWICE) for (let i = 0; i < n; i++) out[at + i] = (whole[i] as number) / 1000 / 1000;
-  else {
-    const f = mode === SCALE_MULTIPLY ? (INVERSE[places] as number) : 2 ** -places;
+  else if (mode === SCALE_MULTIPLY) {
+    const f = INVERSE[places] as number;
     for (let i = 0; i < n; i++) out[at + i] = (whole[i] as number) * f;
+  } else {
+    const f = 2 ** -places;
+    for (let i = 0; i < n; i++) out[at + i] = ((whole[i] as number) + origin) * f;
   }
 }
 
@@ -61,15 +78,25 @@ function comesBack(v: number, mode: number, places: number): boolean {
   if (!(n < MAX_WHOLE && n > -MAX_WHOLE)) return false;
   if (mode === SCALE_DIVIDE) return n / (POWERS[places] as number) === v;
   if (mode === SCALE_MULTIPLY) return n * (INVERSE[places] as number) === v;
-  if (mode === SCALE_DIVIDE_TWICE) return n / 1000 / 1000 === v;
-  return n * 2 ** -places === v;
+  return n / 1000 / 1000 === v;
+}
+
+/** The binary places of a finite float: the least k with v * 2^k whole. */
+function binaryPlaces(v: number): number {
+  float[0] = v;
+  const lo = floatWords[0] as number;
+  const hi = floatWords[1] as number;
+  if (v === 0) return 0;
+  const top = (hi & 0xfffff) | 0x100000;
+  const zeros = lo !== 0 ? 31 - Math.clz32(lo & -lo) : 63 - Math.clz32(top & -top);
+  return Math.max(0, 1075 - ((hi >>> 20) & 0x7ff) - zeros);
 }
 
 /** The least number of places from `from` on with which v comes back; -1 when there is none. */
 function placesFor(v: number, mode: number, from: number): number {
   if (mode === SCALE_BINARY) {
-    for (let k = from; k <= MAX_BINARY && Math.abs(v) * 2 ** k < MAX_WHOLE; k++) if (comesBack(v, mode, k)) return k;
-    return -1;
+    const k = Math.max(from, binaryPlaces(v));
+    return k <= MAX_BINARY && Math.abs(v) * 2 ** k <= MAX_EXACT ? k : -1;
   }
   for (let e = from; e <= MAX_DECIMALS && Math.abs(v) * (POWERS[e] as number) < MAX_WHOLE; e++) {
     if (comesBack(v, mode, e)) return e;
@@ -157,8 +184,11 @@ function scaleAs(
 ): boolean {
   let p = places;
   for (let round = 0; round < 8; round++) {
-    const stop = scaleRows(values, words, from, to, mode, p, limit, into);
-    if (stop < 0) {
+    const scaled =
+      mode === SCALE_BINARY
+        ? scaleBinary(values, words, from, to, p, limit, into)
+        : scaleRows(values, words, from, to, mode, p, limit, into);
+    if (scaled) {
       into.mode = mode;
       into.places = p;
       return true;
@@ -175,7 +205,7 @@ function scaleAs(
   return false;
 }
 
-/** -1 when all rows but a few exceptions are scaled, else the row that was one too many. */
+/** False when more than `limit` rows are exceptions; the last of those is then the one that was too many. */
 function scaleRows(
   values: Float64Array,
   words: Uint32Array,
@@ -185,15 +215,16 @@ function scaleRows(
   places: number,
   limit: number,
   into: Scaling,
-): number {
+): boolean {
   const { whole, exceptions } = into;
   const factor = factorOf(mode, places);
   const divisor = mode === SCALE_DIVIDE ? (POWERS[places] as number) : mode === SCALE_DIVIDE_TWICE ? 1000 : 1;
   const twice = mode === SCALE_DIVIDE_TWICE ? 1000 : 1;
-  const back = mode === SCALE_MULTIPLY ? (INVERSE[places] as number) : mode === SCALE_BINARY ? 2 ** -places : 1;
+  const back = mode === SCALE_MULTIPLY ? (INVERSE[places] as number) : 1;
   const divides = divisor !== 1;
   let count = 0;
   let last = 0;
+  into.origin = 0;
   for (let i = from; i < to; i++) {
     const v = values[i] as number;
     const n = v * factor + ROUND - ROUND;
@@ -205,15 +236,55 @@ function scaleRows(
     }
     exceptions[count++] = i - from;
     whole[i - from] = last;
-    if (count > limit) {
-      into.exceptionCount = count;
-      return i - from;
-    }
+    if (count > limit) break;
   }
   into.exceptionCount = count;
-  // Exceptions at the start take the first number that there is.
+  if (count > limit) return false;
+  fillStart(into, to - from);
+  return true;
+}
+
+/** As `scaleRows`, for numbers of up to 53 bits that are near to one another. */
+function scaleBinary(
+  values: Float64Array,
+  words: Uint32Array,
+  from: number,
+  to: number,
+  places: number,
+  limit: number,
+  into: Scaling,
+): boolean {
+  const { whole, exceptions } = into;
+  const factor = 2 ** places;
+  let count = 0;
+  let last = 0;
+  const middle = (values[(from + to) >> 1] as number) * factor;
+  let origin = middle === Math.floor(middle) && Math.abs(middle) <= MAX_EXACT ? middle : Number.NaN;
+  for (let i = from; i < to; i++) {
+    const n = (values[i] as number) * factor;
+    if (n === Math.floor(n) && n <= MAX_EXACT && n >= -MAX_EXACT && (n !== 0 || words[2 * i + 1] === 0)) {
+      if (Number.isNaN(origin)) origin = n;
+      const d = n - origin;
+      if (d < MAX_WHOLE && d > -MAX_WHOLE) {
+        last = d;
+        whole[i - from] = d;
+        continue;
+      }
+    }
+    exceptions[count++] = i - from;
+    whole[i - from] = last;
+    if (count > limit) break;
+  }
+  into.exceptionCount = count;
+  into.origin = Number.isNaN(origin) ? 0 : origin;
+  if (count > limit) return false;
+  fillStart(into, to - from);
+  return true;
+}
+
+/** Exceptions at the start take the first number that there is. */
+function fillStart(into: Scaling, n: number): void {
   let k = 0;
-  while (k < count && exceptions[k] === k) k++;
-  if (k > 0 && k < to - from) whole.fill(whole[k] as number, 0, k);
-  return -1;
+  while (k < into.exceptionCount && into.exceptions[k] === k) k++;
+  if (k > 0 && k < n) into.whole.fill(into.whole[k] as number, 0, k);
 }
