@@ -1,6 +1,13 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { crc32c } from "../../src/lib/crc32c.ts";
+import { makeFolder } from "../../src/lib/crc32c-wasm.ts";
+
+const crc32cOfByte = (byte: number): number => {
+  let crc = byte;
+  for (let k = 0; k < 8; k++) crc = (crc >>> 1) ^ (crc & 1 ? 0x82f63b78 : 0);
+  return crc;
+};
 
 /** Bit by bit, from the polynomial. */
 function slow(bytes: Uint8Array): number {
@@ -23,6 +30,21 @@ describe("CRC-32C", () => {
     ["nothing", new Uint8Array(), 0],
   ])("%s", (_, bytes, expected) => {
     expect(crc32c(bytes)).toBe(expected);
+  });
+
+  test("is the same for long inputs, and folds them", () => {
+    expect(makeFolder((crc) => (crc >>> 8) ^ crc32cOfByte(crc & 255))).toBeDefined();
+    const bytes = Uint8Array.from({ length: 300_000 }, (_, i) => (i * 2654435761) >>> 13);
+    // Around the lengths where the way changes, and beyond what is folded at a time.
+    for (const length of [511, 512, 513, 639, 640, 641, 1000, 4096, (64 << 10) + 127, (64 << 10) + 129, 200_003]) {
+      for (const start of [0, 1, 6]) {
+        const part = bytes.subarray(start, start + length);
+        const expected = slow(part);
+        expect(crc32c(bytes, start, start + length)).toBe(expected);
+        const cut = length >> 1;
+        expect(crc32c(part, cut, length, crc32c(part, 0, cut))).toBe(expected);
+      }
+    }
   });
 
   test("is the same at every alignment, in parts and over a range", () => {
