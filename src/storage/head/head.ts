@@ -13,6 +13,7 @@
 import type { Labels } from "../../model/labels.ts";
 import { arenaBytes, type ChunkArena, makeChunkArena } from "./chunk-arena.ts";
 import type { CutLog } from "./cut-log.ts";
+import { type ExemplarRing, makeExemplarRing } from "./exemplar-ring.ts";
 import { type HistogramArena, histogramArenaBytes, makeHistogramArena } from "./histogram-arena.ts";
 import { type MatchedValues, makeMatchedValues } from "./match-values.ts";
 import { makePostings, obtainField, obtainList, type Postings, postingsBytes, pushPosting } from "./postings.ts";
@@ -37,6 +38,8 @@ import { makeWordPool, poolBytes, SLAB_MASK, SLAB_SHIFT, SLAB_WORDS, type WordPo
 export interface HeadOptions {
   /** How far behind its series' newest sample a sample may be. */
   readonly outOfOrderWindowMs: number;
+  /** Exemplars that are kept; the default is DEFAULT_EXEMPLARS (exemplar-ring.ts). */
+  readonly maxExemplars?: number;
 }
 
 /** What many series share, so that a series stores one symbol a label: a tenant and the names of the labels. */
@@ -73,6 +76,7 @@ export interface Head {
   /** Bytes of the native histograms in the chunks. */
   readonly histograms: HistogramArena;
   readonly starts: StartTimes;
+  readonly exemplars: ExemplarRing;
   readonly collisions: Map<string, Collision>;
   /** While a cut goes on (cut.ts). */
   cut: CutLog | undefined;
@@ -110,6 +114,7 @@ export function createHead(options: HeadOptions): Head {
     chunks: makeChunkArena(),
     histograms: makeHistogramArena(),
     starts: makeStartTimes(),
+    exemplars: makeExemplarRing(options.maxExemplars),
     collisions: new Map(),
     cut: undefined,
     frame: 0,
