@@ -111,7 +111,7 @@ export function startShard(options: ShardOptions): Shard {
     const quarantine = join(dirname(options.walDir), "quarantine");
     const opened = await openWal(options.walDir, options.disk, { replay: apply, quarantine });
     const { truncated, replayed } = opened;
-    for (const damage of opened.damage) say("error", describeDamage(damage));
+    for (const damage of opened.damage) say(damage.lost.length > 0 ? "error" : "warn", describeDamage(damage));
     if (truncated !== undefined) {
       const { segment, offset, bytes, problem } = truncated;
       say("warn", `WAL ${segment}: cut off the last ${bytes} bytes at ${offset}, an unfinished write (${problem})`);
