@@ -2,8 +2,7 @@ import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import type { Bus } from "../../streams/nats/bus.ts";
-import { onLabelsRequest } from "./labels-request.ts";
-import type { LabelsWanted } from "./shard.core.ts";
+import { type LabelsWanted, onLabelsRequest } from "../../streams/nats/labels-request.ts";
 
 /**
  * The gateway's ear for shards that ask for labels, as a supervised child; never returns. A listener that throws ends it

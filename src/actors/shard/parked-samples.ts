@@ -4,11 +4,23 @@
  * Invariants:
  * - at most `capacity` samples wait; what does not fit is refused and the caller counts it (policy: drop newest);
  * - the samples of a series leave all at once, in the order they came, bit-exact;
- * - nothing is allocated a sample: rows are columns of typed arrays, chained by row number, and freed rows are used again.
+ * - nothing is allocated a sample: rows are columns of typed arrays, chained by row number, and freed rows are used again;
+ * - histograms wait as bytes of their own, at most MAX_HISTOGRAM_MEMORY; what samples that left had is squeezed out now and then.
  */
-import { reserveSamples, type SampleBuffer, type SampleColumns } from "../../model/sample.ts";
+import { copyHistogram, histogramSize, makeHistogramBytes } from "../../model/histogram-code.ts";
+import {
+  type HistogramBytes,
+  histogramRefOf,
+  isHistogramWord,
+  reserveSamples,
+  type SampleBuffer,
+  type SampleColumns,
+  writeHistogramRef,
+} from "../../model/sample.ts";
 
 const NONE = -1;
+const MAX_HISTOGRAM_MEMORY = 64 << 20;
+const SQUEEZE_FROM = 1 << 20;
 
 export interface ParkedSamples {
   readonly capacity: number;
@@ -18,9 +30,16 @@ export interface ParkedSamples {
   // Rows. `next` chains the rows of a series, and the free rows.
   ts: Float64Array;
   words: Uint32Array;
+  /** Start times, 0 unknown; without entries until one is known. */
+  startTs: Float64Array;
+  /** How each is to be taken, as the caller says it. */
+  rules: Uint8Array;
   next: Int32Array;
   rows: number;
   freeRow: number;
+  /** What the tagged ones of the values point into, and how much of it nothing points to. */
+  readonly histograms: HistogramBytes;
+  deadHistogramBytes: number;
   // Series, an open-addressing table on the hash; a slot is taken when `first` is not NONE.
   hashLo: Uint32Array;
   hashHi: Uint32Array;
@@ -28,7 +47,7 @@ export interface ParkedSamples {
   last: Int32Array;
 }
 
-/** Makes room for nothing yet; grows by doubling up to `capacity` samples (28 bytes each, and 32 a series). */
+/** Makes room for nothing yet; grows by doubling up to `capacity` samples (29 bytes each, and 32 a series). */
 export function makeParkedSamples(capacity: number): ParkedSamples {
   return {
     capacity,
@@ -36,9 +55,13 @@ export function makeParkedSamples(capacity: number): ParkedSamples {
     seriesCount: 0,
     ts: new Float64Array(0),
     words: new Uint32Array(0),
+    startTs: new Float64Array(0),
+    rules: new Uint8Array(0),
     next: new Int32Array(0),
     rows: 0,
     freeRow: NONE,
+    histograms: makeHistogramBytes(),
+    deadHistogramBytes: 0,
     ...makeTable(16),
   };
 }
@@ -78,41 +101,80 @@ function growRows(p: ParkedSamples): void {
   const size = Math.min(p.capacity, Math.max(1024, p.rows * 2));
   const ts = new Float64Array(size);
   const words = new Uint32Array(2 * size);
+  const rules = new Uint8Array(size);
   const next = new Int32Array(size);
   ts.set(p.ts.subarray(0, p.rows));
   words.set(p.words.subarray(0, 2 * p.rows));
+  rules.set(p.rules.subarray(0, p.rows));
   next.set(p.next.subarray(0, p.rows));
   p.ts = ts;
   p.words = words;
+  p.rules = rules;
   p.next = next;
+  if (p.startTs.length > 0) reserveStarts(p);
+}
+
+function reserveStarts(p: ParkedSamples): void {
+  const startTs = new Float64Array(p.ts.length);
+  startTs.set(p.startTs);
+  p.startTs = startTs;
 }
 
 /**
  * Parks rows of a batch.
  * @param rows row numbers in `columns`, ascending; the first `count` entries are used
+ * @param rules a number below 256 that comes back with the samples
  * @returns how many were refused because the capacity is reached
  */
-export function parkRows(p: ParkedSamples, columns: SampleColumns, rows: Uint32Array, count: number): number {
-  const { hashLo, hashHi, ts, values } = columns;
+export function parkRows(
+  p: ParkedSamples,
+  columns: SampleColumns,
+  rows: Uint32Array,
+  count: number,
+  rules = 0,
+): number {
+  const { hashLo, hashHi, values } = columns;
   const words = new Uint32Array(values.buffer, values.byteOffset, 2 * columns.length);
+  let refused = 0;
   for (let i = 0; i < count; i++) {
     const row = rows[i]!;
-    if (!park(p, hashLo[row]!, hashHi[row]!, ts[row]!, words[2 * row]!, words[2 * row + 1]!)) return count - i;
+    if (p.length === p.capacity) return refused + count - i;
+    if (!park(p, hashLo[row]!, hashHi[row]!, columns, words, row, rules)) refused++;
   }
-  return 0;
+  return refused;
 }
 
-function park(p: ParkedSamples, lo: number, hi: number, ts: number, wordLo: number, wordHi: number): boolean {
-  if (p.length === p.capacity) return false;
+function park(
+  p: ParkedSamples,
+  lo: number,
+  hi: number,
+  columns: SampleColumns,
+  words: Uint32Array,
+  from: number,
+  rules: number,
+): boolean {
+  const wordLo = words[2 * from]!;
+  const wordHi = words[2 * from + 1]!;
+  let histogram = -1;
+  if (columns.histograms !== undefined && isHistogramWord(wordHi)) {
+    const at = histogramRefOf(wordLo, wordHi);
+    if (p.histograms.length + histogramSize(columns.histograms, at) > MAX_HISTOGRAM_MEMORY) return false;
+    histogram = copyHistogram(columns.histograms, at, p.histograms);
+  }
   let row = p.freeRow;
   if (row !== NONE) p.freeRow = p.next[row]!;
   else {
     if (p.rows === p.ts.length) growRows(p);
     row = p.rows++;
   }
-  p.ts[row] = ts;
+  p.ts[row] = columns.ts[from]!;
   p.words[2 * row] = wordLo;
   p.words[2 * row + 1] = wordHi;
+  if (histogram >= 0) writeHistogramRef(p.words, row, histogram);
+  const start = columns.startTs?.[from] ?? 0;
+  if (start !== 0 && p.startTs.length === 0) reserveStarts(p);
+  if (p.startTs.length > 0) p.startTs[row] = start;
+  p.rules[row] = rules;
   p.next[row] = NONE;
   p.length++;
 

@@ -24,13 +24,13 @@ import { type Wal, walAppend, walClose, walEpoch, walSkip, walSync } from "../..
 import { WalError } from "../../storage/wal/wal-error.ts";
 import { FrameError } from "../../streams/codec/frame-layout.ts";
 import type { Bus } from "../../streams/nats/bus.ts";
+import { MAX_HASHES, sendLabelsRequest } from "../../streams/nats/labels-request.ts";
 import { messageOf, NatsError } from "../../streams/nats/nats-error.ts";
 import { type Say, sayEachReasonSometimes } from "../../streams/nats/say.ts";
 import { type StreamIdentity, streamIdentity, streamToken } from "../../streams/nats/stream-identity.ts";
 import { type Answer, answerRequest, type StorageRequest } from "./answer.ts";
 import { makeCommitter } from "./committer.ts";
 import { describeDamage } from "./damage.ts";
-import { MAX_HASHES, sendLabelsRequest } from "./labels-request.ts";
 import { DEFAULT_BOUNDS, type LaneBounds, type Lanes, openLanes } from "./lanes.ts";
 import type { ShardPhase } from "./protocol.ts";
 import { makeReachedWaiters, type Reached, type ReachedQuestion } from "./reached.ts";

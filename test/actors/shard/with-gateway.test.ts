@@ -1,13 +1,13 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { onLabelsRequest } from "../../../src/actors/shard/labels-request.ts";
 import { labelsFromObject } from "../../../src/model/labels.ts";
 import { DEFAULT_TENANT } from "../../../src/model/sample.ts";
 import type { ShardClient } from "../../../src/model/shard.ts";
 import { makeEngine } from "../../../src/query/engine.ts";
 import { type Gateway, makeGateway } from "../../../src/streams/ingest/gateway.ts";
 import type { Bus } from "../../../src/streams/nats/bus.ts";
+import { onLabelsRequest } from "../../../src/streams/nats/labels-request.ts";
 import { freePort } from "../../../src/streams/nats/listen-address.ts";
 import { jetStreamPublisher } from "../../../src/streams/nats/publisher.ts";
 import { startNatsServer, type TestNats } from "../../streams/nats/with-nats-server.ts";

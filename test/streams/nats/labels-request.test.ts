@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { decodeLabelsRequest, encodeLabelsRequest, MAX_HASHES } from "../../../src/actors/shard/labels-request.ts";
+import { decodeLabelsRequest, encodeLabelsRequest, MAX_HASHES } from "../../../src/streams/nats/labels-request.ts";
 
 const pairs = fc
   .array(fc.tuple(fc.integer({ min: 0, max: 0xffffffff }), fc.integer({ min: 0, max: 0xffffffff })), { maxLength: 20 })

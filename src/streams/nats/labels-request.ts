@@ -3,9 +3,14 @@
  * their next samples (`unknown`), and of these with all their samples (`ambiguous`: several series share the hash).
  * It may be lost or repeated: a shard asks again while samples wait.
  */
-import type { Bus } from "../../streams/nats/bus.ts";
-import { ALL_LABELS_SUBJECTS, labelsSubject } from "../../streams/nats/subjects.ts";
-import type { LabelsWanted } from "./shard.core.ts";
+import type { Bus } from "./bus.ts";
+import { ALL_LABELS_SUBJECTS, labelsSubject } from "./subjects.ts";
+
+/** Series hashes, [lo, hi, ...]: whose labels are missing, and which are shared by several series. */
+export interface LabelsWanted {
+  readonly unknown: Uint32Array;
+  readonly ambiguous: Uint32Array;
+}
 
 /** Hashes of a kind in one request: about 80 KB of JSON. */
 export const MAX_HASHES = 4096;
