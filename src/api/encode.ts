@@ -1,6 +1,6 @@
 import { formatFloat, formatSampleValue } from "../lib/float-format.ts";
 import type { Labels } from "../model/labels.ts";
-import type { Annotated, InstantResult, Matrix, RangeResult } from "../model/query.ts";
+import type { Annotated, InstantResult, Matrix, QueryStats, RangeResult } from "../model/query.ts";
 
 /**
  * Query results as Prometheus's JSON, written straight to text pieces of about 32 KiB: no object a point, and a large
@@ -30,7 +30,40 @@ export function* encodeInstant(result: InstantResult): Generator<string> {
 function* envelope(annotated: Annotated, head: string, body: Iterable<string>): Generator<string> {
   yield `{"status":"success","data":{${head}`;
   yield* body;
-  yield `}${annotations(annotated)}}`;
+  yield `${encodeStats(annotated.stats)}}${annotations(annotated)}}`;
+}
+
+/**
+ * `,"stats":{...}` where there are statistics: Prometheus's, and `tiers`, what was read. Times in seconds. Work is not queued
+ * and results are sorted while they are merged, so that those two times are 0.
+ */
+function encodeStats(stats: QueryStats | undefined): string {
+  if (stats === undefined) return "";
+  const { perStep, windowSamples, peakPoints, samples } = stats;
+  const preparation = stats.preparationMs / 1000;
+  const evaluation = stats.evaluationMs / 1000;
+  const timings = {
+    evalTotalTime: evaluation,
+    resultSortTime: 0,
+    queryPreparationTime: preparation,
+    innerEvalTime: evaluation,
+    execQueueTime: 0,
+    execTotalTime: preparation + evaluation,
+  };
+  const steps =
+    perStep === undefined
+      ? undefined
+      : Array.from(perStep.windowSamples, (n, i) => [(perStep.start + i * perStep.step) / 1000, n]);
+  const counts = {
+    ...(steps === undefined ? {} : { totalQueryableSamplesPerStep: steps }),
+    totalQueryableSamples: windowSamples,
+    peakSamples: peakPoints,
+    samplesRead: samples,
+  };
+  const tiers = stats.tiers.map(({ tier, after, until, rows, rounded }) => {
+    return { tier, from: after / 1000, to: until / 1000, rows, rounded };
+  });
+  return `,"stats":${JSON.stringify({ timings, samples: counts, tiers })}`;
 }
 
 /** `,"warnings":[...]` and `,"infos":[...]` where there are any. */

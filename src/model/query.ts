@@ -18,6 +18,8 @@ export interface QueryOptions {
   readonly lookbackMs?: number;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** The result has `stats`, with what each step took or without. */
+  readonly stats?: "total" | "perStep";
 }
 export interface InstantRequest extends QueryOptions {
   readonly time: number;
@@ -72,13 +74,17 @@ export interface Annotated {
 export interface QueryStats {
   /** What was read, over all shards: raw samples, rollups; one entry a tier, the finest first. */
   readonly tiers: readonly TierUse[];
-  /** Samples and buckets read. */
+  /** Samples and buckets read, each once a selector. */
   readonly samples: number;
+  /** Samples and buckets in the windows of the selectors, over all steps. */
+  readonly windowSamples: number;
+  /** The same at each step, start + i * step ms; without what is evaluated at other times (subqueries). */
+  readonly perStep?: { readonly start: number; readonly step: number; readonly windowSamples: Float64Array };
   /** The most points that were held in front at a time. */
   readonly peakPoints: number;
+  /** Reading the query, evaluating it. */
   readonly preparationMs: number;
   readonly evaluationMs: number;
-  readonly totalMs: number;
 }
 
 export interface TierUse {

@@ -4,7 +4,8 @@ import type { HistogramBytes } from "./sample.ts";
  * A rolled-up series: one row a bucket that has samples or ends the series. A bucket is (start, start + width]: open to the
  * left and closed to the right like a PromQL window, so that windows whose ends are multiples of the width hold whole buckets.
  */
-export type Tier = "raw" | "1m" | "1h";
+export const TIERS = ["raw", "1m", "1h"] as const;
+export type Tier = (typeof TIERS)[number];
 export type RollupTier = Exclude<Tier, "raw">;
 
 /** Width of a tier's buckets in ms. */

@@ -4,9 +4,11 @@ import {
   type InstantResult,
   QueryError,
   type QueryOptions,
+  type QueryStats,
   type RangeRequest,
   type RangeResult,
 } from "../model/query.ts";
+import { TIERS } from "../model/rollup.ts";
 import { makeSampleBuffer } from "../model/sample.ts";
 import type { ShardClient } from "../model/shard.ts";
 import { makeAnnotations, tellNotes } from "./execute/annotations.ts";
@@ -55,15 +57,18 @@ export interface EngineOptions {
 export function makeEngine(options: EngineOptions): Engine {
   return {
     async instant(request) {
+      const opened = clockOf(options)();
       const expr = parseExpr(request.query);
-      const query = openQuery(options, request, { start: request.time, end: request.time, step: 0 });
+      const query = openQuery(options, request, { start: request.time, end: request.time, step: 0 }, 1);
       try {
-        return await runInstant(query.ctx, resolveDurations(expr, query.ctx.times), request);
+        const result = await runInstant(query.ctx, resolveDurations(expr, query.ctx.times), request);
+        return { ...result, ...statistics(query.ctx, request, opened) };
       } finally {
         query.close();
       }
     },
     async range(request) {
+      const opened = clockOf(options)();
       const expr = parseExpr(request.query);
       const type = typeOf(expr);
       if (type !== "vector" && type !== "scalar") {
@@ -72,9 +77,10 @@ export function makeEngine(options: EngineOptions): Engine {
         throw new QueryError("bad_data", text);
       }
       const grid = checkedGrid(request, options.maxPoints ?? 11_000);
-      const query = openQuery(options, request, request);
+      const query = openQuery(options, request, request, grid.steps);
       try {
-        return await runRange(query.ctx, resolveDurations(expr, query.ctx.times), grid);
+        const result = await runRange(query.ctx, resolveDurations(expr, query.ctx.times), grid);
+        return { ...result, ...statistics(query.ctx, request, opened) };
       } finally {
         query.close();
       }
@@ -101,13 +107,35 @@ function checkedGrid({ start, end, step }: RangeRequest, maxPoints: number): Gri
   return grid;
 }
 
+function clockOf(options: EngineOptions): () => number {
+  return options.now ?? (() => performance.now());
+}
+
+/** What the query took, where it was asked for. */
+function statistics(ctx: QueryContext, request: QueryOptions, opened: number): { stats?: QueryStats } {
+  if (ctx.windowSamples === undefined) return {};
+  const { total, perStep } = ctx.windowSamples;
+  const { start, step } = ctx.times;
+  const stats = {
+    tiers: TIERS.flatMap((t) => ctx.tiers.get(t) ?? []),
+    samples: ctx.samples,
+    windowSamples: total,
+    ...(request.stats === "perStep" ? { perStep: { start, step, windowSamples: perStep } } : {}),
+    peakPoints: ctx.peak,
+    preparationMs: ctx.started - opened,
+    evaluationMs: ctx.now() - ctx.started,
+  };
+  return { stats };
+}
+
 /** Sets up a query: its clock, its way to be stopped. `close` must be called at the end. */
 function openQuery(
   options: EngineOptions,
   request: QueryOptions,
   { start, end, step }: QueryTimes,
+  steps: number,
 ): { ctx: QueryContext; close(): void } {
-  const now = options.now ?? (() => performance.now());
+  const now = clockOf(options);
   const opened = now();
   const timeout = Math.min(request.timeoutMs ?? Number.POSITIVE_INFINITY, options.timeoutMs ?? 120_000);
   const stop = new AbortController();
@@ -129,12 +157,14 @@ function openQuery(
     deadline: opened + timeout,
     now,
     work: 0,
+    started: opened,
     turnAt: opened,
     points: 0,
     peak: 0,
     missing: new Map(),
     samples: 0,
     tiers: new Map(),
+    ...(request.stats !== undefined ? { windowSamples: { total: 0, perStep: new Float64Array(steps) } } : {}),
     evaluator,
   };
   return {

@@ -64,6 +64,45 @@ it("writes the instant forms", () => {
   ]);
 });
 
+it("writes statistics in seconds, behind the result", () => {
+  const stats = {
+    tiers: [{ tier: "1h", after: 0, until: 7_200_000, rows: 2, rounded: false }],
+    samples: 2,
+    windowSamples: 3,
+    perStep: { start: 1000, step: 500, windowSamples: Float64Array.of(1, 2) },
+    peakPoints: 4,
+    preparationMs: 1,
+    evaluationMs: 2,
+  } as const;
+  const scalar = { ...none, type: "scalar", time: 0, value: 1, stats, infos: ["i"] } as const;
+  const { data, infos } = JSON.parse(text(encodeInstant(scalar)));
+  expect(infos).toEqual(["i"]);
+  expect(data).toEqual({
+    resultType: "scalar",
+    result: [0, "1"],
+    stats: {
+      timings: {
+        evalTotalTime: 0.002,
+        resultSortTime: 0,
+        queryPreparationTime: 0.001,
+        innerEvalTime: 0.002,
+        execQueueTime: 0,
+        execTotalTime: 0.003,
+      },
+      samples: {
+        totalQueryableSamplesPerStep: [
+          [1, 1],
+          [1.5, 2],
+        ],
+        totalQueryableSamples: 3,
+        peakSamples: 4,
+        samplesRead: 2,
+      },
+      tiers: [{ tier: "1h", from: 0, to: 7200, rows: 2, rounded: false }],
+    },
+  });
+});
+
 it("comes in pieces when it is long", () => {
   const steps = 20_000;
   const matrix = {

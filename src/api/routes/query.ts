@@ -114,7 +114,15 @@ function options(deps: ApiDeps, request: FastifyRequest, reply: FastifyReply, pa
     timeoutMs: Math.min(timeout ?? Number.POSITIVE_INFINITY, deps.limits.queryTimeoutMs),
     signal: clientSignal(request, reply),
     ...(lookbackMs === undefined ? {} : { lookbackMs }),
+    ...statsOf(params),
   };
+}
+
+/** `stats=all` asks for what every step took, anything else that is not empty for the totals, as with Prometheus. */
+function statsOf(params: Params): { stats?: "total" | "perStep" } {
+  const asked = params.get("stats") ?? "";
+  if (asked === "") return {};
+  return { stats: asked === "all" ? "perStep" : "total" };
 }
 
 /** A person or program must not take a partial answer for a whole one: it says so in `warnings` and in this header. */

@@ -2,6 +2,7 @@ import { compareLabels, type Labels, labelsKey } from "../../model/labels.ts";
 import { QueryError, type TierUse } from "../../model/query.ts";
 import type { Tier } from "../../model/rollup.ts";
 import type { Pos } from "../parse/ast.ts";
+import type { Grid } from "../plan/grid.ts";
 import type { PartialOp, ShardAnswer, ShardPartials, ShardPlan, ShardRaw, ShardRows } from "../plan/shard-plan.ts";
 import { addNote } from "./annotations.ts";
 import { hold, tooManySamples } from "./memory.ts";
@@ -27,6 +28,7 @@ async function askShards<K extends ShardAnswer["kind"]>(
   checkAlive(ctx);
   const plan: ShardPlan = {
     ...body,
+    ...(ctx.windowSamples === undefined ? {} : { countWindows: true }),
     version: 1,
     tenant: ctx.tenant,
     limits: { ...ctx.limits, timeoutMs: Math.max(0, ctx.deadline - ctx.now()) },
@@ -47,6 +49,7 @@ async function askShards<K extends ShardAnswer["kind"]>(
     if (answer.kind !== kind) throw new QueryError("internal", `shard ${partition} answered ${answer.kind}`);
     ctx.samples += answer.samples;
     for (const use of answer.tiers) addUse(ctx.tiers, use);
+    if (answer.windowSamples !== undefined) addWindowSamples(ctx, body.grid, answer.windowSamples);
     for (const note of answer.notes) {
       addNote(ctx.notes, note, pos);
     }
@@ -69,6 +72,17 @@ function addUse(uses: Map<Tier, TierUse>, { tier, after, until, rows, rounded }:
     rows: rows + (u?.rows ?? 0),
     rounded: rounded || u?.rounded === true,
   });
+}
+
+/** Of a grid that is not the query's own (subqueries, what is the same at every step), only the total is told. */
+function addWindowSamples(ctx: QueryContext, grid: Grid, counts: Float64Array): void {
+  const own = ctx.windowSamples;
+  if (own === undefined) return;
+  const same = grid.start === ctx.times.start && grid.steps === own.perStep.length;
+  for (let s = 0; s < counts.length; s++) {
+    own.total += counts[s] as number;
+    if (same) own.perStep[s] = (own.perStep[s] as number) + (counts[s] as number);
+  }
 }
 
 /** The rows of all shards in the order of their labels. */

@@ -17,6 +17,8 @@ export interface QueryContext extends Pace, Held {
   readonly times: QueryTimes;
   readonly lookback: number;
   readonly subqueryStep: number;
+  /** When the evaluation began, on the clock `now`. */
+  readonly started: number;
   readonly limits: QueryLimits;
   /** Why shards did not answer, by partition. */
   readonly missing: Map<number, string>;
@@ -24,6 +26,8 @@ export interface QueryContext extends Pace, Held {
   samples: number;
   /** The same by tier. */
   readonly tiers: Map<Tier, TierUse>;
+  /** Samples in the selectors' windows, counted where statistics are asked for. */
+  readonly windowSamples?: { total: number; readonly perStep: Float64Array };
   /** The evaluator (execute/evaluate.ts), for the operators below it to evaluate their arguments with. */
   readonly evaluator: Evaluator;
 }

@@ -11,7 +11,15 @@ import { canNote, noteRange, type RangeNotes } from "./range-notes.ts";
 import { evaluateRollup } from "./rollup-range.ts";
 import { makeSeriesReader } from "./series-reader.ts";
 import { columnsFor } from "./tier-rows.ts";
-import { dropStale, locateWindows, makeWindows, roundWindows, type Windows, windowBounds } from "./windows.ts";
+import {
+  dropStale,
+  keepRange,
+  locateWindows,
+  makeWindows,
+  roundWindows,
+  type Windows,
+  windowBounds,
+} from "./windows.ts";
 
 /** Work of a slice of a row: enough to have the clock looked at. */
 const ONE_SLICE = 1_000_000;
@@ -29,12 +37,14 @@ export interface RowEvaluator {
   load(source: SeriesSource, id: number): number;
   /** Fills the row's cells (which must be absent before); false when it has no sample at any step. */
   evaluate(values: Float64Array, present: Uint8Array, base: number): boolean;
-  /** The samples loaded, as those of a range selector: floats, staleness markers taken out. */
+  /** The samples loaded, as those of a range selector: floats of the first window, staleness markers taken out. */
   rangeSamples(): SampleBuffer;
   /** What is to be said of the series evaluated last: of the range function's results, whatever became of them after. */
   note(notes: RangeNotes, metric: string): void;
   /** What has been read so far, by tier. */
   use(): TierUse[];
+  /** Samples and buckets in the windows so far, by step; undefined where the plan does not ask. */
+  readonly windowSamples: Float64Array | undefined;
 }
 
 /** Range functions that a native histogram is a sample for. */
@@ -74,6 +84,15 @@ export function makeRowEvaluator(
   const produced = new Uint8Array(mayNote ? steps : 0);
   const series = reader.samples;
 
+  const windowSamples = plan.countWindows === true ? new Float64Array(steps) : undefined;
+  const countWindows = (counts: Float64Array): void => {
+    const { lo, hi } = w;
+    for (let s = 0; s < steps; s++) {
+      const n = (hi[s] as number) - (lo[s] as number);
+      counts[s] = (counts[s] as number) + (prepared === undefined ? Math.min(1, n) : n);
+    }
+  };
+
   /** The range function or selector over what has been loaded. */
   const fill = (values: Float64Array, present: Uint8Array, base: number): void => {
     if (reader.buckets) {
@@ -106,6 +125,7 @@ export function makeRowEvaluator(
     load: reader.load,
     evaluate(values, present, base) {
       fill(values, present, base);
+      if (windowSamples !== undefined) countWindows(windowSamples);
       if (mayNote) produced.set(present.subarray(base, base + steps));
       for (const m of maps) m.apply(values, present, base);
       for (let i = base; i < base + steps; i++) if (present[i] !== 0) return true;
@@ -113,6 +133,10 @@ export function makeRowEvaluator(
     },
     rangeSamples() {
       dropStale(series, true);
+      // Points that stand for buckets may come from before the window.
+      locateWindows(w, series.ts, series.length);
+      keepRange(series, w.lo[0] as number, w.hi[0] as number);
+      if (windowSamples !== undefined) windowSamples[0] = (windowSamples[0] as number) + series.length;
       return series;
     },
     note(notes, metric) {
@@ -120,6 +144,7 @@ export function makeRowEvaluator(
       noteRange(notes, prepared, reader.buckets ? undefined : series, produced, 0, steps, metric);
     },
     use: reader.use,
+    windowSamples,
   };
 }
 

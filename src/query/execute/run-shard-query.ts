@@ -1,7 +1,7 @@
 import { compareLabels, type Labels, labelsKey, labelValue, METRIC_NAME } from "../../model/labels.ts";
 import { QueryError } from "../../model/query.ts";
 import type { SeriesSource } from "../../model/series-source.ts";
-import type { ShardAnswer, ShardPlan, ShardRows } from "../plan/shard-plan.ts";
+import type { Counted, ShardAnswer, ShardPlan } from "../plan/shard-plan.ts";
 import { needOf } from "../plan/tier.ts";
 import { groupLabels } from "./grouping.ts";
 import { tooManySamples } from "./memory.ts";
@@ -93,13 +93,15 @@ function readSeries(source: SeriesSource, id: number, rows: RowEvaluator, watch:
 }
 
 /** What was read, and what is to be said of it. */
-function told(rows: RowEvaluator, watch: Watch, notes: RangeNotes): Pick<ShardRows, "samples" | "tiers" | "notes"> {
+function told(rows: RowEvaluator, watch: Watch, notes: RangeNotes): Counted {
   const tiers = rows.use();
+  const { windowSamples } = rows;
   const samplesNeeded = needOf(watch.plan) === "samples";
   for (const { tier, rounded } of tiers) {
     if (rounded && tier !== "raw") notes.set(`rounded ${tier}`, { kind: samplesNeeded ? "points" : "rounded", tier });
   }
-  return { samples: watch.samples, tiers, notes: [...notes.values()] };
+  const counted = { samples: watch.samples, tiers, notes: [...notes.values()] };
+  return windowSamples === undefined ? counted : { ...counted, windowSamples };
 }
 
 function evaluateRows(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator, watch: Watch): ShardAnswer {

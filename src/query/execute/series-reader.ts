@@ -175,10 +175,11 @@ function appendHistogram(from: RollupHistograms, i: number, t: number, oldest: b
   appendTime(out, t, 0);
 }
 
-/** One entry a tier: from the beginning of its first segment to the end of its last. */
+/** One entry a tier that had anything: from the beginning of its first segment to the end of its last. */
 function joinUses(uses: readonly (Segment & { rows: number })[]): TierUse[] {
   const byTier = new Map<string, TierUse>();
   for (const { tier, after, until, rows, rounded } of uses) {
+    if (rows === 0) continue;
     const u = byTier.get(tier);
     byTier.set(tier, {
       tier,

@@ -149,6 +149,16 @@ export function dropStale(buffer: SampleBuffer, floatsOnly = false): void {
   buffer.length = out;
 }
 
+/** Cuts the samples down to [from, to), in place. */
+export function keepRange(buffer: SampleBuffer, from: number, to: number): void {
+  if (from > 0) {
+    buffer.ts.copyWithin(0, from, to);
+    buffer.values.copyWithin(0, from, to);
+    buffer.startTs?.copyWithin(0, from, to);
+  }
+  buffer.length = to - from;
+}
+
 /**
  * Moves the bounds of windows that lie inside of a rounded segment's buckets back to the bucket's beginning, and makes windows
  * that are narrower than a bucket as wide as one. Raw samples and the rows of other segments keep their windows.

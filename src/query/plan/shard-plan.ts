@@ -23,6 +23,8 @@ export interface ShardPlan {
   readonly aggregate?: PartialAggregation;
   /** Answer the raw samples of the (only) window instead of evaluating anything. */
   readonly raw?: boolean;
+  /** The answer says how many samples each step's windows have. */
+  readonly countWindows?: boolean;
   readonly limits: PlanLimits;
 }
 
@@ -114,10 +116,13 @@ export type ShardNote =
 
 export type ShardAnswer = ShardRows | ShardPartials | ShardRaw | ShardFailure;
 
-interface Counted {
+/** What every answer says of the work. */
+export interface Counted {
   /** Samples and buckets read. */
   readonly samples: number;
   readonly tiers: readonly TierUse[];
+  /** Samples and buckets in the windows of each step, over all series; where `countWindows` asks for it. */
+  readonly windowSamples?: Float64Array;
   readonly notes: readonly ShardNote[];
 }
 

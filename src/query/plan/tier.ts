@@ -121,7 +121,16 @@ export function cover(need: Need, span: WindowSpan, coverage: Coverage, before =
     if (next.segment !== undefined) add(out, next.segment);
     at = next.at;
   }
+  withBucketBefore(out, candidates);
   return out;
+}
+
+/** Windows that are rounded at the very beginning may be widened to the bucket before it. */
+function withBucketBefore(segments: Segment[], candidates: readonly Candidate[]): void {
+  const [first] = segments;
+  if (first?.rounded !== true) return;
+  const c = candidates.find(({ tier }) => tier === first.tier);
+  if (c !== undefined && holds(c, first.after - c.width)) segments[0] = { ...first, after: first.after - c.width };
 }
 
 function holds(c: Candidate, at: number): boolean {
