@@ -10,8 +10,12 @@
 import { copyHistogram, histogramSize, makeHistogramBytes } from "../../model/histogram-code.ts";
 import {
   type HistogramBytes,
+  histogramRef,
   histogramRefOf,
+  isHistogramAt,
   isHistogramWord,
+  ORDINARY_NAN_HI,
+  ORDINARY_NAN_LO,
   reserveSamples,
   type SampleBuffer,
   type SampleColumns,
@@ -40,6 +44,8 @@ export interface ParkedSamples {
   /** What the tagged ones of the values point into, and how much of it nothing points to. */
   readonly histograms: HistogramBytes;
   deadHistogramBytes: number;
+  /** Rules of the samples that `unpark` gave back last. */
+  takenRules: Uint8Array;
   // Series, an open-addressing table on the hash; a slot is taken when `first` is not NONE.
   hashLo: Uint32Array;
   hashHi: Uint32Array;
@@ -62,6 +68,7 @@ export function makeParkedSamples(capacity: number): ParkedSamples {
     freeRow: NONE,
     histograms: makeHistogramBytes(),
     deadHistogramBytes: 0,
+    takenRules: new Uint8Array(64),
     ...makeTable(16),
   };
 }
@@ -153,10 +160,13 @@ function park(
   from: number,
   rules: number,
 ): boolean {
-  const wordLo = words[2 * from]!;
-  const wordHi = words[2 * from + 1]!;
+  let wordLo = words[2 * from]!;
+  let wordHi = words[2 * from + 1]!;
   let histogram = -1;
-  if (columns.histograms !== undefined && isHistogramWord(wordHi)) {
+  if (isHistogramWord(wordHi) && columns.histograms === undefined) {
+    wordLo = ORDINARY_NAN_LO;
+    wordHi = ORDINARY_NAN_HI;
+  } else if (columns.histograms !== undefined && isHistogramWord(wordHi)) {
     const at = histogramRefOf(wordLo, wordHi);
     if (p.histograms.length + histogramSize(columns.histograms, at) > MAX_HISTOGRAM_MEMORY) return false;
     histogram = copyHistogram(columns.histograms, at, p.histograms);
@@ -193,12 +203,16 @@ function park(
   return true;
 }
 
-/** Moves the samples of a series, in the order they came, to the front of `out`; false when none wait. */
+/**
+ * Moves the samples of a series, in the order they came, to the front of `out`, histograms and start times with them; false when
+ * none wait. `p.takenRules` says how each is to be taken.
+ */
 export function unpark(p: ParkedSamples, lo: number, hi: number, out: SampleBuffer): boolean {
   if (p.length === 0) return false;
   const slot = slotOf(p, lo, hi);
   const first = p.first[slot]!;
   if (first === NONE) return false;
+  if (out.histograms !== undefined) out.histograms.length = 0;
   let n = 0;
   for (let row = first; row !== NONE; row = p.next[row]!) {
     out.length = n;
@@ -206,6 +220,14 @@ export function unpark(p: ParkedSamples, lo: number, hi: number, out: SampleBuff
     out.ts[n] = p.ts[row]!;
     out.words[2 * n] = p.words[2 * row]!;
     out.words[2 * n + 1] = p.words[2 * row + 1]!;
+    if (isHistogramAt(p.words, row)) takeHistogram(p, row, out, n);
+    if (p.startTs.length > 0) setStart(out, n, p.startTs[row]!);
+    if (n === p.takenRules.length) {
+      const more = new Uint8Array(2 * n);
+      more.set(p.takenRules);
+      p.takenRules = more;
+    }
+    p.takenRules[n] = p.rules[row]!;
     n++;
   }
   out.length = n;
@@ -214,7 +236,40 @@ export function unpark(p: ParkedSamples, lo: number, hi: number, out: SampleBuff
   p.next[p.last[slot]!] = p.freeRow;
   p.freeRow = first;
   freeSlot(p, slot);
+  if (p.length === 0) {
+    p.histograms.length = 0;
+    p.deadHistogramBytes = 0;
+  } else if (p.deadHistogramBytes > SQUEEZE_FROM && 2 * p.deadHistogramBytes > p.histograms.length) squeeze(p);
   return true;
+}
+
+function takeHistogram(p: ParkedSamples, row: number, out: SampleBuffer, n: number): void {
+  const at = histogramRef(p.words, row);
+  out.histograms ??= makeHistogramBytes(1024);
+  writeHistogramRef(out.words, n, copyHistogram(p.histograms.bytes, at, out.histograms));
+  p.deadHistogramBytes += histogramSize(p.histograms.bytes, at);
+}
+
+function setStart(out: SampleBuffer, n: number, start: number): void {
+  if (out.startTs === undefined || out.startTs.length < out.ts.length) {
+    const startTs = new Float64Array(out.ts.length);
+    if (out.startTs !== undefined) startTs.set(out.startTs);
+    out.startTs = startTs;
+  }
+  out.startTs[n] = start;
+}
+
+/** Moves the histograms that still wait together. */
+function squeeze(p: ParkedSamples): void {
+  const live = makeHistogramBytes(p.histograms.length - p.deadHistogramBytes);
+  for (let slot = 0; slot < p.first.length; slot++) {
+    for (let row = p.first[slot]!; row !== NONE; row = p.next[row]!) {
+      if (!isHistogramAt(p.words, row)) continue;
+      writeHistogramRef(p.words, row, copyHistogram(p.histograms.bytes, histogramRef(p.words, row), live));
+    }
+  }
+  Object.assign(p.histograms, live);
+  p.deadHistogramBytes = 0;
 }
 
 /** Empties a slot and moves later entries of its run forward, so that no search meets a hole. */

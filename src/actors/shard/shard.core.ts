@@ -10,7 +10,7 @@
  * - samples of two label sets that share a hash are never mixed: each is stored where its frame says, or counted.
  */
 import { makeSampleBuffer, type SampleBuffer, type SampleColumns } from "../../model/sample.ts";
-import { appendColumns } from "../../storage/head/append.ts";
+import { type AppendOptions, appendColumns } from "../../storage/head/append.ts";
 import { beginFrame, defineSeries, type Head } from "../../storage/head/head.ts";
 import {
   type DecodedFrame,
@@ -21,6 +21,8 @@ import {
 } from "../../streams/codec/frame-decode.ts";
 import { FrameError } from "../../streams/codec/frame-layout.ts";
 import { partitionOf, seriesHash } from "../../streams/codec/series-hash.ts";
+import { takeExemplars } from "./frame-exemplars.ts";
+import { type MetadataTable, makeMetadataTable, setMetadata } from "./metric-metadata.ts";
 import { makeParkedSamples, type ParkedSamples, parkedHashes, parkRows, unpark } from "./parked-samples.ts";
 
 /** Which of how many partitions a shard owns. */
@@ -35,6 +37,7 @@ export interface ShardCore {
   readonly owned: OwnedPartition | undefined;
   readonly parked: ParkedSamples;
   readonly counts: ShardCounts;
+  readonly metadata: MetadataTable;
   /** Hashes with several label sets that the gateways have not been told about yet. */
   readonly ambiguousToTell: Map<string, readonly [lo: number, hi: number]>;
   readonly scratch: FrameScratch;
@@ -52,6 +55,8 @@ export interface ShardCounts {
   appended: number;
   duplicates: number;
   overwritten: number;
+  /** Not stored because of a backlog a sample never replaces one that is there. */
+  kept: number;
   outOfOrder: number;
   tooOld: number;
   invalidTime: number;
@@ -59,6 +64,9 @@ export interface ShardCounts {
   ambiguous: number;
   /** Not stored because too many samples wait for labels already. */
   parkedOverflow: number;
+  exemplars: number;
+  /** Exemplars not stored: there already, older than the newest of their series, or of a series that is not known. */
+  exemplarsRefused: number;
 }
 
 export function makeShardCore(head: Head, maxParkedSamples: number, owned?: OwnedPartition): ShardCore {
@@ -67,6 +75,7 @@ export function makeShardCore(head: Head, maxParkedSamples: number, owned?: Owne
     owned,
     parked: makeParkedSamples(maxParkedSamples),
     counts: noCounts(),
+    metadata: makeMetadataTable(),
     ambiguousToTell: new Map(),
     scratch: makeFrameScratch(),
     unknown: new Uint32Array(8192),
@@ -82,11 +91,14 @@ function noCounts(): ShardCounts {
     appended: 0,
     duplicates: 0,
     overwritten: 0,
+    kept: 0,
     outOfOrder: 0,
     tooOld: 0,
     invalidTime: 0,
     ambiguous: 0,
     parkedOverflow: 0,
+    exemplars: 0,
+    exemplarsRefused: 0,
   };
 }
 
@@ -96,9 +108,19 @@ export function resetCounts(core: ShardCore): void {
 }
 
 /**
+ * How a frame came: live, or out of the backlog that fresh frames have overtaken. A sample of the backlog may be of any age, and
+ * what is there at its time stays.
+ */
+export type FrameMode = "live" | "backlog";
+
+/** What parked samples remember of how they are to be taken. */
+const ANY_AGE = 1;
+const KEEP = 2;
+
+/**
  * Takes a frame into the storage. Throws FrameError when it cannot be decoded: it is counted, and nothing else has changed.
  */
-export function applyFrame(core: ShardCore, bytes: Uint8Array): void {
+export function applyFrame(core: ShardCore, bytes: Uint8Array, mode: FrameMode = "live"): void {
   const { head, counts } = core;
   let frame: DecodedFrame;
   try {
@@ -111,8 +133,14 @@ export function applyFrame(core: ShardCore, bytes: Uint8Array): void {
   counts.frames++;
   beginFrame(head);
   for (const definition of frame.definitions) define(core, definition);
-  if (frame.bound.rows.length === 0) append(core, frame.columns);
-  else appendBound(core, frame);
+  const backlog = mode === "backlog";
+  const options = { anyAge: backlog || frame.backfill, keepExisting: backlog };
+  if (frame.bound.rows.length === 0) append(core, frame.columns, options);
+  else appendBound(core, frame, options);
+  const refused = takeExemplars(head, frame);
+  counts.exemplars += frame.exemplars.count - refused;
+  counts.exemplarsRefused += refused;
+  for (const entry of frame.metadata) setMetadata(core.metadata, entry);
 }
 
 /** A wrong hash would give a series' samples to another one, a wrong partition would show the series twice. */
@@ -139,33 +167,43 @@ function tellAmbiguous(core: ShardCore, hashLo: number, hashHi: number): void {
   core.ambiguousToTell.set(`${hashLo}:${hashHi}`, [hashLo, hashHi]);
 }
 
-/** Samples that waited for this definition. */
+/** Samples that waited for this definition, by the rules of the frames that they came with. */
 function appendUnparked(core: ShardCore, hashLo: number, hashHi: number): void {
   const { unparked, picked } = core;
-  const n = unparked.length;
-  reserveColumns(picked, n);
-  picked.length = n;
-  picked.hashLo.fill(hashLo, 0, n);
-  picked.hashHi.fill(hashHi, 0, n);
-  picked.ts.set(unparked.ts.subarray(0, n));
-  wordsOf(picked.values).set(unparked.words.subarray(0, 2 * n));
-  append(core, picked);
+  const rules = core.parked.takenRules;
+  for (let from = 0; from < unparked.length; ) {
+    let to = from + 1;
+    while (to < unparked.length && rules[to] === rules[from]) to++;
+    const n = to - from;
+    reserveColumns(picked, n);
+    picked.length = n;
+    picked.hashLo.fill(hashLo, 0, n);
+    picked.hashHi.fill(hashHi, 0, n);
+    picked.ts.set(unparked.ts.subarray(from, to));
+    wordsOf(picked.values).set(unparked.words.subarray(2 * from, 2 * to));
+    picked.histograms = unparked.histograms?.bytes;
+    picked.startTs = unparked.startTs?.subarray(from, to);
+    append(core, picked, { anyAge: (rules[from]! & ANY_AGE) !== 0, keepExisting: (rules[from]! & KEEP) !== 0 });
+    from = to;
+  }
 }
 
 /** Stores rows whose hash names their series; parks those whose hash nobody has explained yet. */
-function append(core: ShardCore, columns: SampleColumns): void {
+function append(core: ShardCore, columns: SampleColumns, options: AppendOptions): void {
   if (columns.length > core.unknown.length) core.unknown = new Uint32Array(2 * columns.length);
   const { counts } = core;
-  const result = appendColumns(core.head, columns, core.unknown);
+  const result = appendColumns(core.head, columns, core.unknown, options);
   counts.appended += result.accepted;
   counts.duplicates += result.duplicates;
   counts.overwritten += result.overwritten;
+  counts.kept += result.kept;
   counts.outOfOrder += result.outOfOrder;
   counts.tooOld += result.tooOld;
   counts.invalidTime += result.invalidTime;
   counts.ambiguous += result.ambiguousCount;
   if (result.unknownCount > 0) {
-    counts.parkedOverflow += parkRows(core.parked, columns, core.unknown, result.unknownCount);
+    const rules = (options.anyAge === true ? ANY_AGE : 0) | (options.keepExisting === true ? KEEP : 0);
+    counts.parkedOverflow += parkRows(core.parked, columns, core.unknown, result.unknownCount, rules);
   }
   // Parking these would give them to whichever of the label sets comes next.
   for (let i = 1; i <= result.ambiguousCount; i++) {
@@ -178,7 +216,7 @@ function append(core: ShardCore, columns: SampleColumns): void {
  * A frame with rows that belong to certain definitions: each such definition is resolved by itself, with its rows; the
  * other rows are appended as always. Rows of one series stay in order.
  */
-function appendBound(core: ShardCore, frame: DecodedFrame): void {
+function appendBound(core: ShardCore, frame: DecodedFrame, options: AppendOptions): void {
   const { columns, bound, definitions } = frame;
   const rowsOf = new Map<number, number[]>();
   const free: number[] = [];
@@ -193,7 +231,7 @@ function appendBound(core: ShardCore, frame: DecodedFrame): void {
     else rows.push(row);
   }
   pick(core, columns, free);
-  append(core, core.picked);
+  append(core, core.picked, options);
   for (const [number, rows] of rowsOf) {
     const definition = definitions[number]!;
     beginFrame(core.head);
@@ -202,7 +240,7 @@ function appendBound(core: ShardCore, frame: DecodedFrame): void {
     // A bound row belongs to its definition, whatever hash it carries.
     core.picked.hashLo.fill(definition.hashLo, 0, rows.length);
     core.picked.hashHi.fill(definition.hashHi, 0, rows.length);
-    append(core, core.picked);
+    append(core, core.picked, options);
   }
 }
 
@@ -221,6 +259,9 @@ function pick(core: ShardCore, from: SampleColumns, rows: readonly number[]): vo
     toWords[2 * i] = fromWords[2 * row]!;
     toWords[2 * i + 1] = fromWords[2 * row + 1]!;
   }
+  to.histograms = from.histograms;
+  const { startTs } = from;
+  to.startTs = startTs === undefined ? undefined : Float64Array.from(rows, (row) => startTs[row]!);
 }
 
 function makeColumns(size: number): SampleColumns {
@@ -259,6 +300,7 @@ export function takeLabelsWanted(core: ShardCore, limit: number): LabelsWanted |
 export function rejections(counts: ShardCounts): Record<string, number> {
   return {
     duplicate: counts.duplicates,
+    kept_existing: counts.kept,
     too_old: counts.tooOld,
     invalid_time: counts.invalidTime,
     ambiguous_hash: counts.ambiguous,
