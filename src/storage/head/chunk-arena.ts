@@ -6,9 +6,7 @@
  *   0  the series' chunk before it, 0: none
  *   1  number of samples | words of chunk code << 16
  *   2  newest time, float64 (words 2 and 3)
- *   4  series id
- *   5  0: in order, 1: late samples
- *   6  chunk code (its first two words are the oldest time)
+ *   4  chunk code (its first two words are the oldest time)
  *
  * A chunk that leaves its chain is released (`releaseChunk`); a slab goes when all of its chunks were. So every link leads to
  * a chunk that is there.
@@ -16,7 +14,7 @@
 import { chunkStart } from "../chunk/decode.ts";
 import { SLAB_MASK, SLAB_SHIFT, SLAB_WORDS } from "./word-pool.ts";
 
-export const CHUNK_HEADER_WORDS = 6;
+export const CHUNK_HEADER_WORDS = 4;
 export const CHUNK_COUNT = 1;
 export const CHUNK_SERIES = 4;
 export const CHUNK_KIND = 5;
@@ -72,7 +70,6 @@ export function releaseChunk(arena: ChunkArena, chunk: number): void {
   const left = (arena.live[slot] as number) - 1;
   arena.live[slot] = left;
   arena.chunks--;
-  (arena.slabs[slot] as Int32Array)[(chunk & SLAB_MASK) + CHUNK_SERIES] = RELEASED;
   if (left > 0) return;
   if (slot !== arena.current) dropSlab(arena, slot);
   else arena.next = 2;
@@ -94,8 +91,6 @@ export function finishChunk(
   count: number,
   words: number,
   maxT: number,
-  series: number,
-  kind: 0 | 1,
 ): void {
   const slab = arena.slabs[chunk >>> SLAB_SHIFT] as Int32Array;
   const at = chunk & SLAB_MASK;
@@ -104,8 +99,6 @@ export function finishChunk(
   slab[at + CHUNK_COUNT] = count | (words << 16);
   slab[at + 2] = timeWords[0] as number;
   slab[at + 3] = timeWords[1] as number;
-  slab[at + CHUNK_SERIES] = series;
-  slab[at + CHUNK_KIND] = kind;
 }
 
 /** The chunk before this one in its chain, 0 when there is none. */

@@ -51,7 +51,7 @@ export function putLate(head: Head, id: number, t: number, lo: number, hi: numbe
   const row = id << ROW_SHIFT;
   let buffer = rows[row + LATE] as number;
   if (buffer === 0) buffer = makeLateBuffer(head.pool, 0, true);
-  else if (lateBufferIsFull(head.pool, buffer)) buffer = sealLate(head, id, buffer);
+  else if (lateBufferIsFull(head.pool, buffer)) buffer = sealLate(head, buffer);
   rows[row + LATE] = insertLate(head.pool, buffer, t, lo, hi);
   noteOldest(head, id, t);
 }
@@ -130,22 +130,22 @@ export function appendLateRun(
   // The buffer wins over chunks: what is in it came earlier, so it becomes a chunk first.
   let buffer = head.series.rows[row + LATE] as number;
   if (buffer === 0) buffer = makeLateBuffer(head.pool, 0, true);
-  else if (lateBufferCount(head.pool, buffer) > 0) buffer = sealLate(head, id, buffer);
-  head.series.rows[row + LATE] = sealSamples(head, id, buffer, fresh);
+  else if (lateBufferCount(head.pool, buffer) > 0) buffer = sealLate(head, buffer);
+  head.series.rows[row + LATE] = sealSamples(head, buffer, fresh);
 }
 
 const sealing = makeSampleBuffer(LATE_BUFFER_SAMPLES);
 const code = new Int32Array(chunkWordsBound(CHUNK_SAMPLES));
 
 /** Moves a buffer's samples to late chunks, and returns an empty one. */
-function sealLate(head: Head, id: number, buffer: number): number {
+function sealLate(head: Head, buffer: number): number {
   sealing.length = 0;
   copyLateBuffer(head.pool, buffer, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, sealing);
-  return sealSamples(head, id, buffer, sealing);
+  return sealSamples(head, buffer, sealing);
 }
 
 /** Makes late chunks of samples, cut where blocks are cut; returns an empty buffer for the one given. */
-function sealSamples(head: Head, id: number, buffer: number, samples: SampleBuffer): number {
+function sealSamples(head: Head, buffer: number, samples: SampleBuffer): number {
   const { ts } = samples;
   let chunk = lateChunk(head.pool, buffer);
   const ascend =
@@ -159,7 +159,7 @@ function sealSamples(head: Head, id: number, buffer: number, samples: SampleBuff
     const next = allocateChunk(head.chunks, words);
     const slab = head.chunks.slabs[next >>> SLAB_SHIFT] as Int32Array;
     slab.set(code.subarray(0, words), (next & SLAB_MASK) + CHUNK_HEADER_WORDS);
-    finishChunk(head.chunks, next, chunk, to - from, words, ts[to - 1] as number, id, 1);
+    finishChunk(head.chunks, next, chunk, to - from, words, ts[to - 1] as number);
     chunk = next;
     from = to;
   }

@@ -78,7 +78,7 @@ export function sealOpenChunk(head: Head, id: number): void {
   copyOpenChunk(head, id, slab, (chunk & SLAB_MASK) + CHUNK_HEADER_WORDS, words);
   const maxT = times[(row >> 1) + LAST_T_F64] as number;
   const count = (rows[row + WINDOW_COUNT] as number) >>> 16;
-  finishChunk(head.chunks, chunk, rows[row + SEALED] as number, count, words, maxT, id, 0);
+  finishChunk(head.chunks, chunk, rows[row + SEALED] as number, count, words, maxT);
   rows[row + SEALED] = chunk;
   freeOpenChunk(head, id);
 }
