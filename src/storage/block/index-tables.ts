@@ -50,6 +50,15 @@ export function encodeChunks(r: ChunkRows, from: number, to: number, pack: boole
   return sinkBytes(sink);
 }
 
+/** Takes the first `n` of the waiting series out. */
+export function forgetChunks(r: ChunkRows, n: number): void {
+  if (n === 0) return;
+  const end = r.ends[n - 1] as number;
+  r.ends.splice(0, n);
+  for (let i = 0; i < r.ends.length; i++) r.ends[i] = (r.ends[i] as number) - end;
+  for (const column of [r.page, r.column, r.rows, r.minT, r.maxT, r.mask]) column.splice(0, end);
+}
+
 export function readChunks(content: Uint8Array, count: number): ChunkPart {
   const cursor: Cursor = { at: 0 };
   const ends = new Uint32Array(count + 1);

@@ -10,23 +10,20 @@ import { type Pause, sortStrings } from "./sort-strings.ts";
 import { putStrings } from "./string-table.ts";
 import { wordAt } from "./word-list.ts";
 
-/**
- * A block of up to this many series has its index in few parts, compressed as well as can be: it is read as a whole. One of more
- * has posting lists, and small parts that are read one by one.
- */
+/** A block of up to this many series is a small one. */
 export const SMALL_BLOCK = 4096;
 export const SMALL_SHIFT = 12;
 export const LARGE_SHIFT = 7;
 const HASH_SHIFT = 10;
 
-/** Writes every section but pages and chunks. */
+/** Writes every section but pages and chunks; of a small block without posting lists, in parts for thousands of series. */
 export async function writeIndex(
   c: SeriesCollector,
   data: DataWriter,
+  small: boolean,
   effort: PartEffort,
   pause: Pause | undefined,
 ): Promise<void> {
-  const small = c.count <= SMALL_BLOCK;
   const shift = small ? SMALL_SHIFT : LARGE_SHIFT;
   const { symbols } = c;
   const order = await sortStrings(symbols.bytes, symbols.starts, symbols.count, pause);

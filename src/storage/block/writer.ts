@@ -14,10 +14,11 @@ import { stripeWidth } from "./chunk-columns.ts";
 import { type ChunkWriter, flushPages, makeChunkWriter, writeRows, writeSamples } from "./chunk-writer.ts";
 import { appendPart, type DataWriter, drain, finishData, makeDataWriter } from "./data-writer.ts";
 import type { SeriesHash } from "./identity.ts";
-import { encodeChunks } from "./index-tables.ts";
+import { encodeChunks, forgetChunks } from "./index-tables.ts";
 import { LARGE_SHIFT, SMALL_BLOCK, SMALL_SHIFT, writeIndex } from "./index-writer.ts";
 import { BLOCK_VERSION, DATA_FILE, META_FILE } from "./layout.ts";
 import { type BlockMeta, encodeMeta, hex } from "./meta.ts";
+import type { PartEffort } from "./part-code.ts";
 import { collectSeries, makeSeriesCollector, type SeriesCollector } from "./series-collector.ts";
 import type { Pause } from "./sort-strings.ts";
 
@@ -35,6 +36,11 @@ export interface BlockOptions {
   readonly rangeEnd: number;
   /** How far apart samples of a series usually are; pages are laid out by it. 15 s, or the tier's width. */
   readonly intervalMs?: number;
+  /**
+   * A block of up to this many series (1 or more) has its index in few parts, compressed as a whole; one of more has posting lists,
+   * and small parts that are read one by one. 4096.
+   */
+  readonly smallBlock?: number;
   /** Asked often; where it gives a promise, work goes on when that resolves. */
   readonly pause?: Pause;
 }
@@ -65,6 +71,8 @@ interface Writing {
   readonly data: DataWriter;
   readonly collector: SeriesCollector;
   readonly chunks: ChunkWriter;
+  /** Up to so many series the index is that of a small block. */
+  readonly small: number;
   state: "open" | "done";
 }
 
@@ -88,11 +96,12 @@ export async function makeBlockWriter(disk: Disk, tierDir: string, options: Bloc
     data,
     collector: makeSeriesCollector(),
     chunks: makeChunkWriter(data, options.effort, options.rangeStart, options.rangeEnd, stripe),
+    small: options.smallBlock ?? SMALL_BLOCK,
     state: "open",
   };
   const add = (tenant: string, labels: Labels, hash: SeriesHash): void => {
     if (w.state !== "open") throw new Error(`block ${id} is finished`);
-    if (w.collector.count === SMALL_BLOCK) spillChunks(w);
+    if (w.collector.count === w.small) choosePartSize(w, LARGE_PART, LARGE_SHIFT);
     collectSeries(w.collector, tenant, labels, hash);
   };
   return {
@@ -115,8 +124,9 @@ export async function makeBlockWriter(disk: Disk, tierDir: string, options: Bloc
 }
 
 function settle(w: Writing): Promise<void> | undefined {
-  if (w.collector.count > SMALL_BLOCK && w.chunks.chunks.ends.length >= 2 ** w.data.sections.chunks.shift)
-    spillChunks(w);
+  const { chunks } = w.chunks;
+  if (w.collector.count > w.small && chunks.ends.length >= 2 ** w.data.sections.chunks.shift)
+    writeChunks(w, "plain", false);
   return drain(w.data);
 }
 
@@ -124,29 +134,35 @@ function settle(w: Writing): Promise<void> | undefined {
 const LARGE_PART = 512;
 const SMALL_PART = 1 << 14;
 
-/** Writes whole parts of the chunks' table: the block turned out to have many series. */
-function spillChunks(w: Writing): void {
-  const { chunks } = w.chunks;
-  const table = w.data.sections.chunks;
-  if (table.parts === 0) table.shift = partShift(chunks.page.length / chunks.ends.length, LARGE_PART, LARGE_SHIFT);
-  writeChunkParts(w, 2 ** table.shift, "plain");
+/** So that a part has up to about `chunks`, when a series has as many as those so far. */
+function choosePartSize(w: Writing, chunks: number, most: number): void {
+  const each = w.chunks.totalChunks / w.collector.count;
+  w.data.sections.chunks.shift = Math.max(0, Math.min(most, Math.floor(Math.log2(chunks / each))));
 }
 
-/** So that a part has up to about `chunks`, when a series has `each`. */
-function partShift(each: number, chunks: number, most: number): number {
-  return Math.max(0, Math.min(most, Math.floor(Math.log2(chunks / each))));
-}
-
-function writeChunkParts(w: Writing, size: number, effort: "plain" | "zstd" | "smallest"): void {
+/** Writes whole parts of the chunks' table, with `all` what is left as well. */
+function writeChunks(w: Writing, effort: PartEffort, all: boolean): void {
   const { chunks } = w.chunks;
+  const size = 2 ** w.data.sections.chunks.shift;
   const n = chunks.ends.length;
-  for (let from = 0; from < n; from += size) {
+  let from = 0;
+  while (n - from >= size || (all && from < n)) {
     const to = Math.min(from + size, n);
     appendPart(w.data, "chunks", encodeChunks(chunks, from, to, effort === "plain"), to - from, effort);
+    from = to;
   }
-  for (const column of [chunks.ends, chunks.page, chunks.column, chunks.rows, chunks.minT, chunks.maxT, chunks.mask]) {
-    column.length = 0;
-  }
+  forgetChunks(chunks, from);
+}
+
+async function finishIndex(w: Writing): Promise<number> {
+  const { options, collector, chunks, data } = w;
+  flushPages(chunks);
+  const small = collector.count <= w.small;
+  const effort = !small ? "plain" : options.effort === "small" ? "smallest" : "zstd";
+  if (small) choosePartSize(w, SMALL_PART, SMALL_SHIFT);
+  writeChunks(w, effort, true);
+  await writeIndex(collector, data, small, effort, options.pause);
+  return finishData(data, effort === "plain" ? "zstd" : effort);
 }
 
 async function finish(w: Writing): Promise<BlockMeta | undefined> {
@@ -156,17 +172,8 @@ async function finish(w: Writing): Promise<BlockMeta | undefined> {
     return undefined;
   }
   try {
+    const tables = await finishIndex(w);
     const { options, collector, chunks, data } = w;
-    flushPages(chunks);
-    const small = collector.count <= SMALL_BLOCK;
-    const effort = !small ? "plain" : options.effort === "small" ? "smallest" : "zstd";
-    if (small) {
-      const shift = partShift(chunks.totalChunks / collector.count, SMALL_PART, SMALL_SHIFT);
-      data.sections.chunks.shift = shift;
-      writeChunkParts(w, 2 ** shift, effort);
-    } else writeChunkParts(w, 2 ** data.sections.chunks.shift, effort);
-    await writeIndex(collector, data, effort, options.pause);
-    const tables = await finishData(data, effort === "plain" ? "zstd" : effort);
     const meta: BlockMeta = {
       version: BLOCK_VERSION,
       id: w.id,

@@ -18,11 +18,12 @@ describe("a block of raw samples", () => {
         blocks(MAX_T),
         fc.constantFrom("fast" as const, "small" as const),
         fc.constantFrom(100, 1000, 15_000),
+        fc.constantFrom(1, 7, 4096),
         fc.integer({ min: 0, max: MAX_T }),
         fc.integer({ min: 0, max: MAX_T }),
-        async (all, effort, intervalMs, i, j) => {
+        async (all, effort, intervalMs, smallBlock, i, j) => {
           const disk = makeSimDisk();
-          const meta = await writeModel(disk, "/b", all, { effort, intervalMs });
+          const meta = await writeModel(disk, "/b", all, { effort, intervalMs, smallBlock });
           if (meta === undefined) {
             expect(all).toEqual([]);
             expect(await disk.list("/b")).toEqual([]);
