@@ -16,7 +16,7 @@ export interface Term {
 }
 
 /** A column that later ones may be derived from. */
-interface Earlier {
+export interface Earlier {
   column: number;
   rows: number;
   depth: number;

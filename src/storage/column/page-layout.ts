@@ -1,3 +1,5 @@
+import { HISTOGRAM_TAG_HI } from "../../model/sample.ts";
+
 /** What the writer and the reader of a page must agree on. */
 export const PAGE_VERSION = 1;
 
@@ -24,7 +26,12 @@ export const MAX_TERMS = 2;
 
 export const MAX_COLUMNS = 1 << 16;
 export const MAX_ROWS = 1 << 20;
-/** The most that a page's directory or byte strings may take, unpacked. */
-export const MAX_UNPACKED = 1 << 28;
+/** The most rows of all columns together: more than any page needs, little enough to be read wherever they are claimed. */
+export const MAX_PAGE_ROWS = 1 << 24;
+/** The most that a page's directory and its byte strings may take, unpacked. */
+export const MAX_DIRECTORY = 1 << 25;
+export const MAX_BLOB = 1 << 26;
+/** The high word of a reference to a histogram below 2^32. */
+export const REFERENCE_HI = HISTOGRAM_TAG_HI;
 /** Readers look at whole words, so this many bytes follow the bodies of a page in memory. */
 export const PADDING = 16;

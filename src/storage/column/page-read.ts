@@ -1,72 +1,29 @@
 import { zstdDecompressSync } from "node:zlib";
 import { type Cursor, readVarint, VarintError } from "../../lib/varint.ts";
-import type { Term } from "./derive.ts";
-import { type DirectoryReader, takeNumber, takeSigned } from "./directory.ts";
-import {
-  applyExceptions,
-  type BitsColumn,
-  type Exceptions,
-  readFloatBits,
-  type ScaledColumn,
-  takeExceptions,
-  takeFloat,
-  takeFloatBits,
-  takeScaling,
-} from "./float-column.ts";
-import { type NumberColumn, readNumberColumn, readNumbers } from "./numbers.ts";
+import { applyExceptions, type Exceptions, readFloatBits } from "./float-column.ts";
+import { readNumbers } from "./numbers.ts";
+import { type ColumnEntry, type NumbersSource, readDirectory } from "./page-directory.ts";
 import { PageError } from "./page-error.ts";
 import {
   CODE_BITS,
   CODE_BYTES,
   CODE_CONSTANT,
-  CODE_DERIVED,
   CODE_NUMBERS,
+  CODE_PART,
   CODE_REFERENCES,
-  CODE_SAME,
-  CODE_TICKS,
   KIND_BYTES,
   KIND_FLOAT,
   KIND_TIME,
+  MAX_BLOB,
   MAX_COLUMNS,
-  MAX_DEPTH,
-  MAX_ROWS,
-  MAX_TERMS,
-  MAX_UNPACKED,
+  MAX_DIRECTORY,
   PADDING,
   PAGE_VERSION,
-  SAME_ROWS,
+  REFERENCE_HI,
 } from "./page-layout.ts";
-import { REFERENCE_HI } from "./page-write.ts";
-import { MAX_WHOLE, unscale } from "./scale.ts";
+import { unscale } from "./scale.ts";
 import { joinTicks, quarters } from "./ticks.ts";
-
-/** Where the rows of one column come from. */
-type Source =
-  | { readonly code: typeof CODE_CONSTANT; readonly lo: number; readonly hi: number }
-  | { readonly code: typeof CODE_SAME; readonly column: number }
-  | NumbersSource
-  | { readonly code: typeof CODE_BITS; readonly bits: BitsColumn }
-  | { readonly code: typeof CODE_REFERENCES; readonly exceptions: Exceptions }
-  | { readonly code: typeof CODE_BYTES; readonly numbers: NumberColumn; readonly from: number; readonly to: number };
-
-/** Whole numbers, less what earlier columns account for. */
-interface NumbersSource {
-  readonly code: typeof CODE_NUMBERS;
-  readonly scaled: ScaledColumn | undefined;
-  readonly terms: readonly Term[];
-  readonly depth: number;
-  readonly numbers: NumberColumn;
-  /** The numbers count ticks; what is off them. */
-  readonly ticks: { readonly tick: number; readonly off: NumberColumn } | undefined;
-  /** Where the bodies end. */
-  readonly to: number;
-}
-
-interface ColumnEntry {
-  readonly kind: number;
-  readonly rows: number;
-  readonly source: Source;
-}
+import { readTimePart } from "./time-part.ts";
 
 /** An opened page. It refers to the bytes it was opened on. */
 export interface Page {
@@ -82,8 +39,6 @@ export interface Page {
 let scratch = new Float64Array(4096);
 let offTicks = new Float64Array(4096);
 let contexts = new Uint8Array(4096);
-const oneFloat = new Float64Array(1);
-const one = new Uint32Array(oneFloat.buffer);
 
 function reserve(n: number): void {
   if (scratch.length < n) scratch = new Float64Array(Math.max(n, 2 * scratch.length));
@@ -94,10 +49,10 @@ export function openPage(bytes: Uint8Array): Page {
   const cursor: Cursor = { at: 1 };
   if (bytes[0] !== PAGE_VERSION) throw new PageError("an unknown version");
   const columns = headNumber(bytes, cursor, MAX_COLUMNS);
-  const directoryLength = headNumber(bytes, cursor, MAX_UNPACKED);
+  const directoryLength = headNumber(bytes, cursor, MAX_DIRECTORY);
   const directoryStored = headNumber(bytes, cursor, bytes.length);
   const bodies = headNumber(bytes, cursor, bytes.length);
-  const blobLength = headNumber(bytes, cursor, MAX_UNPACKED);
+  const blobLength = headNumber(bytes, cursor, MAX_BLOB);
   const blobStored = headNumber(bytes, cursor, bytes.length);
   const at = cursor.at;
   if (at + bodies + directoryStored + blobStored !== bytes.length)
@@ -143,110 +98,19 @@ function unpack(bytes: Uint8Array, length: number): Uint8Array {
   return unpacked;
 }
 
-function readDirectory(bytes: Uint8Array, count: number, bodies: number, blob: number): ColumnEntry[] {
-  if (count > bytes.length) throw new PageError("the directory ends too soon");
-  const d: DirectoryReader = { bytes, cursor: { at: count } };
-  const entries: ColumnEntry[] = [];
-  let rows = 0;
-  let body = 0;
-  let blobAt = 0;
-  for (let c = 0; c < count; c++) {
-    const code = bytes[c] as number;
-    const kind = (code >> 4) & 3;
-    if ((code & SAME_ROWS) === 0) rows = takeNumber(d);
-    if (rows > MAX_ROWS) throw new PageError("too many rows");
-    const source: Source =
-      rows === 0
-        ? { code: CODE_CONSTANT, lo: 0, hi: 0 }
-        : takeSource(d, entries, code & 15, kind, rows, body, bodies, blobAt, blob);
-    if (source.code === CODE_NUMBERS) body = source.to;
-    else if (source.code === CODE_BITS) body = source.bits.to;
-    else if (source.code === CODE_BYTES) {
-      body = source.numbers.to;
-      blobAt = source.to;
-    } else if (source.code === CODE_SAME) {
-      const other = c - 1 - source.column;
-      const entry = entries[other];
-      if (entry === undefined || entry.kind !== kind || entry.rows !== rows || entry.source.code === CODE_SAME) {
-        throw new PageError("a column is the same as one that is not there");
-      }
-      entries.push(entry);
-      continue;
-    }
-    entries.push({ kind, rows, source });
+/** The whole numbers of a column that others are derived from; they are kept with the page. */
+function keptWhole(page: Page, column: number): Float64Array {
+  let y = page.whole.get(column);
+  if (y === undefined) {
+    const { rows, source } = page.columns[column] as ColumnEntry;
+    y = new Float64Array(rows);
+    readWhole(page, source as NumbersSource, rows, y);
+    page.whole.set(column, y);
   }
-  if (d.cursor.at !== bytes.length) throw new PageError("the directory has more than its columns");
-  return entries;
+  return y;
 }
 
-function takeSource(
-  d: DirectoryReader,
-  entries: readonly ColumnEntry[],
-  code: number,
-  kind: number,
-  rows: number,
-  body: number,
-  bodies: number,
-  blobAt: number,
-  blob: number,
-): Source {
-  if (code === CODE_BYTES && kind === KIND_BYTES) {
-    const length = takeNumber(d);
-    if (length > blob - blobAt) throw new PageError("byte strings are outside of the page");
-    return { code, numbers: readNumberColumn(d, body, bodies), from: blobAt, to: blobAt + length };
-  }
-  if (kind > KIND_FLOAT) throw new PageError("an unknown column");
-  if (code === CODE_CONSTANT && kind === KIND_FLOAT) {
-    takeFloat(d, one, 0);
-    return { code, lo: one[0] as number, hi: one[1] as number };
-  }
-  if (code === CODE_SAME) return { code, column: takeNumber(d) };
-  if (code === CODE_NUMBERS || (code === CODE_DERIVED && kind === KIND_FLOAT)) {
-    const scaled = kind === KIND_FLOAT ? takeScaling(d, rows) : undefined;
-    const terms = code === CODE_DERIVED ? takeTerms(d, entries, rows) : noTerms;
-    const depth = terms.reduce((deep, t) => Math.max(deep, 1 + depthOf(entries[t.column])), 0);
-    if (depth > MAX_DEPTH) throw new PageError("a column is derived too often");
-    const numbers = readNumberColumn(d, body, bodies);
-    return { code: CODE_NUMBERS, scaled, terms, depth, numbers, ticks: undefined, to: numbers.to };
-  }
-  if (code === CODE_TICKS && kind === KIND_FLOAT) {
-    const scaled = takeScaling(d, rows);
-    takeFloat(d, one, 0);
-    const tick = oneFloat[0] as number;
-    if (!(tick >= 1 && tick < MAX_WHOLE)) throw new PageError("a tick is out of range");
-    const numbers = readNumberColumn(d, body, bodies);
-    const off = readNumberColumn(d, numbers.to, bodies);
-    return { code: CODE_NUMBERS, scaled, terms: noTerms, depth: 0, numbers, ticks: { tick, off }, to: off.to };
-  }
-  if (code === CODE_BITS) return { code, bits: takeFloatBits(d, rows, body, bodies) };
-  if (code === CODE_REFERENCES && kind === KIND_FLOAT) return { code, exceptions: takeExceptions(d, rows) };
-  throw new PageError("an unknown column");
-}
-
-const noTerms: readonly Term[] = [];
-
-function takeTerms(d: DirectoryReader, entries: readonly ColumnEntry[], rows: number): readonly Term[] {
-  const count = takeNumber(d) + 1;
-  if (count > MAX_TERMS) throw new PageError("a column is derived from too many");
-  const terms: Term[] = [];
-  for (let k = 0; k < count; k++) {
-    const column = entries.length - 1 - takeNumber(d);
-    const other = entries[column];
-    const num = takeSigned(d);
-    const den = takeNumber(d);
-    if (other === undefined || other.source.code !== CODE_NUMBERS || other.rows !== rows || den === 0) {
-      throw new PageError("a column is derived from one that is not there");
-    }
-    terms.push({ column, num, den });
-  }
-  return terms;
-}
-
-function depthOf(entry: ColumnEntry | undefined): number {
-  return entry?.source.code === CODE_NUMBERS ? entry.source.depth : 0;
-}
-
-/** The whole numbers of a column into out[0, rows). Columns that others are derived from are kept with the page. */
+/** The whole numbers of a column into out[0, rows). */
 function readWhole(page: Page, source: NumbersSource, rows: number, out: Float64Array): void {
   readNumbers(page.view, page.bodies, source.numbers, rows, out);
   if (source.ticks !== undefined) {
@@ -260,12 +124,7 @@ function readWhole(page: Page, source: NumbersSource, rows: number, out: Float64
     joinTicks(out, offTicks, rows, tick);
   }
   for (const { column, num, den } of source.terms) {
-    let y = page.whole.get(column);
-    if (y === undefined) {
-      y = new Float64Array(rows);
-      readWhole(page, (page.columns[column] as ColumnEntry).source as NumbersSource, rows, y);
-      page.whole.set(column, y);
-    }
+    const y = keptWhole(page, column);
     const y0 = y[0] as number;
     if (den === 1 && num === 1) for (let i = 0; i < rows; i++) out[i] = (out[i] as number) + ((y[i] as number) - y0);
     else for (let i = 0; i < rows; i++) out[i] = (out[i] as number) + num * (((y[i] as number) - y0) / den);
@@ -301,7 +160,8 @@ export function pageTimes(page: Page, column: number, out: Float64Array, at: num
     const words = new Uint32Array(out.buffer, out.byteOffset, 2 * out.length);
     reserve(rows);
     readFloatBits(page.view, page.bodies, source.bits, rows, scratch, words, at);
-  } else throw new PageError("an unknown code of times");
+  } else if (source.code === CODE_PART) readTimePart(source.part, keptWhole(page, source.part.column), out, at);
+  else throw new PageError("an unknown code of times");
   return rows;
 }
 

@@ -1,30 +1,32 @@
 import { constants, zstdCompressSync } from "node:zlib";
 import { writeVarint } from "../../lib/varint.ts";
-import { HISTOGRAM_TAG_HI, histogramRef, isHistogramAt } from "../../model/sample.ts";
+import { histogramRef, isHistogramAt } from "../../model/sample.ts";
 import { alignBits, type BitWriter } from "./bit-stream.ts";
-import { clearEarlier, derive, keepEarlier, makeEarlier } from "./derive.ts";
-import { type DirectoryWriter, putNumber, putSigned, reserveDirectory } from "./directory.ts";
+import { clearEarlier, type Earlier, keepEarlier, makeEarlier } from "./derive.ts";
+import { type DirectoryWriter, putNumber, reserveDirectory } from "./directory.ts";
 import { putExceptions, putFloat, putScaling, writeFloatBits } from "./float-column.ts";
-import { type Effort, makeNumberPlan, planGiven, planNumbers, writeNumbers, writePlanned } from "./numbers.ts";
+import { type Effort, makeNumberPlan, planNumbers, writeNumbers, writePlanned } from "./numbers.ts";
 import {
   CODE_BITS,
   CODE_BYTES,
   CODE_CONSTANT,
-  CODE_DERIVED,
   CODE_NUMBERS,
+  CODE_PART,
   CODE_REFERENCES,
   CODE_SAME,
-  CODE_TICKS,
   KIND_BYTES,
   KIND_FLOAT,
   KIND_TIME,
+  MAX_BLOB,
   MAX_COLUMNS,
+  MAX_PAGE_ROWS,
   MAX_ROWS,
   PAGE_VERSION,
   SAME_ROWS,
 } from "./page-layout.ts";
 import { MAX_WHOLE, makeScaling, scaleFloats } from "./scale.ts";
-import { findTick, splitTicks } from "./ticks.ts";
+import { type Learned, writeScaled } from "./scaled-write.ts";
+import { findPart, putRuns } from "./time-part.ts";
 
 /** One column as it comes in. The rows are [from, to) of the arrays; the arrays are only read. */
 export type PageColumn =
@@ -47,11 +49,12 @@ interface Writer {
   readonly bodies: BitWriter;
   blob: Uint8Array;
   blobAt: number;
-  /** The tick of the last column that had one, 0 for none yet; how often one was sought without knowing any. */
-  tick: number;
-  ticksTried: number;
+  /** What was learned from the columns so far. */
+  readonly learned: Learned;
   /** Columns that a later one may equal, by a hash of kind, rows and content. */
   readonly seen: Map<number, number[]>;
+  /** Where the columns of times are among the earlier ones. */
+  readonly times: number[];
 }
 
 const directoryScratch: DirectoryWriter = { bytes: new Uint8Array(1 << 14), at: 0 };
@@ -59,19 +62,7 @@ const bodiesScratch: BitWriter = { bytes: new Uint8Array(1 << 17), bit: 0 };
 let blobScratch: Uint8Array = new Uint8Array(1 << 14);
 const scaling = makeScaling();
 const ownPlan = makeNumberPlan();
-const derivedPlan = makeNumberPlan();
-const earlier = makeEarlier();
-/** Columns of fewer bits a row have no digits below a tick. */
-const TICK_BITS = 8;
-/** How often a tick is sought in a page where none is known. */
-const MAX_TICKS_TRIED = 6;
-const tickPlan = makeNumberPlan();
-const offTickPlan = makeNumberPlan();
-let ticks = new Float64Array(4096);
-let offTicks = new Float64Array(4096);
-let contexts = new Uint8Array(4096);
-const one = new Float64Array(1);
-const oneWords = new Uint32Array(one.buffer);
+const learned: Learned = { earlier: makeEarlier(), tick: 0, ticksTried: 0 };
 let whole = new Float64Array(4096);
 let wholeWords = new Uint32Array(whole.buffer);
 
@@ -84,19 +75,24 @@ export function encodePage(columns: readonly PageColumn[], effort: Effort = "fas
     bodies: bodiesScratch,
     blob: blobScratch,
     blobAt: 0,
-    tick: 0,
-    ticksTried: 0,
+    learned,
     seen: new Map(),
+    times: [],
   };
   w.directory.at = columns.length;
   reserveDirectory(w.directory, 16);
   w.bodies.bit = 0;
-  clearEarlier(earlier);
+  clearEarlier(learned.earlier);
+  learned.tick = 0;
+  learned.ticksTried = 0;
   let lastRows = -1;
+  let all = 0;
   for (let c = 0; c < columns.length; c++) {
     const column = columns[c] as PageColumn;
     const rows = column.to - column.from;
     if (rows > MAX_ROWS || rows < 0) throw new RangeError(`a column has at most ${MAX_ROWS} rows`);
+    all += rows;
+    if (all > MAX_PAGE_ROWS) throw new RangeError(`a page has at most ${MAX_PAGE_ROWS} rows in all columns`);
     if (rows !== lastRows) putNumber(w.directory, rows);
     const code = rows === 0 ? emptyCode(column) : writeColumn(w, columns, c);
     w.directory.bytes[c] = code | (rows === lastRows ? SAME_ROWS : 0);
@@ -202,12 +198,31 @@ function writeTimeColumn(w: Writer, column: Extract<PageColumn, { kind: "time" }
   }
   if (fits) {
     planNumbers(ownPlan, whole, n, w.effort);
-    keepEarlier(earlier, index, whole, ownPlan, 0);
+    if (writePart(w, column, index)) return CODE_PART;
+    keepEarlier(w.learned.earlier, index, whole, ownPlan, 0);
+    w.times.push(w.learned.earlier.length - 1);
     writePlanned(w.directory, w.bodies, ownPlan, undefined);
     return CODE_NUMBERS;
   }
   writeFloatBits(w.directory, w.bodies, wholeWords, 0, n, w.effort);
   return CODE_BITS;
+}
+
+/** How many of the times before are looked at, and what a run is taken to cost. */
+const TIMES = 4;
+const RUN_BITS = 16;
+
+/** Tries whether the times are a part of earlier ones. */
+function writePart(w: Writer, column: Extract<PageColumn, { kind: "time" }>, index: number): boolean {
+  for (let k = w.times.length - 1; k >= 0 && k >= w.times.length - TIMES; k--) {
+    const other = w.learned.earlier.list[w.times[k] as number] as Earlier;
+    const found = findPart(column.ts, column.from, column.to, other.whole, other.rows);
+    if (found === undefined || found.length * RUN_BITS >= ownPlan.bits) continue;
+    putNumber(w.directory, index - other.column - 1);
+    putRuns(w.directory, found);
+    return true;
+  }
+  return false;
 }
 
 function writeFloatColumn(w: Writer, column: Extract<PageColumn, { kind: "float" }>, index: number): number {
@@ -225,60 +240,12 @@ function writeFloatColumn(w: Writer, column: Extract<PageColumn, { kind: "float"
     values = whole;
     start = 0;
   }
-  if (scaleFloats(values, words, start, start + n, scaling)) return writeScaled(w, words, start, n, index);
+  if (scaleFloats(values, words, start, start + n, scaling)) {
+    putScaling(w.directory, scaling, words, start);
+    return writeScaled(w.directory, w.bodies, scaling, n, index, w.learned, w.effort);
+  }
   writeFloatBits(w.directory, w.bodies, words, start, start + n, w.effort);
   return CODE_BITS;
-}
-
-/** A column that was scaled: by itself, or as the rest of earlier ones. */
-function writeScaled(w: Writer, words: Uint32Array, from: number, n: number, index: number): number {
-  const d = w.directory;
-  putScaling(d, scaling, words, from);
-  planNumbers(ownPlan, scaling.whole, n, w.effort);
-  const derived = derive(earlier, scaling.whole, ownPlan, derivedPlan, w.effort);
-  keepEarlier(earlier, index, scaling.whole, ownPlan, derived?.depth ?? 0);
-  if (derived === undefined) {
-    if (w.effort === "small" && planTicks(w, n)) {
-      one[0] = w.tick;
-      putFloat(d, oneWords[0] as number, oneWords[1] as number);
-      writePlanned(d, w.bodies, tickPlan, undefined);
-      writePlanned(d, w.bodies, offTickPlan, contexts);
-      return CODE_TICKS;
-    }
-    writePlanned(d, w.bodies, ownPlan, undefined);
-    return CODE_NUMBERS;
-  }
-  putNumber(d, derived.terms.length - 1);
-  for (const term of derived.terms) {
-    putNumber(d, index - term.column - 1);
-    putSigned(d, term.num);
-    putNumber(d, term.den);
-  }
-  writePlanned(d, w.bodies, derivedPlan, undefined);
-  return CODE_DERIVED;
-}
-
-/** Whether the column in `scaling` is cheaper as ticks and what is off them; the tick is then `w.tick`. */
-function planTicks(w: Writer, n: number): boolean {
-  if (n < 128 || ownPlan.bits < TICK_BITS * n) return false;
-  let tick = w.tick === 0 ? 0 : findTick(scaling.whole, n, w.tick);
-  if (tick === 0) {
-    if (w.ticksTried >= MAX_TICKS_TRIED) return false;
-    w.ticksTried++;
-    tick = findTick(scaling.whole, n, 0);
-  }
-  if (tick === 0) return false;
-  if (ticks.length < n) {
-    ticks = new Float64Array(2 * n);
-    offTicks = new Float64Array(2 * n);
-    contexts = new Uint8Array(2 * n);
-  }
-  splitTicks(scaling.whole, n, tick, ticks, offTicks, contexts);
-  planNumbers(tickPlan, ticks, n, "small");
-  planGiven(offTickPlan, offTicks, n);
-  if (tickPlan.bits + offTickPlan.bits > 0.97 * ownPlan.bits) return false;
-  w.tick = tick;
-  return true;
 }
 
 /** Tagged NaNs that count 0, 1, 2, ..., with other values in between. */
@@ -292,9 +259,6 @@ function writeReferences(w: Writer, words: Uint32Array, from: number, to: number
   return true;
 }
 
-/** The high word of a reference below 2^32, as `CODE_REFERENCES` means it. */
-export const REFERENCE_HI = HISTOGRAM_TAG_HI;
-
 function writeBytesColumn(w: Writer, column: Extract<PageColumn, { kind: "bytes" }>): number {
   const { bytes, ends, from, to } = column;
   const n = to - from;
@@ -307,6 +271,7 @@ function writeBytesColumn(w: Writer, column: Extract<PageColumn, { kind: "bytes"
     start = end;
   }
   const length = start - first;
+  if (w.blobAt + length > MAX_BLOB) throw new RangeError(`a page has at most ${MAX_BLOB} bytes of byte strings`);
   if (w.blobAt + length > w.blob.length) {
     const grown = new Uint8Array(2 * (w.blobAt + length));
     grown.set(w.blob.subarray(0, w.blobAt));

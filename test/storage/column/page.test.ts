@@ -206,6 +206,55 @@ describe("a page gives back what went in, bit for bit", () => {
     expectBack([{ kind: "float", words, from: 0, to: 100 }]);
   });
 
+  test("times that are a part of earlier ones", () => {
+    const r = random(11);
+    let t = 1.7e12;
+    const all = Array.from({ length: 1000 }, () => (t += 15_000 + Math.floor(r() * 1000)));
+    const parts = [
+      all.slice(300),
+      all.slice(0, 20),
+      all.filter((_, i) => i % 100 !== 99),
+      all.filter((_, i) => i % 2 === 0),
+      [...all.slice(5, 400), t + 1],
+      all.filter(() => r() < 0.9),
+    ];
+    expectBack([times(all), ...parts.map(times), times(all.slice(1))]);
+    const one = encodePage([times(all)]).length;
+    expect(encodePage([times(all), ...parts.slice(0, 3).map(times)]).length).toBeLessThan(one + 80);
+  });
+
+  test("durations of a coarse clock, and what is off them", () => {
+    const r = random(5);
+    const step = 10.015;
+    const clock = (k: number): number => Math.floor((k + 0.3) * step) / 1e9;
+    const columns = [1000, 5000, 90_000].map((size) =>
+      floats(Array.from({ length: 900 }, () => clock(Math.floor(size * (1 + r() * r() * 9))))),
+    );
+    const [fast, small] = expectBack(columns);
+    expect(small?.length).toBeLessThan(0.88 * (fast?.length as number));
+    expectBack([...columns, floats(Array.from({ length: 900 }, () => (r() < 0.01 ? r() : clock(r() * 4e4))))]);
+  });
+
+  test("columns that follow from others: sums, multiples, near ones", () => {
+    const r = random(9);
+    const walk = (): number[] => {
+      let v = 1e6;
+      return Array.from({ length: 600 }, () => (v += Math.floor((r() - 0.4) * 10_000)));
+    };
+    const [a, b] = [walk(), walk()] as [number[], number[]];
+    const derived = [
+      a.map((v, i) => v + (b[i] as number)),
+      a.map((v, i) => v - (b[i] as number)),
+      a.map((v) => v * 4096),
+      a.map((v) => 1e9 - v / 8),
+      b.map((v) => v + Math.floor(r() * 4)),
+      a.map((v, i) => (i === 77 ? Number.NaN : 3 - v)),
+    ];
+    const [, alone] = expectBack([floats(a), floats(b)]);
+    const [, together] = expectBack([floats(a), floats(b), ...derived.map(floats)]);
+    expect((together?.length as number) - (alone?.length as number)).toBeLessThan(320);
+  });
+
   test("words that stand at an odd place in their buffer", () => {
     const words = new Uint32Array(new ArrayBuffer(4 + 80), 4, 20);
     words.set(new Uint32Array(Float64Array.of(1, 2.5, 3.75, 1e9, 0.1, 7, 8, 9, 10, 11).buffer));

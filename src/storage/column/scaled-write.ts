@@ -1,0 +1,89 @@
+import type { BitWriter } from "./bit-stream.ts";
+import { derive, type EarlierColumns, keepEarlier } from "./derive.ts";
+import { type DirectoryWriter, putNumber, putSigned } from "./directory.ts";
+import { putFloat } from "./float-column.ts";
+import { type Effort, makeNumberPlan, planGiven, planNumbers, writePlanned } from "./numbers.ts";
+import { CODE_DERIVED, CODE_NUMBERS, CODE_TICKS } from "./page-layout.ts";
+import { SCALE_BINARY, type Scaling } from "./scale.ts";
+import { findTick, splitTicks } from "./ticks.ts";
+
+/** What the columns of a page so far tell about the next. */
+export interface Learned {
+  readonly earlier: EarlierColumns;
+  /** The tick of the last column that had one, 0 for none yet; how often one was sought without knowing any. */
+  tick: number;
+  ticksTried: number;
+}
+
+/** Columns of fewer bits a row have no digits below a tick, those of fewer decimals are no times of a fine clock. */
+const TICK_BITS = 8;
+const TICK_PLACES = 5;
+/** How often a tick is sought in a page where none is known. */
+const MAX_TICKS_TRIED = 24;
+const tickPlan = makeNumberPlan();
+const offTickPlan = makeNumberPlan();
+let ticks = new Float64Array(4096);
+let offTicks = new Float64Array(4096);
+let contexts = new Uint8Array(4096);
+const one = new Float64Array(1);
+const oneWords = new Uint32Array(one.buffer);
+const ownPlan = makeNumberPlan();
+const derivedPlan = makeNumberPlan();
+
+/** A column that was scaled: by itself, or as the rest of earlier ones. */
+export function writeScaled(
+  d: DirectoryWriter,
+  bodies: BitWriter,
+  scaling: Scaling,
+  n: number,
+  index: number,
+  learned: Learned,
+  effort: Effort,
+): number {
+  planNumbers(ownPlan, scaling.whole, n, effort);
+  const derived = derive(learned.earlier, scaling.whole, ownPlan, derivedPlan, effort);
+  keepEarlier(learned.earlier, index, scaling.whole, ownPlan, derived?.depth ?? 0);
+  if (derived === undefined) {
+    if (effort === "small" && planTicks(scaling, learned, n)) {
+      one[0] = learned.tick;
+      putFloat(d, oneWords[0] as number, oneWords[1] as number);
+      writePlanned(d, bodies, tickPlan, undefined);
+      writePlanned(d, bodies, offTickPlan, contexts);
+      return CODE_TICKS;
+    }
+    writePlanned(d, bodies, ownPlan, undefined);
+    return CODE_NUMBERS;
+  }
+  putNumber(d, derived.terms.length - 1);
+  for (const term of derived.terms) {
+    putNumber(d, index - term.column - 1);
+    putSigned(d, term.num);
+    putNumber(d, term.den);
+  }
+  writePlanned(d, bodies, derivedPlan, undefined);
+  return CODE_DERIVED;
+}
+
+/** Whether the column in `scaling` is cheaper as ticks and what is off them; the tick is then the one learned. */
+function planTicks(scaling: Scaling, learned: Learned, n: number): boolean {
+  if (n < 128 || scaling.mode === SCALE_BINARY || scaling.places < TICK_PLACES || ownPlan.bits < TICK_BITS * n)
+    return false;
+  let tick = learned.tick === 0 ? 0 : findTick(scaling.whole, n, learned.tick);
+  if (tick === 0) {
+    if (learned.ticksTried >= MAX_TICKS_TRIED) return false;
+    learned.ticksTried++;
+    tick = findTick(scaling.whole, n, 0);
+  }
+  if (tick === 0) return false;
+  if (ticks.length < n) {
+    ticks = new Float64Array(2 * n);
+    offTicks = new Float64Array(2 * n);
+    contexts = new Uint8Array(2 * n);
+  }
+  splitTicks(scaling.whole, n, tick, ticks, offTicks, contexts);
+  planNumbers(tickPlan, ticks, n, "small");
+  planGiven(offTickPlan, offTicks, n);
+  if (tickPlan.bits + offTickPlan.bits > 0.97 * ownPlan.bits) return false;
+  learned.tick = tick;
+  return true;
+}
