@@ -8,6 +8,7 @@ import {
 } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/transport-node";
 import type { Bus } from "./bus.ts";
+import { clusterMetadata, keepsMetadata } from "./cluster.ts";
 import { messageOf, NatsError } from "./nats-error.ts";
 import { MAX_PAYLOAD_BYTES } from "./server-conf.ts";
 import * as subjects from "./subjects.ts";
@@ -30,8 +31,11 @@ const INGEST_MAX_BYTES = 1 << 30;
 const HISTORY_MAX_BYTES = 256 << 20;
 const HISTORY_MAX_AGE_MS = 400 * DAY_MS;
 
-/** The streams as they should be. A full stream refuses new messages (samples) or forgets the oldest (histories). */
-export function wantedStreams(limits: StreamLimits): Partial<StreamConfig>[] {
+/**
+ * The streams as they should be. A full stream refuses new messages (samples) or forgets the oldest (histories).
+ * @param metadata of the partitions' streams (cluster.ts); undefined for a server that keeps none
+ */
+export function wantedStreams(limits: StreamLimits, metadata?: Record<string, string>): Partial<StreamConfig>[] {
   const base: Partial<StreamConfig> = {
     storage: StorageType.File,
     num_replicas: limits.replicas ?? 1,
@@ -48,6 +52,7 @@ export function wantedStreams(limits: StreamLimits): Partial<StreamConfig>[] {
     discard: DiscardPolicy.New,
     max_age: nanos(limits.maxAgeMs),
     max_bytes: Math.max(Math.floor(limits.maxBytes / limits.partitions), 2 * MAX_PAYLOAD_BYTES),
+    ...(metadata !== undefined && { metadata }),
   }));
   const ingest = {
     ...base,
@@ -88,7 +93,8 @@ export function reservedBytes(limits: StreamLimits): number {
  */
 export async function provisionStreams(bus: Bus, limits: StreamLimits): Promise<string[]> {
   const made: string[] = [];
-  for (const wanted of wantedStreams(limits)) {
+  const metadata = keepsMetadata(bus) ? clusterMetadata(limits.partitions) : undefined;
+  for (const wanted of wantedStreams(limits, metadata)) {
     try {
       if (await provisionStream(bus, wanted)) made.push(wanted.name as string);
     } catch (error) {
@@ -105,13 +111,24 @@ async function provisionStream(bus: Bus, wanted: Partial<StreamConfig>): Promise
     throw error;
   });
   if (found === undefined) await bus.jsm.streams.add(wanted as StreamConfig & { name: string });
-  else if (differs(found.config, wanted)) await bus.jsm.streams.update(name, { ...found.config, ...wanted });
+  else if (differs(found.config, wanted)) {
+    const metadata = { ...found.config.metadata, ...wanted.metadata };
+    const kept = wanted.metadata === undefined ? {} : { metadata };
+    await bus.jsm.streams.update(name, { ...found.config, ...wanted, ...kept });
+  }
   return found === undefined;
 }
 
 function differs(found: StreamConfig, wanted: Partial<StreamConfig>): boolean {
   const is = found as unknown as Record<string, unknown>;
-  return Object.entries(wanted).some(([key, value]) => JSON.stringify(is[key]) !== JSON.stringify(value));
+  return Object.entries(wanted).some(([key, value]) =>
+    key === "metadata" ? lacks(found.metadata, wanted.metadata) : JSON.stringify(is[key]) !== JSON.stringify(value),
+  );
+}
+
+/** Servers add keys of their own. */
+function lacks(found: Record<string, string> = {}, wanted: Record<string, string> = {}): boolean {
+  return Object.entries(wanted).some(([key, value]) => found[key] !== value);
 }
 
 function explain(wanted: Partial<StreamConfig>, error: unknown): string {

@@ -13,6 +13,8 @@
 export const samplesStream = (partition: number) => `SAMPLES_${partition}`;
 export const samplesSubject = (partition: number) => `tocsin.samples.${partition}`;
 
+export const ALL_SAMPLES_SUBJECTS = "tocsin.samples.*";
+
 export const labelsSubject = (partition: number) => `tocsin.labels.${partition}`;
 /** Matches the requests of all shards; the partition is the last token. */
 export const ALL_LABELS_SUBJECTS = "tocsin.labels.*";
