@@ -58,7 +58,7 @@ export interface RollupBuffer {
   length: number;
   start: Float64Array;
   readonly columns: Record<RollupColumn, Float64Array>;
-  /** The native histograms' part, only where there are any; its columns are as long as `start`. */
+  /** The native histograms' part, only where there are any (or with no bytes in use); its columns are as long as `start`. */
   histograms?: RollupHistograms;
 }
 

@@ -76,7 +76,7 @@ export interface SampleBuffer {
   length: number;
   /** Start timestamps (Unix ms, 0 unknown), only where the source has them; as long as `ts`. */
   startTs?: Float64Array;
-  /** Bytes of the native histograms among the values, only where there are any. */
+  /** Bytes of the native histograms among the values; absent, or of length 0, where there are none. */
   histograms?: HistogramBytes;
 }
 

@@ -1,4 +1,5 @@
 import {
+  type HistogramBytes,
   histogramRef,
   isHistogramAt,
   reserveSamples,
@@ -19,11 +20,11 @@ export function appendSamples(from: SampleBuffer, to: SampleBuffer): void {
     else to.startTs.set(from.startTs.subarray(0, n), at);
   }
   to.length = at + n;
-  if (from.histograms !== undefined) appendHistograms(from, to, at);
+  const { histograms } = from;
+  if (histograms !== undefined && histograms.length > 0) appendHistograms(histograms, to, at);
 }
 
-function appendHistograms({ histograms }: SampleBuffer, to: SampleBuffer, at: number): void {
-  if (histograms === undefined) return;
+function appendHistograms(histograms: HistogramBytes, to: SampleBuffer, at: number): void {
   to.histograms ??= { bytes: new Uint8Array(histograms.length), length: 0 };
   const target = to.histograms;
   const base = target.length;

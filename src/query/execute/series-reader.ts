@@ -125,6 +125,7 @@ function loadPoints(
       points.length = 0;
       delete points.histograms;
       source.rollups?.read(id, tier, after, until, mask, points);
+      if (!histograms) delete points.histograms;
       appendPoints(points, TIER_MS[tier], need, mixed);
     }
     (uses[i] as { rows: number }).rows += mixed.length - from;

@@ -68,7 +68,9 @@ export function settleRows(rows: TierRows, from: number, width: number, mask: nu
   const { histograms } = buffer;
   if (histograms !== undefined) {
     const { count } = histograms.numbers;
-    for (let i = from; i < length; i++) columns.count[i] = (columns.count[i] as number) + (count[i] as number);
+    if ((mask & HISTOGRAM_ROLLUPS) !== 0) {
+      for (let i = from; i < length; i++) columns.count[i] = (columns.count[i] as number) + (count[i] as number);
+    }
     delete buffer.histograms;
   }
   let out = from;

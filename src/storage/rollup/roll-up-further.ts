@@ -15,7 +15,8 @@ import { beginHistograms, joinHistograms } from "./roll-up-histograms.ts";
 export function rollUpFurther(from: RollupBuffer, widthMs: number, out: RollupBuffer): void {
   const n = from.length;
   out.length = 0;
-  beginHistograms(from.histograms !== undefined, out);
+  const { histograms } = from;
+  beginHistograms(histograms !== undefined && histograms.bytes.length > 0, out);
   let i = 0;
   while (i < n) {
     const start = bucketStart((from.start[i] as number) + 1, widthMs);
@@ -26,8 +27,8 @@ export function rollUpFurther(from: RollupBuffer, widthMs: number, out: RollupBu
     if (row === out.start.length) reserveRollup(out, Math.max(16, row + 1));
     out.start[row] = start;
     joinRows(from, i, j, out, row);
-    if (from.histograms !== undefined && out.histograms !== undefined) {
-      joinHistograms(from.histograms, i, j, out.histograms, row);
+    if (histograms !== undefined && out.histograms !== undefined) {
+      joinHistograms(histograms, i, j, out.histograms, row);
     }
     out.length = row + 1;
     i = j;

@@ -19,7 +19,7 @@ import { beginHistograms, rollUpHistograms } from "./roll-up-histograms.ts";
 export function rollUp(samples: SampleBuffer, widthMs: number, out: RollupBuffer): void {
   const { ts, length: n } = samples;
   out.length = 0;
-  beginHistograms(samples.histograms !== undefined, out);
+  beginHistograms(hasHistograms(samples), out);
   let i = 0;
   while (i < n) {
     const start = bucketStart(ts[i] as number, widthMs);
@@ -36,11 +36,15 @@ export function rollUp(samples: SampleBuffer, widthMs: number, out: RollupBuffer
   }
 }
 
+function hasHistograms({ histograms }: SampleBuffer): boolean {
+  return histograms !== undefined && histograms.length > 0;
+}
+
 /** One row of the samples [from, to), all of one bucket. */
 function rollUpBucket(samples: SampleBuffer, from: number, to: number, out: RollupBuffer, row: number): void {
   const { ts, values, words, startTs } = samples;
   const c = out.columns;
-  const histograms = samples.histograms !== undefined;
+  const histograms = hasHistograms(samples);
   let count = 0;
   let sum = 0;
   let comp = 0;
