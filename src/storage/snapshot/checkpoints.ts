@@ -14,6 +14,8 @@ import { listSnapshots, type WrittenSnapshot, writeSnapshot } from "./write.ts";
 export interface Checkpoints {
   /** Whether enough has come since the last snapshot. False while one is written. */
   isDue(): boolean;
+  /** Bytes of log since the last snapshot. */
+  bytesSince(): number;
   /**
    * Writes a snapshot of the state as it is now. Nothing may be applied or appended from the call until `released`, which
    * always resolves. `durable` resolves when the snapshot is on disk and what is older than the one before it is gone; it
@@ -34,11 +36,15 @@ export interface CheckpointOptions {
   readonly recovered: Pick<Recovered, "kept" | "damaged">;
 }
 
+/** Bytes of log that must come after a snapshot that failed before the next one is tried. */
+const AFTER_FAILURE = 16 << 20;
+
 export function makeCheckpoints({ disk, dir, wal, recovered }: CheckpointOptions): Checkpoints {
   const kept = [...recovered.kept];
   // One that could not be loaded is to be replaced before long.
   let wanted = recovered.damaged.length > 0;
   let busy = false;
+  let notBefore = 0;
 
   const write = async (state: object, walk: WalkOptions, release: () => void): Promise<WrittenSnapshot> => {
     busy = true;
@@ -47,13 +53,18 @@ export function makeCheckpoints({ disk, dir, wal, recovered }: CheckpointOptions
       const folder = headDir(dir);
       const generation = ((await listSnapshots(disk, folder))[0] ?? 0) + 1;
       const writing = writeSnapshot(disk, folder, state, position, { ...walk, generation });
-      writing.released.then(release);
+      void writing.released.then(release);
       const written = await writing.durable;
       wanted = false;
+      notBefore = 0;
       kept.unshift({ generation, bytes: written.bytes, segment: position.segment });
       kept.length = Math.min(kept.length, 2);
       await removeOld(kept);
       return written;
+    } catch (error) {
+      // Not at once again: a disk that is full stays full for a while.
+      notBefore = walBytesSince(wal, 1) + AFTER_FAILURE;
+      throw error;
     } finally {
       release();
       busy = false;
@@ -66,18 +77,20 @@ export function makeCheckpoints({ disk, dir, wal, recovered }: CheckpointOptions
     const older = both[1];
     if (older === undefined) return;
     const folder = headDir(dir);
-    const old = (await listSnapshots(disk, folder)).filter((generation) => generation < older.generation);
+    const needed = new Set(both.map(({ generation }) => generation));
+    const old = (await listSnapshots(disk, folder)).filter((generation) => !needed.has(generation));
     for (const generation of old) await disk.remove(join(folder, snapshotName(generation)));
     if (old.length > 0) await disk.syncDir(folder);
     await walRemoveSegments(wal, older.segment);
   };
 
+  const bytesSince = (): number => walBytesSince(wal, kept[0]?.segment ?? 1);
   return {
     isDue: () => {
-      if (busy) return false;
-      const last = kept[0];
-      return wanted || snapshotIsDue(walBytesSince(wal, last?.segment ?? 1), last?.bytes ?? 0);
+      if (busy || walBytesSince(wal, 1) < notBefore) return false;
+      return wanted || snapshotIsDue(bytesSince(), kept[0]?.bytes ?? 0);
     },
+    bytesSince,
     take: (state, walk) => {
       if (busy) throw new Error("a snapshot is being written");
       const { promise, resolve } = Promise.withResolvers<void>();

@@ -4,7 +4,14 @@ import { ROW_WORDS } from "../head/series-table.ts";
 import type { WalkOptions } from "./tree-write.ts";
 
 /** Settings, and what is made again when it is asked for. */
-const SKIPPED = ["head.options", "head.ids", "head.matched", "head.symbols.texts", "head.symbols.cached"];
+const SKIPPED = [
+  "head.exemplars.capacity",
+  "head.options",
+  "head.ids",
+  "head.matched",
+  "head.symbols.texts",
+  "head.symbols.cached",
+];
 
 /**
  * How to walk a state whose property `head` is a shard's head; `skip` names further paths that are left out.

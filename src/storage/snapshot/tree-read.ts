@@ -147,11 +147,10 @@ export function graft(fresh: object, read: object, skip: ReadonlySet<string>): v
     if (mended.has(value)) return place;
     mended.add(value);
     if (Array.isArray(value) && Array.isArray(place)) {
+      // From the start on: an array whose length is set first is slower for ever.
+      if (place !== value) place.length = 0;
+      for (let i = 0; i < value.length; i++) if (i in value) place[i] = settled(value[i]);
       place.length = value.length;
-      for (let i = 0; i < value.length; i++) {
-        if (i in value) place[i] = settled(value[i]);
-        else delete place[i];
-      }
     } else if (value instanceof Map && place instanceof Map) {
       const entries = [...value];
       place.clear();
