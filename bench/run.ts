@@ -15,6 +15,7 @@ const all: Readonly<Record<string, Benchmark>> = {
     title: "Remote write",
     load: async () => (await import("./remote-write.ts")).benchRemoteWrite,
   },
+  native: { title: "Native path", load: async () => (await import("./native.ts")).benchNative },
   memory: { title: "Memory", load: async () => (await import("./memory.ts")).benchMemory },
   "disk-size": { title: "Bytes on disk", load: async () => (await import("./disk-size.ts")).benchDiskSize },
   recovery: { title: "Recovery", load: async () => (await import("./recovery.ts")).benchRecovery },

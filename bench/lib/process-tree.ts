@@ -45,6 +45,22 @@ export function treeUsage(root: number): TreeUsage {
   return { cpuSeconds, rssBytes, byName };
 }
 
+/** CPU seconds of a process's threads, by name (those of one name together). */
+export function threadSeconds(pid: number): ReadonlyMap<string, number> {
+  const byName = new Map<string, number>();
+  for (const task of readdirSync(`/proc/${pid}/task`)) {
+    try {
+      const stat = readFileSync(`/proc/${pid}/task/${task}/stat`, "utf8");
+      const name = stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")"));
+      const f = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      byName.set(name, (byName.get(name) ?? 0) + (Number(f[11]) + Number(f[12])) / TICKS);
+    } catch {
+      // The thread ended between the listing and the reading.
+    }
+  }
+  return byName;
+}
+
 /** A process and all its descendants. */
 export function treeIds(root: number): number[] {
   const children = new Map<number, number[]>();
