@@ -18,3 +18,24 @@ export function withMoreCapacity<T>(capacity: number, make: (capacity: number) =
   }
   return make(capacity * 2);
 }
+
+/** Makes arrays for `count` elements and some more, as `withMoreCapacity` would have. */
+export function withCapacityFor<T>(count: number, make: (capacity: number) => T): T {
+  let capacity = 256;
+  while (capacity <= count && capacity < SMALL) capacity *= 2;
+  if (capacity > count) return make(capacity);
+  if (count < LARGE) {
+    try {
+      return make(LARGE);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+    }
+  }
+  while (capacity <= count) capacity *= 2;
+  return make(capacity);
+}
+
+/** Whether so little is left of what an array held at its peak that a smaller one gives memory back. */
+export function worthShrinking(count: number, peak: number): boolean {
+  return peak >= SMALL && count * 2 < peak;
+}

@@ -231,7 +231,7 @@ function allocateValues(head: Head, n: number): number {
 }
 
 /** Postings field 0xffffffff of a tenant has one list, value 0, with all of its series. */
-const EVERYTHING = 0xffff_ffff;
+export const EVERYTHING = 0xffff_ffff;
 
 function shapeOf(head: Head, tenant: string, labels: Labels): number {
   // Lengths, so that no byte in a name can make two name sets look alike.

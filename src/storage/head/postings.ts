@@ -7,7 +7,7 @@
  * - a list of one id is its record alone (most values of a high-cardinality label have one series); longer ones are a chain of
  *   blocks that double up to 1024 words: the first is [next block, last block, number of ids, ids], the others [next, ids].
  */
-import { withMoreCapacity } from "./capacity.ts";
+import { withCapacityFor, withMoreCapacity, worthShrinking } from "./capacity.ts";
 import {
   addSlot,
   makeSlotTable,
@@ -21,14 +21,14 @@ import {
 } from "./slot-table.ts";
 import { allocateBlock, SLAB_MASK, SLAB_SHIFT, type WordPool } from "./word-pool.ts";
 
-const FIRST_ORDER = 3;
-const LAST_ORDER = 10;
+export const FIRST_ORDER = 3;
+export const LAST_ORDER = 10;
 /** Where the ids begin in the first block of a chain, and in the others. */
-const FIRST_IDS = 3;
-const OTHER_IDS = 1;
+export const FIRST_IDS = 3;
+export const OTHER_IDS = 1;
 /** In `listHead`: the other bits are the only id. Otherwise they are the number of the first block / 8, 0: no ids. */
-const SINGLE = 0x8000_0000;
-const BLOCK_SHIFT = 3;
+export const SINGLE = 0x8000_0000;
+export const BLOCK_SHIFT = 3;
 
 export interface Postings {
   readonly pool: WordPool;
@@ -38,6 +38,8 @@ export interface Postings {
   fieldFirst: Uint32Array;
   fieldLists: Uint32Array;
   listCount: number;
+  /** The largest number of lists that the arrays have held. */
+  peak: number;
   /** Per list: field, value symbol, next older list of the field + 1, ids (see SINGLE). */
   listField: Uint32Array;
   listValue: Uint32Array;
@@ -55,6 +57,7 @@ export function makePostings(pool: WordPool): Postings {
     fieldFirst: new Uint32Array(64),
     fieldLists: new Uint32Array(64),
     listCount: 0,
+    peak: 0,
     ...makeLists(256),
     slots: makeSlotTable(),
   };
@@ -342,7 +345,21 @@ function makeLists(capacity: number): ListArrays {
 }
 
 function growLists(p: Postings): void {
-  const next = withMoreCapacity(p.listField.length, makeLists);
+  replaceLists(p, withMoreCapacity(p.listField.length, makeLists));
+}
+
+/** Gives back the memory of lists that are gone. */
+export function shrinkLists(p: Postings): void {
+  if (!worthShrinking(p.listCount, p.peak)) return;
+  p.listField = p.listField.subarray(0, p.listCount);
+  p.listValue = p.listValue.subarray(0, p.listCount);
+  p.listNext = p.listNext.subarray(0, p.listCount);
+  p.listHead = p.listHead.subarray(0, p.listCount);
+  replaceLists(p, withCapacityFor(p.listCount, makeLists));
+  p.peak = p.listCount;
+}
+
+function replaceLists(p: Postings, next: ListArrays): void {
   next.listField.set(p.listField);
   next.listValue.set(p.listValue);
   next.listNext.set(p.listNext);

@@ -226,7 +226,9 @@ function inTime(head: Head, ids: Uint32Array, minT: number, maxT: number): Uint3
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i] as number;
     const newest = times[(id << (ROW_SHIFT - 1)) + LAST_T_F64] as number;
-    if (newest >= minT && (firstT[id] as number) <= maxT) ids[n++] = id;
+    const oldest = firstT[id] as number;
+    // Infinity: it has no samples, whatever its newest one was.
+    if (newest >= minT && oldest <= maxT && oldest !== Number.POSITIVE_INFINITY) ids[n++] = id;
   }
   return ids.subarray(0, n);
 }

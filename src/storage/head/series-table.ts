@@ -7,7 +7,7 @@
  * - of a hash that more than one label set has, the first series is in the hash table and in `ambiguous`: its id must be asked
  *   for frame by frame.
  */
-import { withMoreCapacity } from "./capacity.ts";
+import { withCapacityFor, withMoreCapacity, worthShrinking } from "./capacity.ts";
 import {
   addSlot,
   makeSlotTable,
@@ -54,6 +54,8 @@ export const AMBIGUOUS = -2;
 
 export interface SeriesTable {
   count: number;
+  /** The largest number of series that the arrays have held. */
+  peak: number;
   rows: Int32Array;
   /** The same memory as rows. */
   times: Float64Array;
@@ -69,7 +71,7 @@ export interface SeriesTable {
 }
 
 export function makeSeriesTable(): SeriesTable {
-  return { count: 0, ...makeArrays(256), slots: makeSlotTable(), ambiguous: new Set() };
+  return { count: 0, peak: 0, ...makeArrays(256), slots: makeSlotTable(), ambiguous: new Set() };
 }
 
 type SeriesArrays = Pick<SeriesTable, "rows" | "times" | "firstT" | "checks" | "followers">;
@@ -200,11 +202,20 @@ export function seriesTableBytes(table: SeriesTable): number {
 }
 
 function growRows(table: SeriesTable): void {
-  const old: SeriesArrays = table;
-  const next = withMoreCapacity(old.firstT.length, makeArrays);
-  next.rows.set(old.rows);
-  next.firstT.set(old.firstT);
-  next.checks.set(old.checks);
-  next.followers.set(old.followers);
+  replaceArrays(table, withMoreCapacity(table.firstT.length, makeArrays), table.firstT.length);
+}
+
+/** Gives back the memory of series that are gone. */
+export function shrinkRows(table: SeriesTable): void {
+  if (!worthShrinking(table.count, table.peak)) return;
+  replaceArrays(table, withCapacityFor(table.count, makeArrays), table.count);
+  table.peak = table.count;
+}
+
+function replaceArrays(table: SeriesTable, next: SeriesArrays, count: number): void {
+  next.rows.set(table.rows.subarray(0, count * ROW_WORDS));
+  next.firstT.set(table.firstT.subarray(0, count));
+  next.checks.set(table.checks.subarray(0, count));
+  next.followers.set(table.followers.subarray(0, count));
   Object.assign(table, next);
 }

@@ -1,4 +1,4 @@
-import { withMoreCapacity } from "./capacity.ts";
+import { withCapacityFor, withMoreCapacity, worthShrinking } from "./capacity.ts";
 import {
   addSlot,
   makeSlotTable,
@@ -17,6 +17,8 @@ import {
  */
 export interface Symbols {
   count: number;
+  /** The largest number of symbols that the arrays have held. */
+  peak: number;
   /** A Buffer, since its toString is several times as fast as a TextDecoder on short texts. */
   bytes: Buffer;
   /** Symbol s is bytes[starts[s], starts[s + 1]). */
@@ -35,6 +37,7 @@ let scratch = new Uint8Array(1024);
 export function makeSymbols(): Symbols {
   return {
     count: 0,
+    peak: 0,
     bytes: Buffer.alloc(4096),
     starts: new Uint32Array(257),
     slots: makeSlotTable(),
@@ -160,4 +163,55 @@ function reserve(s: Symbols, end: number): void {
     starts.set(s.starts);
     s.starts = starts;
   }
+}
+
+/** Gone: what `keepSymbols` answers for a symbol that nobody uses. */
+export const NO_SYMBOL = 0xffff_ffff;
+
+/**
+ * Forgets the symbols s with used[s] = 0 and gives the others new numbers, in their order. Returns the new number of each old
+ * one. Memory is given back when little is left of it.
+ */
+export function keepSymbols(s: Symbols, used: Uint8Array): Uint32Array {
+  const { bytes, starts, count } = s;
+  const renamed = new Uint32Array(count).fill(NO_SYMBOL);
+  s.peak = Math.max(s.peak, count);
+  let kept = 0;
+  let end = 0;
+  // In runs: what is used lies together.
+  for (let from = 0; from < count; ) {
+    if (used[from] === 0) {
+      from++;
+      continue;
+    }
+    let to = from;
+    const start = starts[from] as number;
+    const shift = start - end;
+    for (; to < count && used[to] !== 0; to++) {
+      renamed[to] = kept;
+      starts[kept++] = (starts[to] as number) - shift;
+    }
+    const stop = starts[to] as number;
+    bytes.copyWithin(end, start, stop);
+    end += stop - start;
+    starts[kept] = end;
+    from = to;
+    // The next start to be read is that of `to` or later, which the writing above has not reached.
+  }
+  starts[kept] = end;
+  s.count = kept;
+  s.texts = [];
+  s.cached = 0;
+  s.slots = makeSlotTable();
+  for (let symbol = 0; symbol < kept; symbol++) listSymbol(s, symbol, hashOfSymbol(s, symbol));
+  if (worthShrinking(kept, s.peak)) {
+    const fewer = withCapacityFor(kept + 1, (capacity) => new Uint32Array(capacity));
+    fewer.set(starts.subarray(0, kept + 1));
+    s.starts = fewer;
+    const less = withCapacityFor(Math.max(64, end >>> 6), (units) => Buffer.alloc(units << 6));
+    less.set(bytes.subarray(0, end));
+    s.bytes = less;
+    s.peak = kept;
+  }
+  return renamed;
 }
