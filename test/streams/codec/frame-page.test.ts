@@ -89,6 +89,10 @@ describe("docs/format/frame.md", () => {
       [layout.SECTION_TIME, "times"],
       [layout.SECTION_VALUES, "values"],
       [layout.SECTION_BOUND_ROWS, "bound rows"],
+      [layout.SECTION_HISTOGRAMS, "histograms"],
+      [layout.SECTION_START_TIMES, "start times"],
+      [layout.SECTION_EXEMPLARS, "exemplars"],
+      [layout.SECTION_METADATA, "metadata"],
     ];
     for (const [type, name] of sections) expect(page).toContain(`| ${type} | ${name} |`);
     expect(page).toContain(`header, ${layout.FRAME_HEADER_BYTES} bytes`);

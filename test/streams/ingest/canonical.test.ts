@@ -46,7 +46,7 @@ describe("canonicalize", () => {
         const tenant = new TextEncoder().encode("t-1");
         expect(canonicalize(canonical, tenant, bytes, 0, bytes.length, LIMITS)).toBe(true);
         const { lo, hi } = seriesHash("t-1", expected);
-        expect([...canonical.hash.subarray(0, 2)]).toEqual([lo, hi]);
+        expect([...canonical.hash]).toEqual([lo, hi]);
 
         const b = makeFrameBuilder(1);
         expect(writeDefinition(b, canonical, tenant)).toBe(0);
@@ -71,7 +71,7 @@ describe("canonicalize", () => {
           concat([lengthDelimited(1, labelBytes("__name__", value)), lengthDelimited(1, labelBytes("zero", ""))]),
         );
         expect(canonicalize(canonical, new Uint8Array([116]), arena.bytes, 0, end, LIMITS)).toBe(true);
-        expect([...canonical.hash.subarray(0, 2)]).toEqual(Object.values(seriesHash("t", set)));
+        expect([...canonical.hash]).toEqual(Object.values(seriesHash("t", set)));
       }
     }
   });
