@@ -22,6 +22,21 @@ export interface Earlier {
   depth: number;
   unit: number;
   whole: Float64Array;
+  /** Its numbers are not all alike or on a line, so that they may tell something about others'. */
+  moves: boolean;
+  readonly byStep: KnownContexts;
+  readonly byLevel: KnownContexts;
+}
+
+/** Contexts that the column gives to others (contexts.ts). */
+export interface KnownContexts {
+  made: boolean;
+  readonly cuts: Float64Array;
+  contexts: Uint8Array;
+}
+
+function noContexts(): KnownContexts {
+  return { made: false, cuts: new Float64Array(3), contexts: new Uint8Array(0) };
 }
 
 export interface EarlierColumns {
@@ -40,7 +55,7 @@ export function clearEarlier(e: EarlierColumns): void {
   e.byShape.clear();
 }
 
-/** Keeps whole[0, n) of a column whose own plan (not a derived one) is given. */
+/** Keeps whole[0, n) of a column whose own plan (not a derived one) is given; `depth` is how deep it is derived itself. */
 export function keepEarlier(
   e: EarlierColumns,
   column: number,
@@ -51,7 +66,16 @@ export function keepEarlier(
   const n = own.rows;
   let entry = e.list[e.length];
   if (entry === undefined) {
-    entry = { column, rows: n, depth, unit: own.unit, whole: new Float64Array(Math.max(n, 512)) };
+    entry = {
+      column,
+      rows: n,
+      depth,
+      unit: own.unit,
+      whole: new Float64Array(Math.max(n, 512)),
+      moves: own.hasBody,
+      byStep: noContexts(),
+      byLevel: noContexts(),
+    };
     e.list.push(entry);
   } else {
     if (entry.whole.length < n) entry.whole = new Float64Array(n);
@@ -59,6 +83,9 @@ export function keepEarlier(
     entry.rows = n;
     entry.depth = depth;
     entry.unit = own.unit;
+    entry.moves = own.hasBody;
+    entry.byStep.made = false;
+    entry.byLevel.made = false;
   }
   for (let i = 0; i < n; i++) entry.whole[i] = whole[i] as number;
   if (own.hasBody) {

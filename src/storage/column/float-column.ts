@@ -195,7 +195,7 @@ export interface BitsColumn {
 export function takeFloatBits(d: DirectoryReader, n: number, from: number, bodies: number): BitsColumn {
   const zeros = takeByte(d);
   if (zeros > 32) throw new PageError("a float has 64 bits");
-  const numbers = readNumberColumn(d, from, bodies);
+  const numbers = readNumberColumn(d, from, bodies, false);
   const to = numbers.to + Math.ceil(((32 - zeros) * n) / 8);
   if (to > bodies) throw new PageError("a column's low words are outside of the page");
   return { zeros, numbers, to };

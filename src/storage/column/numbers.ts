@@ -26,6 +26,14 @@ export interface NumberColumn {
   /** Where in the page's bodies, in bytes. */
   readonly from: number;
   readonly to: number;
+  readonly source: NumberSource | undefined;
+}
+
+/** Which column the contexts of the residuals come from (contexts.ts): `back` columns before this one, 0 the one just before. */
+export interface NumberSource {
+  readonly back: number;
+  readonly level: boolean;
+  readonly cuts: Float64Array;
 }
 
 export type Effort = "fast" | "small";
@@ -69,6 +77,7 @@ const sample = new Float64Array(33);
 
 const HAS_UNIT = 8;
 const HAS_BODY = 16;
+const HAS_SOURCE = 32;
 const PARAMETER_BITS = 40;
 
 /** Finds how to write whole[0, n), n at least 1. */
@@ -84,16 +93,20 @@ export function planNumbers(plan: NumberPlan, whole: Float64Array, n: number, ef
   plan.hasBody = true;
   plan.bits = Number.POSITIVE_INFINITY;
   const step = medianStep(n);
-  attempt(plan, PREDICT_LAST, step, effort);
-  if (plan.hasBody && step !== 0) attempt(plan, PREDICT_LAST, 0, effort);
+  attempt(plan, PREDICT_LAST, step);
+  if (plan.hasBody && step !== 0) attempt(plan, PREDICT_LAST, 0);
   if (plan.hasBody) {
     const middle = median(n);
-    if (n > 1) attempt(plan, PREDICT_LINE, (x[1] as number) - (x[0] as number), effort);
-    attempt(plan, PREDICT_NONE, middle, effort);
+    if (n > 1) attempt(plan, PREDICT_LINE, (x[1] as number) - (x[0] as number));
+    attempt(plan, PREDICT_NONE, middle);
     if (effort === "small") {
-      attempt(plan, PREDICT_NONE, least(n), effort);
-      attempt(plan, PREDICT_HALF, middle, effort);
+      attempt(plan, PREDICT_NONE, least(n));
+      attempt(plan, PREDICT_HALF, middle);
     }
+  }
+  if (plan.hasBody && effort === "small" && n >= 64) {
+    planContexts(plan.residuals, n, plan.code);
+    plan.bits = plan.code.bits;
   }
   plan.bits += PARAMETER_BITS;
   if (plan.hasBody) plan.shape = shapeOf(n);
@@ -127,14 +140,13 @@ function shapeOf(n: number): number {
 }
 
 /** Takes this prediction into the plan when it is better than what is there. */
-function attempt(plan: NumberPlan, predictor: number, base: number, effort: Effort): void {
+function attempt(plan: NumberPlan, predictor: number, base: number): void {
   const n = plan.rows;
   residualsOf(x, n, predictor, base, trial);
   const zero = allZero(trial, n);
   if (zero) trialCode.bits = 0;
   else {
     planResiduals(trial, n, trialCode);
-    if (effort === "small" && n >= 64) planContexts(trial, n, trialCode);
     if (trialCode.bits >= plan.bits) return;
   }
   copyPlan(trialCode, plan.code);
@@ -151,8 +163,18 @@ export function writePlanned(
   w: BitWriter,
   plan: NumberPlan,
   contexts: Uint8Array | undefined,
+  source?: NumberSource,
 ): void {
-  putByte(d, plan.predictor | (plan.unit === 1 ? 0 : HAS_UNIT) | (plan.hasBody ? HAS_BODY : 0));
+  const flags = (plan.unit === 1 ? 0 : HAS_UNIT) | (plan.hasBody ? HAS_BODY : 0) | (source ? HAS_SOURCE : 0);
+  putByte(d, plan.predictor | flags);
+  if (source !== undefined) {
+    putNumber(d, 2 * source.back + (source.level ? 1 : 0));
+    let last = 0;
+    for (const cut of source.cuts) {
+      putSigned(d, cut - last);
+      last = cut;
+    }
+  }
   putSigned(d, plan.offset);
   if (plan.unit !== 1) putNumber(d, plan.unit);
   putSigned(d, plan.base);
@@ -238,17 +260,34 @@ function least(n: number): number {
 }
 
 /** Reads the parameters; `bodies` is how many bytes of bodies the page has, `from` where this one's begin. */
-export function readNumberColumn(d: DirectoryReader, from: number, bodies: number): NumberColumn {
+export function readNumberColumn(
+  d: DirectoryReader,
+  from: number,
+  bodies: number,
+  mayHaveSource: boolean,
+): NumberColumn {
   const head = takeByte(d);
   const predictor = head & 7;
-  if (predictor >= PREDICTORS || head > 31) throw new PageError("an unknown prediction");
+  if (predictor >= PREDICTORS || head > (mayHaveSource ? 63 : 31)) throw new PageError("an unknown prediction");
+  const source = head & HAS_SOURCE ? takeSource(d) : undefined;
   const offset = takeSigned(d);
   const unit = head & HAS_UNIT ? takeNumber(d) : 1;
   const base = takeSigned(d);
   const length = head & HAS_BODY ? takeNumber(d) : 0;
   if (length > bodies - from) throw new PageError("a column's body is outside of the page");
   if (head & HAS_BODY && length === 0) throw new PageError("a column's body is empty");
-  return { predictor, offset, unit, base, from, to: from + length };
+  return { predictor, offset, unit, base, from, to: from + length, source };
+}
+
+function takeSource(d: DirectoryReader): NumberSource {
+  const head = takeNumber(d);
+  const cuts = new Float64Array(MAX_CONTEXTS - 1);
+  let last = 0;
+  for (let c = 0; c < cuts.length; c++) {
+    last += takeSigned(d);
+    cuts[c] = last;
+  }
+  return { back: Math.floor(head / 2), level: head % 2 === 1, cuts };
 }
 
 /** Reads n whole numbers into out[0, n), with the contexts that they were written with, if any. */

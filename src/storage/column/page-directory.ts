@@ -1,3 +1,4 @@
+import type { ContextSource } from "./contexts.ts";
 import type { Term } from "./derive.ts";
 import { type DirectoryReader, takeNumber, takeSigned } from "./directory.ts";
 import {
@@ -50,6 +51,8 @@ export interface NumbersSource {
   readonly terms: readonly Term[];
   readonly depth: number;
   readonly numbers: NumberColumn;
+  /** Where the contexts of the numbers come from. */
+  readonly contexts: ContextSource | undefined;
   /** The numbers count ticks; what is off them. */
   readonly ticks: { readonly tick: number; readonly off: NumberColumn } | undefined;
   /** Where the bodies end. */
@@ -57,8 +60,12 @@ export interface NumbersSource {
 }
 
 export interface ColumnEntry {
+  /** Where it is in the page; of a column that is the same as an earlier one, the earlier one's place. */
+  readonly column: number;
   readonly kind: number;
   readonly rows: number;
+  /** Others are derived from it or have their contexts of it. */
+  referenced: boolean;
   readonly source: Source;
 }
 
@@ -98,7 +105,7 @@ export function readDirectory(bytes: Uint8Array, count: number, bodies: number, 
       entries.push(entry);
       continue;
     }
-    entries.push({ kind, rows, source });
+    entries.push({ column: c, kind, rows, referenced: false, source });
   }
   if (d.cursor.at !== bytes.length) throw new PageError("the directory has more than its columns");
   return entries;
@@ -118,7 +125,7 @@ function takeSource(
   if (code === CODE_BYTES && kind === KIND_BYTES) {
     const length = takeNumber(d);
     if (length > blob - blobAt) throw new PageError("byte strings are outside of the page");
-    return { code, numbers: readNumberColumn(d, body, bodies), from: blobAt, to: blobAt + length };
+    return { code, numbers: readNumberColumn(d, body, bodies, false), from: blobAt, to: blobAt + length };
   }
   if (kind > KIND_FLOAT) throw new PageError("an unknown column");
   if (code === CODE_CONSTANT && kind === KIND_FLOAT) {
@@ -129,19 +136,30 @@ function takeSource(
   if (code === CODE_NUMBERS || (code === CODE_DERIVED && kind === KIND_FLOAT)) {
     const scaled = kind === KIND_FLOAT ? takeScaling(d, rows) : undefined;
     const terms = code === CODE_DERIVED ? takeTerms(d, entries, rows) : noTerms;
-    const depth = terms.reduce((deep, t) => Math.max(deep, 1 + depthOf(entries[t.column])), 0);
-    if (depth > MAX_DEPTH) throw new PageError("a column is derived too often");
-    const numbers = readNumberColumn(d, body, bodies);
-    return { code: CODE_NUMBERS, scaled, terms, depth, numbers, ticks: undefined, to: numbers.to };
+    const numbers = readNumberColumn(d, body, bodies, true);
+    const contexts = takenFrom(entries, numbers, rows);
+    const depth = depthWith(entries, terms, contexts);
+    return { code: CODE_NUMBERS, scaled, terms, depth, numbers, contexts, ticks: undefined, to: numbers.to };
   }
   if (code === CODE_TICKS && kind === KIND_FLOAT) {
     const scaled = takeScaling(d, rows);
     takeFloat(d, one, 0);
     const tick = oneFloat[0] as number;
     if (!(tick >= 1 && tick < MAX_WHOLE)) throw new PageError("a tick is out of range");
-    const numbers = readNumberColumn(d, body, bodies);
-    const off = readNumberColumn(d, numbers.to, bodies);
-    return { code: CODE_NUMBERS, scaled, terms: noTerms, depth: 0, numbers, ticks: { tick, off }, to: off.to };
+    const numbers = readNumberColumn(d, body, bodies, true);
+    const contexts = takenFrom(entries, numbers, rows);
+    const off = readNumberColumn(d, numbers.to, bodies, false);
+    const depth = depthWith(entries, noTerms, contexts);
+    return {
+      code: CODE_NUMBERS,
+      scaled,
+      terms: noTerms,
+      depth,
+      numbers,
+      contexts,
+      ticks: { tick, off },
+      to: off.to,
+    };
   }
   if (code === CODE_PART && kind === KIND_TIME) return { code, part: takePart(d, entries, rows) };
   if (code === CODE_BITS) return { code, bits: takeFloatBits(d, rows, body, bodies) };
@@ -163,6 +181,7 @@ function takeTerms(d: DirectoryReader, entries: readonly ColumnEntry[], rows: nu
     if (other === undefined || other.source.code !== CODE_NUMBERS || other.rows !== rows || den === 0) {
       throw new PageError("a column is derived from one that is not there");
     }
+    other.referenced = true;
     terms.push({ column, num, den });
   }
   return terms;
@@ -174,7 +193,33 @@ function takePart(d: DirectoryReader, entries: readonly ColumnEntry[], rows: num
   if (other === undefined || other.kind !== KIND_TIME || other.source.code !== CODE_NUMBERS) {
     throw new PageError("a column is a part of one that is not there");
   }
+  other.referenced = true;
   return takeTimePart(d, column, rows, other.rows);
+}
+
+/** The column that contexts come from, checked. */
+function takenFrom(entries: readonly ColumnEntry[], numbers: NumberColumn, rows: number): ContextSource | undefined {
+  if (numbers.source === undefined) return undefined;
+  const { back, level, cuts } = numbers.source;
+  const column = entries.length - 1 - back;
+  const other = entries[column];
+  if (other === undefined || other.source.code !== CODE_NUMBERS || other.rows !== rows) {
+    throw new PageError("a column has contexts of one that is not there");
+  }
+  other.referenced = true;
+  return { column, level, cuts };
+}
+
+/** How deep a column with these terms and contexts is. */
+function depthWith(
+  entries: readonly ColumnEntry[],
+  terms: readonly Term[],
+  contexts: ContextSource | undefined,
+): number {
+  let depth = contexts === undefined ? 0 : 1 + depthOf(entries[contexts.column]);
+  for (const term of terms) depth = Math.max(depth, 1 + depthOf(entries[term.column]));
+  if (depth > MAX_DEPTH) throw new PageError("a column is derived too often");
+  return depth;
 }
 
 function depthOf(entry: ColumnEntry | undefined): number {

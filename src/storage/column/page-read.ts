@@ -1,5 +1,6 @@
 import { zstdDecompressSync } from "node:zlib";
 import { type Cursor, readVarint, VarintError } from "../../lib/varint.ts";
+import { contextsBy } from "./contexts.ts";
 import { applyExceptions, type Exceptions, readFloatBits } from "./float-column.ts";
 import { readNumbers } from "./numbers.ts";
 import { type ColumnEntry, type NumbersSource, readDirectory } from "./page-directory.ts";
@@ -39,6 +40,12 @@ export interface Page {
 let scratch = new Float64Array(4096);
 let offTicks = new Float64Array(4096);
 let contexts = new Uint8Array(4096);
+
+function reserveContexts(n: number): void {
+  if (offTicks.length >= n) return;
+  offTicks = new Float64Array(2 * n);
+  contexts = new Uint8Array(2 * n);
+}
 
 function reserve(n: number): void {
   if (scratch.length < n) scratch = new Float64Array(Math.max(n, 2 * scratch.length));
@@ -112,13 +119,17 @@ function keptWhole(page: Page, column: number): Float64Array {
 
 /** The whole numbers of a column into out[0, rows). */
 function readWhole(page: Page, source: NumbersSource, rows: number, out: Float64Array): void {
-  readNumbers(page.view, page.bodies, source.numbers, rows, out);
+  const by = source.contexts;
+  if (by === undefined) readNumbers(page.view, page.bodies, source.numbers, rows, out);
+  else {
+    const y = keptWhole(page, by.column);
+    reserveContexts(rows);
+    contextsBy(y, rows, by.level, by.cuts, contexts);
+    readNumbers(page.view, page.bodies, source.numbers, rows, out, contexts);
+  }
   if (source.ticks !== undefined) {
     const { tick, off } = source.ticks;
-    if (offTicks.length < rows) {
-      offTicks = new Float64Array(2 * rows);
-      contexts = new Uint8Array(2 * rows);
-    }
+    reserveContexts(rows);
     quarters(out, rows, tick, contexts);
     readNumbers(page.view, page.bodies, off, rows, offTicks, contexts);
     joinTicks(out, offTicks, rows, tick);
@@ -148,14 +159,22 @@ export function pageRows(page: Page, column: number): number {
   return entry.rows;
 }
 
+/** The whole numbers of a column, kept with the page or in a scratch array that the next call overwrites. */
+function wholeOf(page: Page, entry: ColumnEntry, source: NumbersSource): Float64Array {
+  if (entry.referenced) return keptWhole(page, entry.column);
+  reserve(entry.rows);
+  readWhole(page, source, entry.rows, scratch);
+  return scratch;
+}
+
 /** Reads a column of times into out from `at` on, which has room for `pageRows` of them; returns how many there are. */
 export function pageTimes(page: Page, column: number, out: Float64Array, at: number): number {
-  const { rows, source } = entryOf(page, column, KIND_TIME);
+  const entry = entryOf(page, column, KIND_TIME);
+  const { rows, source } = entry;
   if (rows === 0) return 0;
   if (source.code === CODE_NUMBERS) {
-    reserve(rows);
-    readWhole(page, source, rows, scratch);
-    for (let i = 0; i < rows; i++) out[at + i] = scratch[i] as number;
+    const whole = wholeOf(page, entry, source);
+    for (let i = 0; i < rows; i++) out[at + i] = whole[i] as number;
   } else if (source.code === CODE_BITS) {
     const words = new Uint32Array(out.buffer, out.byteOffset, 2 * out.length);
     reserve(rows);
@@ -167,25 +186,19 @@ export function pageTimes(page: Page, column: number, out: Float64Array, at: num
 
 /** Reads a column of floats; `at` counts samples, not words. Returns how many there are. */
 export function pageFloats(page: Page, column: number, words: Uint32Array, at: number): number {
-  const { rows, source } = entryOf(page, column, KIND_FLOAT);
+  const entry = entryOf(page, column, KIND_FLOAT);
+  const { rows, source } = entry;
   if (rows === 0) return 0;
   if (source.code === CODE_CONSTANT) fillFloats(words, at, rows, source.lo, source.hi);
   else if (source.code === CODE_NUMBERS && source.scaled !== undefined) {
     const { mode, places, origin, exceptions } = source.scaled;
-    reserve(rows);
-    readWhole(page, source, rows, scratch);
+    const whole = wholeOf(page, entry, source);
     if (words.byteOffset % 8 === 0) {
-      unscale(
-        scratch,
-        rows,
-        mode,
-        places,
-        origin,
-        new Float64Array(words.buffer, words.byteOffset, words.length >> 1),
-        at,
-      );
+      const out = new Float64Array(words.buffer, words.byteOffset, words.length >> 1);
+      unscale(whole, rows, mode, places, origin, out, at);
     } else {
-      unscale(scratch, rows, mode, places, origin, scratch, 0);
+      reserve(rows);
+      unscale(whole, rows, mode, places, origin, scratch, 0);
       words.set(new Uint32Array(scratch.buffer, 0, 2 * rows), 2 * at);
     }
     applyExceptions(exceptions, words, at);

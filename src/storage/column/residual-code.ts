@@ -237,7 +237,11 @@ function decodeGiven(
     const ex = extra[t] as number;
     const word = view.getUint32(p >>> 3, true) >>> (p & 7);
     state = (entry & 4095) + (word & ((1 << nb) - 1));
-    out[i] = (base[t] as number) + (ex === 0 ? 0 : (sign[t] as number) * wideBitsAt(view, p + nb, ex));
+    if (nb + ex <= 24) {
+      out[i] = (base[t] as number) + (sign[t] as number) * ((word >>> nb) & ((1 << ex) - 1));
+    } else {
+      out[i] = (base[t] as number) + (sign[t] as number) * wideBitsAt(view, p + nb, ex);
+    }
     p += nb + ex;
     if (p > end) throw new PageError("a column's rows end too soon");
   }

@@ -28,8 +28,8 @@ export function copyPlan(from: ResidualPlan, to: ResidualPlan): void {
 }
 
 /** What a token in a table of frequencies costs, about. */
-const TABLE_BITS = 3.2;
-const HEADER_BITS = 24;
+export const TABLE_BITS = 3.2;
+export const HEADER_BITS = 24;
 const CLASSES = (MAX_BITS - MAX_MANTISSA + 1) << MAX_MANTISSA;
 
 const coarse = Array.from({ length: MAX_MANTISSA + 1 }, (_, m) =>
@@ -40,7 +40,8 @@ const extraOf = Array.from({ length: MAX_MANTISSA + 1 }, (_, m) =>
 );
 const CLOGC = Float64Array.from({ length: 4096 }, (_, c) => (c === 0 ? 0 : c * Math.log2(c)));
 
-function clogc(c: number): number {
+/** c * log2(c). */
+export function clogc(c: number): number {
   return c < 4096 ? (CLOGC[c] as number) : c * Math.log2(c);
 }
 

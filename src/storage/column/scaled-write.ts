@@ -1,4 +1,5 @@
 import type { BitWriter } from "./bit-stream.ts";
+import { findContexts } from "./contexts.ts";
 import { derive, type EarlierColumns, keepEarlier } from "./derive.ts";
 import { type DirectoryWriter, putNumber, putSigned } from "./directory.ts";
 import { putFloat } from "./float-column.ts";
@@ -27,6 +28,8 @@ let offTicks = new Float64Array(4096);
 let contexts = new Uint8Array(4096);
 const one = new Float64Array(1);
 const oneWords = new Uint32Array(one.buffer);
+/** Columns of fewer rows are not worth a search. */
+const MIN_ROWS = 64;
 const ownPlan = makeNumberPlan();
 const derivedPlan = makeNumberPlan();
 
@@ -42,26 +45,25 @@ export function writeScaled(
 ): number {
   planNumbers(ownPlan, scaling.whole, n, effort);
   const derived = derive(learned.earlier, scaling.whole, ownPlan, derivedPlan, effort);
-  keepEarlier(learned.earlier, index, scaling.whole, ownPlan, derived?.depth ?? 0);
-  if (derived === undefined) {
-    if (effort === "small" && planTicks(scaling, learned, n)) {
-      one[0] = learned.tick;
-      putFloat(d, oneWords[0] as number, oneWords[1] as number);
-      writePlanned(d, bodies, tickPlan, undefined);
-      writePlanned(d, bodies, offTickPlan, contexts);
-      return CODE_TICKS;
+  const inTicks = derived === undefined && effort === "small" && planTicks(scaling, learned, n);
+  const plan = derived !== undefined ? derivedPlan : inTicks ? tickPlan : ownPlan;
+  const found = effort === "small" && n >= MIN_ROWS ? findContexts(learned.earlier, plan) : undefined;
+  const source = found && { back: index - found.column - 1, level: found.level, cuts: found.cuts };
+  keepEarlier(learned.earlier, index, scaling.whole, ownPlan, Math.max(derived?.depth ?? 0, found?.depth ?? 0));
+  if (derived !== undefined) {
+    putNumber(d, derived.terms.length - 1);
+    for (const term of derived.terms) {
+      putNumber(d, index - term.column - 1);
+      putSigned(d, term.num);
+      putNumber(d, term.den);
     }
-    writePlanned(d, bodies, ownPlan, undefined);
-    return CODE_NUMBERS;
+  } else if (inTicks) {
+    one[0] = learned.tick;
+    putFloat(d, oneWords[0] as number, oneWords[1] as number);
   }
-  putNumber(d, derived.terms.length - 1);
-  for (const term of derived.terms) {
-    putNumber(d, index - term.column - 1);
-    putSigned(d, term.num);
-    putNumber(d, term.den);
-  }
-  writePlanned(d, bodies, derivedPlan, undefined);
-  return CODE_DERIVED;
+  writePlanned(d, bodies, plan, found?.contexts, source);
+  if (inTicks) writePlanned(d, bodies, offTickPlan, contexts);
+  return derived !== undefined ? CODE_DERIVED : inTicks ? CODE_TICKS : CODE_NUMBERS;
 }
 
 /** Whether the column in `scaling` is cheaper as ticks and what is off them; the tick is then the one learned. */
