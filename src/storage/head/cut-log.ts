@@ -67,3 +67,12 @@ export function takeAside(log: CutLog, id: number): number[] {
   log.last.delete(id);
   return out.reverse();
 }
+
+/** Samples of a series in the range were deleted: they are not to come back. */
+export function leaveOut(log: CutLog, id: number, minT: number, maxT: number): void {
+  const stay = takeAside(log, id).filter((i) => (log.ts[i] as number) < minT || (log.ts[i] as number) > maxT);
+  for (const i of stay) {
+    log.before[i] = (log.last.get(id) ?? -1) + 1;
+    log.last.set(id, i);
+  }
+}
