@@ -1,7 +1,7 @@
 /**
  * Blocks: writing from sample buffers, and selecting in a block of many series.
  *
- * Run: node_modules/.bin/node bench/storage/block.ts [series of the large block, 1000000]
+ * Run: node_modules/.bin/node bench/storage/block.ts [series of the large block, 300000]
  */
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -239,7 +239,7 @@ async function manyValues(): Promise<void> {
 try {
   await writing();
   await manyValues();
-  await selecting(Number(process.argv[2] ?? 1_000_000));
+  await selecting(Number(process.argv[2] ?? 300_000));
 } finally {
   rmSync(dir, { recursive: true, force: true });
 }

@@ -79,19 +79,23 @@ export function readLabels(content: Uint8Array, count: number): LabelPart {
   readColumn(content, cursor, count, column);
   const shapeOf = column.slice(1, count + 1);
   const starts = new Uint32Array(count + 1);
-  const rows = new Map<number, number>();
+  const series = new Uint32Array(shapes.length);
   for (let i = 0; i < count; i++) {
-    const shape = shapes[shapeOf[i] as number];
-    if (shape === undefined) throw new RangeError(`a shape ${shapeOf[i]} of ${shapes.length}`);
-    starts[i + 1] = (starts[i] as number) + shape.length;
-    for (let k = 0; k < shape.length; k++) rows.set(shape[k] as number, (rows.get(shape[k] as number) ?? 0) + 1);
+    const shape = shapeOf[i] as number;
+    const names = shapes[shape];
+    if (names === undefined) throw new RangeError(`a shape ${shape} of ${shapes.length}`);
+    series[shape] = (series[shape] as number) + 1;
+    starts[i + 1] = (starts[i] as number) + names.length;
   }
+  const rows = new Map<number, number>();
+  shapes.forEach((names, shape) => {
+    for (const name of names) rows.set(name, (rows.get(name) ?? 0) + (series[shape] as number));
+  });
   const values = new Uint32Array(starts[count] as number);
   for (const [name, n] of [...rows].sort(([a], [b]) => a - b)) {
     readColumn(content, cursor, n, column);
-    const places = shapes.map((shape) => shape.indexOf(name));
-    let row = 1;
-    for (let i = 0; row <= n; i++) {
+    const places = Int32Array.from(shapes, (names) => names.indexOf(name));
+    for (let i = 0, row = 1; row <= n; i++) {
       const place = places[shapeOf[i] as number] as number;
       if (place >= 0) values[(starts[i] as number) + place] = column[row++] as number;
     }

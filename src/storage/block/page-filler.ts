@@ -3,7 +3,7 @@ import { encodePage, type PageColumn } from "../column/page.ts";
 
 /** About the size of a page in the file. */
 const PAGE_BYTES = 64 << 10;
-const MAX_COLUMNS = 1024;
+const MAX_COLUMNS = 256;
 /** Decoding a page's head costs by the column, encoding it stops the thread by the value. */
 const MAX_VALUES = 1 << 18;
 const FIRST_VALUES = 1 << 16;

@@ -22,6 +22,7 @@ import {
 } from "./lookup.ts";
 import { filterByRow, idsOfRows } from "./postings.ts";
 import { sectionPart } from "./section.ts";
+import { passingStringAt, type StringPart } from "./string-table.ts";
 
 interface Test {
   readonly matcher: Matcher;
@@ -127,11 +128,9 @@ function search(block: Block, tenant: TenantRow, tests: readonly Test[]): Uint32
     others.splice(others.indexOf(best.test), 1);
     ids = idsOfRows(block, best.rows);
   }
-  for (const { test, rows, series } of narrow) {
+  for (const { test, rows } of narrow) {
     if (ids.length === 0) return ids;
-    if (rows.length === 1) ids = filterByRow(block, rows[0] as number, ids);
-    else if (series > ids.length * LOOK) ids = filterByLook(block, ids, test);
-    else ids = intersect(ids, idsOfRows(block, rows));
+    ids = filterByRows(block, ids, test, rows, false);
   }
   for (const test of others) {
     if (ids.length === 0) return ids;
@@ -140,8 +139,56 @@ function search(block: Block, tenant: TenantRow, tests: readonly Test[]): Uint32
   return ids;
 }
 
-/** Looking at one candidate's own label costs about as much as reading this many numbers of a list. */
+/** Looking at a candidate's own label costs about as much as reading this many numbers of a list; when it is not in memory. */
 const LOOK = 16;
+const LOOK_FROM_DISK = 1000;
+/** Of so few lists only the groups around candidates are read. */
+const FEW_LISTS = 8;
+const GROUP = 128;
+
+function costOfLooks(block: Block, ids: Uint32Array): number {
+  const { table, slots } = block.labels;
+  const probes = Math.min(ids.length, 16);
+  let absent = 0;
+  for (let i = 0; i < probes; i++) {
+    const id = ids[Math.floor((i * ids.length) / probes)] as number;
+    if (slots[id >>> table.shift] === undefined) absent++;
+  }
+  // Candidates next to one another share what is read.
+  const spread = Math.min(ids.length, ((ids.at(-1) as number) - (ids[0] as number)) / 2 ** table.shift + 1);
+  return ids.length * LOOK + (spread * LOOK_FROM_DISK * absent) / Math.max(probes, 1);
+}
+
+function costOfLists(block: Block, ids: Uint32Array, rows: readonly number[]): number {
+  let cost = 0;
+  for (const row of rows) {
+    const count = numberAt(block.values, VALUE_COUNT, row);
+    cost += rows.length <= FEW_LISTS ? Math.min(count, ids.length * GROUP) + count / GROUP : count;
+  }
+  return cost;
+}
+
+/** The candidates that have one of the values, or with `refused` none of them: by lists or by looks. */
+function filterByRows(
+  block: Block,
+  ids: Uint32Array,
+  test: Test,
+  rows: readonly number[],
+  refused: boolean,
+): Uint32Array {
+  if (costOfLists(block, ids, rows) > costOfLooks(block, ids)) return filterByLook(block, ids, test);
+  const found = rows.length <= FEW_LISTS ? rows.map((row) => filterByRow(block, row, ids)) : [idsOfRows(block, rows)];
+  if (refused) return found.reduce(subtract, ids);
+  if (found.length === 1)
+    return rows.length === 1 ? (found[0] as Uint32Array) : intersect(ids, found[0] as Uint32Array);
+  const kept = new Uint32Array(found.reduce((n, some) => n + some.length, 0));
+  let at = 0;
+  for (const some of found) {
+    kept.set(some, at);
+    at += some.length;
+  }
+  return kept.sort();
+}
 
 /** Rows of `=` and of patterns that are a few literals; undefined where all values would have to be tried. */
 function rowsByLookup(
@@ -168,12 +215,21 @@ function rowsByValue(block: Block, tenant: TenantRow, test: Test, accepts: (valu
     prefix === "" ? field.first : rowFrom(values, VALUE_SYMBOL, field.first, field.end, symbolFrom(block, prefix));
   const end = prefix === "" ? field.end : endOfPrefix(block, first, field.end, prefix);
   const rows: number[] = [];
+  const { symbols } = block;
+  // Values ascend, so many in a row are of the same part of the symbols.
+  let partOf = -1;
+  let strings: StringPart | undefined;
   for (let row = first; row < end; ) {
-    const part = sectionPart(values, row >>> values.table.shift);
-    const symbols = part[VALUE_SYMBOL] as Float64Array;
+    const column = sectionPart(values, row >>> values.table.shift)[VALUE_SYMBOL] as Float64Array;
     const stop = Math.min(end, ((row >>> values.table.shift) + 1) * (values.mask + 1));
-    for (; row < stop; row++)
-      if (accepts(passingText(block, symbols[(row & values.mask) + 1] as number))) rows.push(row);
+    for (; row < stop; row++) {
+      const symbol = column[(row & values.mask) + 1] as number;
+      if (strings === undefined || symbol >>> symbols.table.shift !== partOf) {
+        partOf = symbol >>> symbols.table.shift;
+        strings = sectionPart(symbols, partOf);
+      }
+      if (accepts(passingStringAt(strings, symbol & symbols.mask))) rows.push(row);
+    }
   }
   return rows;
 }
@@ -210,12 +266,10 @@ function leastByValues(block: Block, tenant: TenantRow, tests: readonly Test[]):
 function filterByValues(block: Block, tenant: TenantRow, ids: Uint32Array, test: Test): Uint32Array {
   const field = findField(block, tenant, test.name);
   const values = field === undefined ? 0 : field.end - field.first;
-  if (ids.length <= values * 4) return filterByLook(block, ids, test);
+  if (costOfLooks(block, ids) <= values * LOOK) return filterByLook(block, ids, test);
   const refused = test.matchesAbsent;
   const rows = rowsByValue(block, tenant, test, refused ? (v) => !test.matches(v) : test.matches);
-  if (countSeries(block, rows) > ids.length * LOOK) return filterByLook(block, ids, test);
-  const listed = idsOfRows(block, rows);
-  return refused ? subtract(ids, listed) : intersect(ids, listed);
+  return filterByRows(block, ids, test, rows, refused);
 }
 
 function filterByLook(block: Block, ids: Uint32Array, test: Test): Uint32Array {
