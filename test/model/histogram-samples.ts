@@ -44,7 +44,7 @@ export const histogram: fc.Arbitrary<Histogram> = fc
       zero: custom ? fc.constant(0) : count,
       sum,
       positive: side(float, custom ? fc.nat(3) : fc.integer({ min: -40, max: 40 })),
-      negative: custom ? fc.constant({ spans: [], counts: [] }) : side(float, fc.integer({ min: -40, max: 40 })),
+      negative: custom ? fc.constant<Side>({ spans: [], counts: [] }) : side(float, fc.integer({ min: -40, max: 40 })),
     }),
   )
   .map((r) => {
