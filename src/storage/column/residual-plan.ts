@@ -107,7 +107,7 @@ export function planResiduals(r: Float64Array, n: number, plan: ResidualPlan): v
 
 /** The size of the tables: enough for the rows' precision, with room for the tokens. */
 function logFor(n: number, used: number): number {
-  let log = Math.max(MIN_LOG, Math.min(MAX_LOG - 1, 32 - Math.clz32(n)));
+  let log = Math.max(MIN_LOG, Math.min(MAX_LOG - 1, 30 - Math.clz32(n)));
   while (1 << log < 2 * used && log < MAX_LOG) log++;
   return log;
 }
