@@ -7,6 +7,7 @@ import { type ChildSpec, type GaveUp, KEEP_TRYING, oneForOne } from "./runtime/s
 export interface SystemParts {
   /** One worker thread a partition, under a supervisor of their own. */
   readonly shards: Running;
+  readonly compactor: Running;
   readonly ingestSubject: Running;
   readonly labelRequests: Running;
   readonly scrapes: Running;
@@ -31,6 +32,7 @@ export type TreeNode =
  *     ├── bus                    the embedded nats-server process (none where a NATS URL is given)
  *     ├── shards
  *     │   └── shard-<p>          worker thread: WAL, head, queries of one partition
+ *     ├── compactor              worker thread: merges and rolls up the shards' blocks
  *     ├── gateway
  *     │   ├── ingest-subject     what agents publish on NATS
  *     │   └── label-requests     shards that ask for labels
@@ -45,6 +47,7 @@ export type TreeNode =
 export function systemTree(parts: SystemParts): readonly TreeNode[] {
   return [
     { id: "shards", run: parts.shards },
+    { id: "compactor", run: parts.compactor },
     {
       id: "gateway",
       children: [

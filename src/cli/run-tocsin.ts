@@ -54,7 +54,7 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
   const { version } = options;
   const made = { loaded: live.current, dataDir, address, version, startTime, onDeath, log };
   const parts = yield* wireParts({ ...busParts, ...made });
-  const { gateway, shards, engine, alertManager, rules, scrapes, hostCollector } = parts;
+  const { gateway, shards, compactor, engine, alertManager, rules, scrapes, hostCollector } = parts;
   let ingestReader: IngestReader | undefined;
   const { registry, observe } = wireMetrics({ parts, busParts, census, ingestReader: () => ingestReader });
   const reload = makeReload(live, parts, log);
@@ -85,6 +85,7 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
   const system = superviseSystem(
     {
       shards: shards.child.run,
+      compactor: compactor.child.run,
       ingestSubject: ingestSubjectChild(bus, gateway, { say }, (reader) => {
         ingestReader = reader;
       }),

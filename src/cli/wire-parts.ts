@@ -1,14 +1,15 @@
-import { join } from "node:path";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import type { Logger as Log } from "pino";
 import { type AlertManager, makeAlertManager } from "../actors/alert/alert-manager.ts";
 import { makeScrapeManager, type ScrapeManager } from "../actors/collector/scrape-manager.ts";
+import { type Compactor, makeCompactor } from "../actors/compactor/compactor.actor.ts";
 import { makeRuleManager, type RuleManager } from "../actors/rule/rule-manager.ts";
 import type { OnDeath } from "../actors/runtime/death.ts";
 import { makeDynamicSupervisor } from "../actors/runtime/dynamic-supervisor.ts";
 import { KEEP_TRYING } from "../actors/runtime/supervisor.ts";
 import { makeShards, type Shards } from "../actors/shard/shard-host.ts";
+import type { StorageSettings } from "../actors/shard/storage-settings.ts";
 import { type HostCollector, makeHostCollector } from "../agent/host-collector.ts";
 import type { Engine } from "../model/query.ts";
 import { makeEngine } from "../query/engine.ts";
@@ -23,6 +24,7 @@ import type { BusParts } from "./wire-bus.ts";
 export interface Parts {
   readonly gateway: Gateway;
   readonly shards: Shards;
+  readonly compactor: Compactor;
   readonly engine: Engine;
   readonly alertManager: AlertManager;
   readonly rules: RuleManager;
@@ -69,11 +71,14 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
     ),
     (g) => Effect.promise(() => g.close()),
   );
+  const compactor = makeCompactor();
   const shards = makeShards(
     Array.from({ length: partitions }, (_, partition) => ({
       partition,
       partitions,
-      walDir: join(dataDir.shard(partition), "wal"),
+      dir: dataDir.shard(partition),
+      storage: storageSettings(options.loaded(), partitions),
+      runJob: compactor.run,
       busUrl: options.url,
       outOfOrderWindowMs: config.storage.outOfOrderWindowMs,
       say: (level, line) => log[level]({ shard: partition }, line),
@@ -123,9 +128,37 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
       })
     : undefined;
   const scrapes = wireScrapes(options, gateway, userAgent);
-  const parts: Parts = { gateway, shards, engine, alertManager, rules, scrapes, hostCollector };
+  const parts: Parts = { gateway, shards, compactor, engine, alertManager, rules, scrapes, hostCollector };
   return parts;
 });
+
+/** Memory for decoded parts of blocks, in all shards together. */
+const BLOCK_CACHE_BYTES = 256 << 20;
+/** How often a shard looks whether there is something to cut, merge or remove. */
+const UPKEEP_MS = 5_000;
+
+/** What of the storage's configuration one of so many shards has to keep to. */
+function storageSettings({ config, retentionRules }: Loaded, partitions: number): StorageSettings {
+  const { retention, retentionBytes, maxBlockRangeMs, maxExemplars } = config.storage;
+  const share = (bytes: number) => Math.floor(bytes / partitions);
+  return {
+    ages: { raw: retention.rawMs, "1m": retention.m1Ms, "1h": retention.h1Ms },
+    rules: retentionRules,
+    maxBytes: { raw: share(retentionBytes.raw), "1m": share(retentionBytes.m1), "1h": share(retentionBytes.h1) },
+    maxBlockRangeMs: maxBlockRangeMs > 0 ? maxBlockRangeMs : usualBlockRange(retention.rawMs),
+    maxExemplars: share(maxExemplars),
+    cacheBytes: share(BLOCK_CACHE_BYTES),
+    everyMs: UPKEEP_MS,
+  };
+}
+
+const DAY_MS = 86_400_000;
+
+/** A tenth of the retention, so that data does not stay much longer than it has to; a day to sixteen. */
+function usualBlockRange(retentionMs: number): number {
+  const tenth = retentionMs === 0 ? Number.POSITIVE_INFINITY : retentionMs / 10;
+  return Math.min(16 * DAY_MS, Math.max(DAY_MS, tenth));
+}
 
 function wireScrapes({ loaded, address, onDeath, log }: PartsOptions, gateway: Gateway, userAgent: string): Scrapes {
   let current: ScrapeManager | undefined;

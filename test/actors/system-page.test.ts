@@ -32,7 +32,14 @@ function leaves(nodes: readonly TreeNode[], supervisor: string): string[] {
 describe("docs/actors.md", () => {
   it("names the actors of the tree, no more and no fewer", () => {
     const none = Effect.never;
-    const parts = { shards: none, ingestSubject: none, labelRequests: none, scrapes: none, hostCollector: none };
+    const parts = {
+      shards: none,
+      compactor: none,
+      ingestSubject: none,
+      labelRequests: none,
+      scrapes: none,
+      hostCollector: none,
+    };
     const tree = systemTree({ ...parts, alertManager: none, rules: none, api: none });
     // "shards" is a supervisor made elsewhere, the bus comes before the tree.
     const fixed = new Set([...leaves(tree, "tocsin"), "tocsin/bus", "scrapes/outbox"]);

@@ -7,6 +7,7 @@ import { defect, until, wait, watchDeaths } from "./crash-watch.ts";
 
 const NAMES = [
   "shards",
+  "compactor",
   "ingestSubject",
   "labelRequests",
   "scrapes",

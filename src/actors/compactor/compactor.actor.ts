@@ -8,7 +8,7 @@
  * - it owns nothing: its death costs the job at hand.
  */
 import * as Effect from "effect/Effect";
-import { JobCancelled, type JobResult, type StorageJob } from "../../storage/engine/jobs.ts";
+import { JobCancelled, JobFailed, type JobResult, type StorageJob } from "../../storage/engine/jobs.ts";
 import { type MailboxStats, makeMailbox } from "../runtime/mailbox.ts";
 import type { ChildSpec } from "../runtime/supervisor.ts";
 import { workerActor } from "../runtime/worker-actor.ts";
@@ -16,7 +16,7 @@ import type { CompactorThreadData, FromCompactor, ToCompactor } from "./protocol
 
 export interface Compactor {
   readonly child: ChildSpec;
-  /** Resolves when the blocks of the job are durable. Rejects with JobCancelled, or with what went wrong. */
+  /** Resolves when the blocks of the job are durable. Rejects with JobCancelled or JobFailed. */
   run(job: StorageJob, signal: AbortSignal): Promise<JobResult>;
   mailbox(): MailboxStats;
 }
@@ -52,7 +52,7 @@ export function makeCompactor(): Compactor {
     const message = raw as FromCompactor;
     if (message.kind === "done") return finish(message.id, { result: message.result });
     const wasCancelled = Atomics.load(flag, 0) === message.id;
-    finish(message.id, { error: wasCancelled ? new JobCancelled() : new Error(message.message) });
+    finish(message.id, { error: wasCancelled ? new JobCancelled() : new JobFailed(message.message, message.block) });
   };
 
   const run = Effect.gen(function* () {
@@ -65,7 +65,7 @@ export function makeCompactor(): Compactor {
         Effect.sync(() => {
           alive = false;
           mailbox.clear();
-          if (atWork !== undefined) finish(atWork.id, { error: new Error("the compactor died at this job") });
+          if (atWork !== undefined) finish(atWork.id, { error: new JobFailed("the compactor died at it", undefined) });
         }),
     );
     const workerData: CompactorThreadData = { cancelled };

@@ -12,4 +12,4 @@ export type ToCompactor =
 
 export type FromCompactor =
   | { readonly kind: "done"; readonly id: number; readonly result: JobResult }
-  | { readonly kind: "failed"; readonly id: number; readonly message: string };
+  | { readonly kind: "failed"; readonly id: number; readonly message: string; readonly block?: string };

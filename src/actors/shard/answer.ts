@@ -7,6 +7,8 @@ import { QueryError } from "../../model/query.ts";
 import type { SeriesSource } from "../../model/series-source.ts";
 import type { ShardRequest, ShardStats } from "../../model/shard.ts";
 import { runShardQuery } from "../../query/execute/run-shard-query.ts";
+import { cardinality } from "../../storage/head/cardinality.ts";
+import type { Head } from "../../storage/head/head.ts";
 
 export interface Answer {
   readonly value: unknown;
@@ -14,21 +16,20 @@ export interface Answer {
   readonly transfer: ArrayBuffer[];
 }
 
-/** What is answered at once; the other requests wait for something. */
-export type StorageRequest = Exclude<ShardRequest, { kind: "reached" }>;
+/** What a shard's storage answers from. */
+export interface AnswerSources {
+  readonly source: SeriesSource;
+  readonly head: Head;
+  readonly stats: () => ShardStats;
+}
 
 /**
  * Answers one request. Throws QueryError for what the caller did wrong.
  * @param stopped asked now and then; true ends the work early, its answer is then of no interest
  */
-export function answerRequest(
-  source: SeriesSource,
-  stats: () => ShardStats,
-  request: StorageRequest,
-  stopped: () => boolean,
-): Answer {
+export function answerRequest(from: AnswerSources, request: ShardRequest, stopped: () => boolean): Answer {
   try {
-    return answerUnchecked(source, stats, request, stopped);
+    return answerUnchecked(from, request, stopped);
   } catch (error) {
     // A matcher's pattern that is no regular expression is the caller's fault.
     if (error instanceof RegexError) throw new QueryError("bad_data", error.message);
@@ -36,12 +37,8 @@ export function answerRequest(
   }
 }
 
-function answerUnchecked(
-  source: SeriesSource,
-  stats: () => ShardStats,
-  request: StorageRequest,
-  stopped: () => boolean,
-): Answer {
+function answerUnchecked(from: AnswerSources, request: ShardRequest, stopped: () => boolean): Answer {
+  const { source } = from;
   switch (request.kind) {
     case "query": {
       const { result, transfer } = runShardQuery(source, request.plan, stopped);
@@ -56,7 +53,9 @@ function answerUnchecked(
         union(request.sets, (set) => source.labelValues(request.tenant, request.name, set, request.minT, request.maxT)),
       );
     case "stats":
-      return plain(stats());
+      return plain(from.stats());
+    case "cardinality":
+      return plain(cardinality(from.head, request.tenant, request.limit));
     default:
       throw new Error(`${request.kind} is not answered at once`);
   }

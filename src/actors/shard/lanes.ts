@@ -44,6 +44,8 @@ export interface LanesOptions {
   readonly skip: (range: SequenceRange) => void;
   /** Waits until more may be taken. */
   readonly room: () => Promise<void>;
+  /** Nothing may be taken or skipped while this gives a promise: looked at right before, again when it has resolved. */
+  readonly held: () => Promise<void> | undefined;
   /** Called after each batch: has the fresh lane reached what was the stream's end, is there a backlog? */
   readonly onProgress: (caughtUp: boolean, backlog: boolean) => void;
   /** Unix milliseconds. */
@@ -230,6 +232,10 @@ export async function openLanes(options: LanesOptions): Promise<Lanes> {
 
   // ---- the reader ----
 
+  const released = async () => {
+    for (let held = options.held(); held !== undefined; held = options.held()) await held;
+  };
+
   const takeBatch = async (lane: Lane, batch: Batch): Promise<void> => {
     const { sequences, payloads, storedAt } = batch;
     const n = payloads.length;
@@ -253,6 +259,8 @@ export async function openLanes(options: LanesOptions): Promise<Lanes> {
       }
       await options.room();
       if (failure !== undefined) throw failure.error;
+      // Unless it is held there is no turn of the event loop between this look and the next message.
+      if (options.held() !== undefined) await released();
     }
     inHand[lane] = 0;
     takenTo[lane] = last;
@@ -266,6 +274,7 @@ export async function openLanes(options: LanesOptions): Promise<Lanes> {
     try {
       while (!closed) {
         if (failure !== undefined) throw failure.error;
+        if (options.held() !== undefined) await released();
         openBacklog();
         lookAhead();
         const starving = backlog !== undefined && performance.now() - backlogTurn > STARVE_MS;

@@ -1,13 +1,18 @@
 /** What a shard's host and its worker thread say to each other: plain data that structured clone carries. */
 import { QueryError, type QueryErrorType } from "../../model/query.ts";
 import type { ShardRequest } from "../../model/shard.ts";
+import type { JobResult, StorageJob } from "../../storage/engine/jobs.ts";
+
 import type { LaneBounds } from "./lanes.ts";
+import type { StorageSettings } from "./storage-settings.ts";
 
 /** Given to the thread at its start. */
 export interface ShardThreadData {
   readonly partition: number;
   readonly partitions: number | undefined;
-  readonly walDir: string;
+  /** The shard's folder. */
+  readonly dir: string;
+  readonly storage: StorageSettings;
   /** URL of the NATS server, credentials included. */
   readonly busUrl: string;
   readonly outOfOrderWindowMs: number;
@@ -19,11 +24,20 @@ export interface ShardThreadData {
 
 export type ToShard =
   | { readonly kind: "request"; readonly id: number; readonly slot: number; readonly request: ShardRequest }
+  | { readonly kind: "jobDone"; readonly id: number; readonly outcome: JobOutcome }
   | { readonly kind: "stop" };
+
+/** What became of a job that the shard gave away. */
+export type JobOutcome =
+  | { readonly result: JobResult }
+  | { readonly cancelled: true }
+  | { readonly message: string; readonly block: string | undefined };
 
 export type FromShard =
   | { readonly kind: "answer"; readonly id: number; readonly value: unknown }
   | { readonly kind: "failed"; readonly id: number; readonly error: CarriedError }
+  | { readonly kind: "job"; readonly id: number; readonly job: StorageJob }
+  | { readonly kind: "cancelJob"; readonly id: number }
   | { readonly kind: "phase"; readonly phase: ShardPhase; readonly detail: string }
   | { readonly kind: "log"; readonly level: "debug" | "info" | "warn" | "error"; readonly line: string };
 

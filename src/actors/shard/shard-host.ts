@@ -17,8 +17,10 @@ import type { OnDeath } from "../runtime/death.ts";
 import { type MailboxStats, makeMailbox } from "../runtime/mailbox.ts";
 import { type ChildSpec, KEEP_TRYING, oneForOne } from "../runtime/supervisor.ts";
 import { workerActor } from "../runtime/worker-actor.ts";
+import { makeJobDesk, type RunJob } from "./job-relay.ts";
 import type { LaneBounds } from "./lanes.ts";
 import { type FromShard, type ShardPhase, type ShardThreadData, type ToShard, uncarryError } from "./protocol.ts";
+import { KEEP_ALL, type StorageSettings } from "./storage-settings.ts";
 
 /** The shard is not there: between two incarnations, reading its WAL, or it died before it answered. */
 export class ShardDown extends Data.TaggedError("ShardDown")<{ readonly partition: number; readonly why: string }> {
@@ -38,8 +40,12 @@ export interface ShardHostOptions {
   readonly partition: number;
   /** Partitions of the cluster. With it a frame is refused whose series belong to another one or are not what their hashes say. */
   readonly partitions?: number;
-  /** Folder of the partition's WAL; made when absent. */
-  readonly walDir: string;
+  /** The shard's folder; made when absent. */
+  readonly dir: string;
+  /** Default: all is kept, and nothing is cut or checkpointed. */
+  readonly storage?: StorageSettings;
+  /** Carries out jobs on blocks; without it there are none. */
+  readonly runJob?: RunJob;
   readonly busUrl: string;
   readonly outOfOrderWindowMs: number;
   /** Samples that may wait for their series' labels; default 2,000,000 (about 60 MB). */
@@ -52,7 +58,7 @@ export interface ShardHostOptions {
   readonly say: (level: "debug" | "info" | "warn" | "error", line: string) => void;
   /** Hears of each thread that is started. */
   readonly onThread?: (thread: Worker) => void;
-  /** How long a clean stop may take before the thread is terminated; default 10 s. */
+  /** How long a clean stop may take before the thread is terminated; default 30 s: a snapshot of the head is written. */
   readonly stopMs?: number;
 }
 
@@ -81,12 +87,17 @@ interface Pending {
 }
 
 const CANCELLED = 1;
+/** Room in the mailbox besides requests. */
+const JOB_MESSAGES = 8;
 
 /** Makes the host of one shard; nothing runs until its child is started. */
 export function makeShardHost(options: ShardHostOptions): ShardHost {
   const { partition } = options;
   const maxInFlight = options.maxInFlight ?? 256;
-  const mailbox = makeMailbox<ToShard>(`shard/${partition}`, { capacity: maxInFlight, overflow: "fail" });
+  const mailbox = makeMailbox<ToShard>(`shard/${partition}`, {
+    capacity: maxInFlight + JOB_MESSAGES,
+    overflow: "fail",
+  });
   const cancelled = new SharedArrayBuffer(4 * maxInFlight);
   const flags = new Int32Array(cancelled);
   const freeSlots = Array.from({ length: maxInFlight }, (_, i) => i);
@@ -108,7 +119,10 @@ export function makeShardHost(options: ShardHostOptions): ShardHost {
     p.settle?.(outcome);
   };
 
+  const jobs = makeJobDesk(options.runJob, (message) => mailbox.offer(message));
+
   const failAll = (why: string) => {
+    jobs.clear();
     mailbox.clear();
     for (const id of [...pending.keys()]) finish(id, { error: new ShardDown({ partition, why }) });
   };
@@ -122,6 +136,10 @@ export function makeShardHost(options: ShardHostOptions): ShardHost {
         return finish(message.id, { error: uncarryError(message.error) });
       case "phase":
         return setStatus({ phase: message.phase, detail: message.detail });
+      case "job":
+        return jobs.take(message.id, message.job);
+      case "cancelJob":
+        return jobs.cancel(message.id);
       case "log":
         return options.say(message.level, `shard ${partition}: ${message.line}`);
     }
@@ -171,7 +189,8 @@ export function makeShardHost(options: ShardHostOptions): ShardHost {
     const threadData: ShardThreadData = {
       partition,
       partitions: options.partitions,
-      walDir: options.walDir,
+      dir: options.dir,
+      storage: options.storage ?? KEEP_ALL,
       busUrl: options.busUrl,
       outOfOrderWindowMs: options.outOfOrderWindowMs,
       maxParkedSamples: options.maxParkedSamples ?? 2_000_000,
@@ -183,7 +202,7 @@ export function makeShardHost(options: ShardHostOptions): ShardHost {
       url: new URL("./shard.worker.ts", import.meta.url),
       mailbox,
       workerData: threadData,
-      stop: { message: { kind: "stop" }, graceMs: options.stopMs ?? 10_000 },
+      stop: { message: { kind: "stop" }, graceMs: options.stopMs ?? 30_000 },
       onMessage,
       ...(options.onThread === undefined ? {} : { onStart: options.onThread }),
     });

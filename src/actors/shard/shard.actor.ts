@@ -11,14 +11,12 @@
  * - while one batch is synced to disk, the next one is applied; at most MAX_UNSYNCED bytes are ahead of the disk;
  * - any failure of the disk ends the shard: its supervisor starts a new one, which knows only what is on disk.
  */
-import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Disk } from "../../lib/disk.ts";
-import type { ShardStats } from "../../model/shard.ts";
+import type { ShardRequest, ShardStats } from "../../model/shard.ts";
+import { beginRequest } from "../../storage/engine/shard-storage.ts";
 import { createHead, headStats } from "../../storage/head/head.ts";
-import { headSource } from "../../storage/head/head-source.ts";
 import type { RecordKind } from "../../storage/wal/format.ts";
-import { openWal } from "../../storage/wal/open.ts";
 import type { SequenceRange } from "../../storage/wal/sequence-set.ts";
 import { type Wal, walAppend, walClose, walEpoch, walSkip, walSync } from "../../storage/wal/wal.ts";
 import { WalError } from "../../storage/wal/wal-error.ts";
@@ -28,20 +26,25 @@ import { MAX_HASHES, sendLabelsRequest } from "../../streams/nats/labels-request
 import { messageOf, NatsError } from "../../streams/nats/nats-error.ts";
 import { type Say, sayEachReasonSometimes } from "../../streams/nats/say.ts";
 import { type StreamIdentity, streamIdentity, streamToken } from "../../streams/nats/stream-identity.ts";
-import { type Answer, answerRequest, type StorageRequest } from "./answer.ts";
+import { type Answer, answerRequest } from "./answer.ts";
 import { makeCommitter } from "./committer.ts";
-import { describeDamage } from "./damage.ts";
+import type { RunJob } from "./job-relay.ts";
+import { type Keeper, openKeeper } from "./keeper.ts";
 import { DEFAULT_BOUNDS, type LaneBounds, type Lanes, openLanes } from "./lanes.ts";
 import type { ShardPhase } from "./protocol.ts";
-import { makeReachedWaiters, type Reached, type ReachedQuestion } from "./reached.ts";
+import { makeReachedWaiters } from "./reached.ts";
 import { applyFrame, makeShardCore, rejections, resetCounts, takeLabelsWanted } from "./shard.core.ts";
+import type { StorageSettings } from "./storage-settings.ts";
 import { formatEpoch, parseEpoch, resumeStream, type StreamEpoch } from "./stream-epoch.ts";
 
 export interface ShardOptions {
   readonly partition: number;
   /** Of the cluster; undefined takes series that belong elsewhere too. */
   readonly partitions?: number | undefined;
-  readonly walDir: string;
+  /** The shard's folder. */
+  readonly dir: string;
+  readonly storage: StorageSettings;
+  readonly runJob: RunJob;
   readonly disk: Disk;
   /** Waits for the bus; gives up when the signal is aborted. */
   readonly connect: (signal: AbortSignal) => Promise<Bus>;
@@ -58,10 +61,10 @@ export interface Shard {
   readonly done: Promise<void>;
   /** Asks it to stop; wait for `done`. */
   stop(): void;
-  /** Answers a request from what is in memory; throws while the WAL is being read. */
-  answer(request: StorageRequest, stopped: () => boolean): Answer;
-  /** Resolves when a message of the stream can be queried. */
-  reached(question: ReachedQuestion): Promise<Reached>;
+  /** Answers a request at once; throws while the shard recovers. */
+  answer(request: ShardRequest, stopped: () => boolean): Answer;
+  /** The answer to a request that takes its time; undefined for one that is answered at once. */
+  later(request: ShardRequest): Promise<unknown> | undefined;
 }
 
 const MAX_UNSYNCED = 64 << 20;
@@ -76,18 +79,17 @@ export function startShard(options: ShardOptions): Shard {
   const head = createHead({ outOfOrderWindowMs: options.outOfOrderWindowMs });
   const owned = options.partitions === undefined ? undefined : { partition, partitions: options.partitions };
   const core = makeShardCore(head, options.maxParkedSamples, owned);
-  const source = headSource(head);
   const stopping = new AbortController();
   const { signal } = stopping;
   let phase: ShardPhase = "replaying";
-  let wal: Wal | undefined;
+  let keeper: Keeper | undefined;
   let epoch: StreamEpoch | undefined;
   let lanes: Lanes | undefined;
   /** Messages that the stream lost before they were read. */
   let missed = 0;
   const waiters = makeReachedWaiters(() => ({
     stream: lanes === undefined || epoch === undefined ? undefined : streamToken(epoch.created),
-    has: (sequence) => wal?.state.applied.has(sequence) === true,
+    has: (sequence) => keeper?.wal.state.applied.has(sequence) === true,
   }));
 
   const sayBadFrame = sayEachReasonSometimes("error", say);
@@ -98,31 +100,32 @@ export function startShard(options: ShardOptions): Shard {
 
   const apply = (sequence: number, frame: Uint8Array, kind: RecordKind) => {
     try {
-      applyFrame(core, frame);
+      applyFrame(core, frame, kind === "backlog" ? "backlog" : "live");
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
       sayBadFrame(error.code, `message ${sequence} cannot be read and is left out: ${error.message}`);
     }
   };
 
-  const recover = async (): Promise<Wal> => {
-    enter("replaying", "reading the WAL");
+  const recover = async (): Promise<Keeper> => {
+    enter("replaying", "reading snapshot and WAL");
     const start = performance.now();
-    const quarantine = join(dirname(options.walDir), "quarantine");
-    const opened = await openWal(options.walDir, options.disk, { replay: apply, quarantine });
-    const { truncated, replayed } = opened;
-    for (const damage of opened.damage) say(damage.lost.length > 0 ? "error" : "warn", describeDamage(damage));
-    if (truncated !== undefined) {
-      const { segment, offset, bytes, problem } = truncated;
-      say("warn", `WAL ${segment}: cut off the last ${bytes} bytes at ${offset}, an unfinished write (${problem})`);
-    }
+    const { disk, dir, runJob } = options;
+    const opened = await openKeeper({
+      disk,
+      dir,
+      core,
+      settings: options.storage,
+      runJob,
+      replay: apply,
+      say,
+      now: Date.now,
+    });
     resetCounts(core);
     const { state } = opened.wal;
     epoch = state.epoch === undefined ? undefined : parseEpoch(state.epoch);
-    const { series, bytes } = headStats(head);
-    const took = `${Math.round(performance.now() - start)} ms`;
-    say("info", `read ${replayed} frames from the WAL in ${took}: ${series} series, ${bytes >> 20} MB in memory`);
-    return opened.wal;
+    say("info", `recovered in ${Math.round(performance.now() - start)} ms`);
+    return opened;
   };
 
   /** What the server says about the stream; waits for a server or stream that is not there. */
@@ -168,6 +171,8 @@ export function startShard(options: ShardOptions): Shard {
     const resume = resumeStream(stream, epoch, log.state.applied);
     missed += resume.missed;
     if (resume.warning !== undefined) say("error", resume.warning);
+    const { gate } = keeper as Keeper;
+    for (let held = gate.held(); held !== undefined; held = gate.held()) await held;
     if (resume.newEpoch !== undefined) {
       epoch = resume.newEpoch;
       walEpoch(log, formatEpoch(epoch), epoch.base);
@@ -203,6 +208,7 @@ export function startShard(options: ShardOptions): Shard {
         waiters.look();
       },
       room: commit.room,
+      held: gate.held,
       onProgress: (caughtUp, backlog) => {
         if (phase !== "ready" && caughtUp && !backlog) enter("ready", "ready");
       },
@@ -236,8 +242,9 @@ export function startShard(options: ShardOptions): Shard {
   };
 
   const run = async (): Promise<void> => {
-    wal = await recover();
-    const log = wal;
+    const opened = await recover();
+    keeper = opened;
+    const log = opened.wal;
     let bus: Bus | undefined;
     let asking: NodeJS.Timeout | undefined;
     try {
@@ -260,14 +267,20 @@ export function startShard(options: ShardOptions): Shard {
     } finally {
       clearInterval(asking);
       waiters.close();
+      await opened.close().catch((error: unknown) => say("error", messageOf(error)));
       await walClose(log).catch((error: unknown) => say("error", messageOf(error)));
       await bus?.close();
     }
   };
 
+  const recovered = (): Keeper => {
+    if (keeper === undefined) throw new Error("the shard is reading its WAL");
+    return keeper;
+  };
+
   const stats = (): ShardStats => {
     const h = headStats(head);
-    const w = wal?.stats;
+    const w = keeper?.wal.stats;
     const reading = lanes?.stats();
     const since = reading?.oldestUnreadAt;
     const lag = reading?.lag ?? 0;
@@ -282,7 +295,7 @@ export function startShard(options: ShardOptions): Shard {
       samplesAppended: core.counts.appended,
       samplesRejected: rejections(core.counts),
       samplesParked: core.parked.length,
-      consumedSequence: wal?.synced.applied.contiguousEnd() ?? 0,
+      consumedSequence: keeper?.wal.synced.applied.contiguousEnd() ?? 0,
       streamLag: lag,
       backlogLag: reading?.backlogLag ?? 0,
       lagSeconds: lag === 0 ? 0 : since === undefined ? undefined : Math.max(0, (Date.now() - since) / 1_000),
@@ -301,9 +314,27 @@ export function startShard(options: ShardOptions): Shard {
       lanes?.close().catch(() => {});
     },
     answer: (request, stopped) => {
-      if (wal === undefined) throw new Error("the shard is reading its WAL");
-      return answerRequest(source, stats, request, stopped);
+      const { storage } = recovered();
+      beginRequest(storage);
+      return answerRequest({ source: storage.source, head, stats }, request, stopped);
     },
-    reached: waiters.wait,
+    later: (request) => {
+      switch (request.kind) {
+        case "reached":
+          return waiters.wait(request);
+        case "delete":
+          return recovered()
+            .delete(request)
+            .then((series) => ({ series }));
+        case "cleanTombstones":
+          return recovered()
+            .maintenance.cleanTombstones()
+            .then((blocks) => ({ blocks }));
+        case "snapshot":
+          return recovered().copy(request.dir, request.skipHead);
+        default:
+          return undefined;
+      }
+    },
   };
 }

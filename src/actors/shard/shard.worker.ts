@@ -3,6 +3,7 @@ import { isMainThread, parentPort, threadId, workerData } from "node:worker_thre
 import { realDisk } from "../../lib/disk.ts";
 import { connectBus } from "../../streams/nats/bus.ts";
 import type { Say } from "../../streams/nats/say.ts";
+import { makeJobSender } from "./job-relay.ts";
 import { carryError, type FromShard, type ShardThreadData, type ToShard } from "./protocol.ts";
 import { startShard } from "./shard.actor.ts";
 
@@ -15,10 +16,14 @@ const cancelled = new Int32Array(data.cancelled);
 const post = (message: FromShard, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 const say: Say = (level, line) => post({ kind: "log", level, line });
 
+const jobs = makeJobSender(post);
+
 const shard = startShard({
   partition: data.partition,
   partitions: data.partitions,
-  walDir: data.walDir,
+  dir: data.dir,
+  storage: data.storage,
+  runJob: jobs.run,
   disk: realDisk,
   connect: (signal) => connectBus(data.busUrl, { name: `tocsin shard ${data.partition} (${threadId})`, say, signal }),
   outOfOrderWindowMs: data.outOfOrderWindowMs,
@@ -30,10 +35,12 @@ const shard = startShard({
 
 port.on("message", (message: ToShard) => {
   if (message.kind === "stop") return shard.stop();
+  if (message.kind === "jobDone") return jobs.heard(message);
   const { id, slot, request } = message;
-  if (request.kind === "reached") {
+  const later = shard.later(request);
+  if (later !== undefined) {
     const tell = (value: unknown) => post({ kind: "answer", id, value });
-    shard.reached(request).then(tell, (error: unknown) => post({ kind: "failed", id, error: carryError(error) }));
+    later.then(tell, (error: unknown) => post({ kind: "failed", id, error: carryError(error) }));
     return;
   }
   const stopped = () => Atomics.load(cancelled, slot) !== 0;

@@ -50,3 +50,14 @@ export class JobCancelled extends Error {
     this.name = "JobCancelled";
   }
 }
+
+/** The job could not be done. */
+export class JobFailed extends Error {
+  /** Id of the block that is damaged, when that is the reason. */
+  readonly block: string | undefined;
+  constructor(message: string, block: string | undefined) {
+    super(message);
+    this.name = "JobFailed";
+    this.block = block;
+  }
+}

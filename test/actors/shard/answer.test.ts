@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { answerRequest, type StorageRequest } from "../../../src/actors/shard/answer.ts";
+import { answerRequest } from "../../../src/actors/shard/answer.ts";
 import { carryError, uncarryError } from "../../../src/actors/shard/protocol.ts";
 import { applyFrame, makeShardCore } from "../../../src/actors/shard/shard.core.ts";
 import { QueryError } from "../../../src/model/query.ts";
 import { DEFAULT_TENANT } from "../../../src/model/sample.ts";
-import type { ShardClient } from "../../../src/model/shard.ts";
+import type { ShardClient, ShardRequest } from "../../../src/model/shard.ts";
 import { makeEngine } from "../../../src/query/engine.ts";
 import { createHead } from "../../../src/storage/head/head.ts";
 import { headSource } from "../../../src/storage/head/head-source.ts";
@@ -24,23 +24,23 @@ const source = headSource(core.head);
 const noStats = () => {
   throw new Error("not asked");
 };
-const everything: StorageRequest = { kind: "series", tenant: DEFAULT_TENANT, sets: [], minT: 0, maxT: 2_000, limit: 0 };
+const sources = { source, head: core.head, stats: noStats };
+const everything: ShardRequest = { kind: "series", tenant: DEFAULT_TENANT, sets: [], minT: 0, maxT: 2_000, limit: 0 };
 
 /** A shard in this thread whose requests are stopped at the n-th look. */
 function clientStoppedAt(n: number): ShardClient {
   let looks = 0;
   return {
     partition: 0,
-    request: async (request) =>
-      answerRequest(source, noStats, request as StorageRequest, () => ++looks >= n).value as never,
+    request: async (request) => answerRequest(sources, request, () => ++looks >= n).value as never,
   };
 }
 
 test("a request that is stopped ends early", () => {
-  const whole = answerRequest(source, noStats, everything, () => false).value as unknown[];
+  const whole = answerRequest(sources, everything, () => false).value as unknown[];
   expect(whole).toHaveLength(SERIES);
   let looks = 0;
-  const part = answerRequest(source, noStats, everything, () => ++looks > 3).value as unknown[];
+  const part = answerRequest(sources, everything, () => ++looks > 3).value as unknown[];
   expect(part.length).toBeGreaterThan(0);
   expect(part.length).toBeLessThan(SERIES / 2);
 });

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ShardPhase } from "../../../src/actors/shard/protocol.ts";
 import { type Shard, startShard } from "../../../src/actors/shard/shard.actor.ts";
+import { KEEP_ALL } from "../../../src/actors/shard/storage-settings.ts";
 import { type Disk, DiskError, type DiskFile, realDisk } from "../../../src/lib/disk.ts";
 import type { ShardStats } from "../../../src/model/shard.ts";
 import { WalError } from "../../../src/storage/wal/wal-error.ts";
@@ -44,13 +45,15 @@ function faultyDisk(fault: Fault): Disk {
 }
 
 /** A shard in this thread. */
-function startHere(partition: number, walDir: string, disk: Disk) {
+function startHere(partition: number, dir: string, disk: Disk) {
   const lines: string[] = [];
   let wake = () => {};
   let phase: ShardPhase = "replaying";
   const shard: Shard = startShard({
     partition,
-    walDir,
+    dir,
+    storage: KEEP_ALL,
+    runJob: () => Promise.reject(new Error("no jobs")),
     disk,
     connect: (signal) => connectBus(nats.url, { signal }),
     outOfOrderWindowMs: 3_600_000,
@@ -83,7 +86,7 @@ test("a failed fsync ends the shard, and the next one has everything once", { ti
   withTempDir(async (dir) => {
     const walDir = join(dir, "wal");
     const fault: Fault = {};
-    const first = startHere(0, walDir, faultyDisk(fault));
+    const first = startHere(0, dir, faultyDisk(fault));
     await first.ready();
     for (let n = 0; n < 10; n++) await publisher.publish(0, loadFrame(n, n === 0), `eio-${n}`);
     fault.sync = "EIO";
@@ -94,7 +97,7 @@ test("a failed fsync ends the shard, and the next one has everything once", { ti
     expect(String(error)).toContain("fsync failed");
     expect((await streamIdentity(await nats.bus(), 0)).lastSequence).toBe(20);
 
-    const second = runShard({ partition: 0, walDir, busUrl: nats.url });
+    const second = runShard({ partition: 0, dir, busUrl: nats.url });
     await consumed(second, 20);
     await expectAllInHead(second.client, 20);
     await second.stop();
@@ -106,7 +109,7 @@ test("a full disk stops nothing but storing: it goes on when there is space agai
   withTempDir(async (dir) => {
     const walDir = join(dir, "wal");
     const fault: Fault = {};
-    const it = startHere(1, walDir, faultyDisk(fault));
+    const it = startHere(1, dir, faultyDisk(fault));
     await it.ready();
     await publisher.publish(1, loadFrame(0, true), "full-0");
     fault.write = "ENOSPC";
@@ -129,14 +132,14 @@ test(
   () =>
     withTempDir(async (dir) => {
       const walDir = join(dir, "wal");
-      const first = runShard({ partition: 2, walDir, busUrl: nats.url });
+      const first = runShard({ partition: 2, dir, busUrl: nats.url });
       await publisher.publish(2, loadFrame(0, true), "torn-0");
       await consumed(first, 1);
       await first.stop();
       const segment = join(walDir, (await readdir(walDir))[0] as string);
       await appendFile(segment, Buffer.alloc(100, 7));
       await publisher.publish(2, loadFrame(1, false), "torn-1");
-      const second = runShard({ partition: 2, walDir, busUrl: nats.url });
+      const second = runShard({ partition: 2, dir, busUrl: nats.url });
       await consumed(second, 2);
       expect(second.lines.filter((l) => l.startsWith("warn"))).toMatchObject([
         expect.stringMatching(/cut off the last 100 bytes/),
@@ -150,7 +153,7 @@ test(
 test("what a damaged WAL has lost is read again from the stream, and all of it is named", { timeout: 30_000 }, () =>
   withTempDir(async (dir) => {
     const walDir = join(dir, "wal");
-    const first = runShard({ partition: 3, walDir, busUrl: nats.url });
+    const first = runShard({ partition: 3, dir, busUrl: nats.url });
     for (let n = 0; n < 3; n++) {
       await publisher.publish(3, loadFrame(n, n === 0), `bad-${n}`);
       await consumed(first, n + 1);
@@ -161,7 +164,7 @@ test("what a damaged WAL has lost is read again from the stream, and all of it i
     // Behind the first record, which names the stream.
     bytes[Math.floor(bytes.length / 2)]! ^= 0xff;
     await writeFile(segment, bytes);
-    const second = runShard({ partition: 3, walDir, busUrl: nats.url });
+    const second = runShard({ partition: 3, dir, busUrl: nats.url });
     await second.ready();
     expect(second.lines.filter((l) => l.startsWith("error"))).toMatchObject([
       expect.stringMatching(/bytes at \d+ cannot be read .* message 1 is missing, .* copied to .*quarantine/),
@@ -170,7 +173,7 @@ test("what a damaged WAL has lost is read again from the stream, and all of it i
     await expectAllInHead(second.client, 3);
     await second.stop();
     // It is in the log again: nothing has to be read of the stream any more.
-    const third = runShard({ partition: 3, walDir, busUrl: nats.url });
+    const third = runShard({ partition: 3, dir, busUrl: nats.url });
     await third.ready();
     expect(third.lines.join("\n")).toMatch(/reading messages 4 to 3/);
     await expectAllInHead(third.client, 3);

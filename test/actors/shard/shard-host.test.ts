@@ -32,7 +32,7 @@ describe("a shard and its host", { timeout: 30_000 }, () => {
     withTempDir(async (dir) => {
       const frames = 200;
       for (let n = 0; n < frames; n++) await publisher.publish(0, loadFrame(n, n === 0), `ready-${n}`);
-      const options = { partition: 0, walDir: join(dir, "wal"), busUrl: nats.url };
+      const options = { partition: 0, dir, busUrl: nats.url };
       for (const start of [1, 2]) {
         const phases: string[] = [];
         const shard = runShard(options);
@@ -53,7 +53,7 @@ describe("a shard and its host", { timeout: 30_000 }, () => {
 
   test("answers about series, and a bad pattern is the caller's error", () =>
     withTempDir(async (dir) => {
-      const shard = runShard({ partition: 1, walDir: join(dir, "wal"), busUrl: nats.url });
+      const shard = runShard({ partition: 1, dir, busUrl: nats.url });
       const a = testSeries("a");
       const b = testSeries(["__name__", "down", "zone", "z"]);
       await publisher.publish(
@@ -102,7 +102,7 @@ describe("a shard and its host", { timeout: 30_000 }, () => {
     withTempDir(async (dir) => {
       const options = {
         partition: 2,
-        walDir: join(dir, "wal"),
+        dir,
         busUrl: nats.url,
         outOfOrderWindowMs: 1_000,
         say: () => {},
@@ -127,7 +127,7 @@ describe("a shard and its host", { timeout: 30_000 }, () => {
 
   test("bounds the requests that wait, and gives up a cancelled one at once", () =>
     withTempDir(async (dir) => {
-      const shard = runShard({ partition: 3, walDir: join(dir, "wal"), busUrl: nats.url, maxInFlight: 2 });
+      const shard = runShard({ partition: 3, dir, busUrl: nats.url, maxInFlight: 2 });
       await shard.ready();
       const ask = (signal?: AbortSignal) => shard.client.request<"stats">({ kind: "stats" }, signal);
       const [first, second] = [ask(), ask()];
@@ -157,7 +157,7 @@ describe("a shard and its host", { timeout: 30_000 }, () => {
         });
       });
       await bus.nc.flush();
-      const shard = runShard({ partition: 4, walDir: join(dir, "wal"), busUrl: nats.url });
+      const shard = runShard({ partition: 4, dir, busUrl: nats.url });
       await publisher.publish(
         4,
         frameOf(
@@ -187,7 +187,7 @@ describe("a shard and its host", { timeout: 30_000 }, () => {
   test("leaves out a message that is no frame, says so, and goes on, also after a restart", () =>
     withTempDir(async (dir) => {
       const a = testSeries("a");
-      const shard = runShard({ partition: 5, walDir: join(dir, "wal"), busUrl: nats.url });
+      const shard = runShard({ partition: 5, dir, busUrl: nats.url });
       await publisher.publish(5, new TextEncoder().encode("not a frame"), "bad-1");
       await publisher.publish(5, frameOf([a], [[a, 1_000, 1]]), "bad-2");
       await consumed(shard, 2);
@@ -210,8 +210,8 @@ describe("a shard and its host", { timeout: 30_000 }, () => {
       await writeFile(broken, "a file where the WAL's folder should be");
       const shards = makeShards(
         [
-          { ...options, partition: 6, walDir: join(dir, "good") },
-          { ...options, partition: 7, walDir: broken },
+          { ...options, partition: 6, dir: join(dir, "good") },
+          { ...options, partition: 7, dir: broken },
         ],
         (notice) => deaths.push(notice),
       );

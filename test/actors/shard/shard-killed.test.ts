@@ -21,7 +21,7 @@ describe.each([1, 2])("killed under load, seed %i", (seed) => {
         const bus = await nats.bus({ partitions: 1 });
         const publisher = jetStreamPublisher(bus);
         const walDir = join(dir, "wal");
-        const shard = runShard({ walDir, busUrl: nats.url });
+        const shard = runShard({ dir, busUrl: nats.url });
         const load = startLoad(publisher, FRAMES);
         for (let k = 0; k < KILLS; k++) {
           await load.reached(Math.floor(((k + random()) * FRAMES) / KILLS));

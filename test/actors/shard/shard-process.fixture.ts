@@ -19,10 +19,7 @@ const program = Effect.gen(function* () {
     dir: join(dir, "nats"),
     listen: { host: "127.0.0.1", port: Number(port) },
   });
-  const shards = makeShards(
-    [{ partition: 0, walDir: join(dir, "wal"), busUrl: server.url, outOfOrderWindowMs: 3_600_000, say }],
-    () => {},
-  );
+  const shards = makeShards([{ partition: 0, dir, busUrl: server.url, outOfOrderWindowMs: 3_600_000, say }], () => {});
   shards.hosts[0]?.onStatus((status) => say("phase", status.phase));
   yield* shards.child.run;
 });

@@ -19,7 +19,7 @@ test(
       withTempDir(async (dir) => {
         const bus = await nats.bus({ partitions: 1 });
         const publisher = jetStreamPublisher(bus);
-        const options = { walDir: join(dir, "wal"), busUrl: nats.url };
+        const options = { dir, busUrl: nats.url };
         let shard = runShard(options);
         for (const n of [1, 2, 3]) await publisher.publish(0, frame(n), `old-${n}`);
         await consumed(shard, 3);
@@ -67,14 +67,14 @@ test("a WAL that is gone while its stream was purged is a gap: said and counted"
       const bus = await nats.bus({ partitions: 1 });
       const publisher = jetStreamPublisher(bus);
       const walDir = join(dir, "wal");
-      let shard = runShard({ walDir, busUrl: nats.url });
+      let shard = runShard({ dir, busUrl: nats.url });
       for (const n of [1, 2, 3, 4]) await publisher.publish(0, frame(n), `m-${n}`);
       await consumed(shard, 4);
       await shard.stop();
       await bus.jsm.streams.purge("SAMPLES_0", { seq: 3 });
       await rm(walDir, { recursive: true });
 
-      shard = runShard({ walDir, busUrl: nats.url });
+      shard = runShard({ dir, busUrl: nats.url });
       await consumed(shard, 4);
       const stats = await shard.client.request<"stats">({ kind: "stats" });
       // Frames 3 and 4 are there, but frame 1 had the labels.
@@ -89,7 +89,7 @@ test("a WAL that is gone while its stream was purged is a gap: said and counted"
       // Messages that go while it does not run are a gap too.
       for (const n of [5, 6, 7]) await publisher.publish(0, frame(n), `m-${n}`);
       await bus.jsm.streams.purge("SAMPLES_0", { seq: 7 });
-      shard = runShard({ walDir, busUrl: nats.url });
+      shard = runShard({ dir, busUrl: nats.url });
       await consumed(shard, 7);
       expect(await shard.client.request<"stats">({ kind: "stats" })).toMatchObject({
         messagesMissed: 2,

@@ -60,7 +60,7 @@ describe("a shard behind a gateway", { timeout: 30_000 }, () => {
         gateway.markUnannounced(partition, wanted.unknown);
         gateway.markAmbiguous(partition, wanted.ambiguous);
       });
-      let shard = runShard({ walDir, busUrl: nats.url });
+      let shard = runShard({ dir, busUrl: nats.url });
       await write(gateway, T0, 1);
       await write(gateway, T0 + 1_000, 2);
       await consumed(shard, 2);
@@ -69,7 +69,7 @@ describe("a shard behind a gateway", { timeout: 30_000 }, () => {
       await rm(walDir, { recursive: true });
       await bus.jsm.streams.purge("SAMPLES_0", { seq: 3 });
 
-      shard = runShard({ walDir, busUrl: nats.url });
+      shard = runShard({ dir, busUrl: nats.url });
       await shard.ready();
       const asked = new Promise<void>((resolve) => {
         const done = onLabelsRequest(bus, () => {
@@ -94,7 +94,7 @@ describe("a shard behind a gateway", { timeout: 30_000 }, () => {
       await shard.stop();
 
       // Without a bus it still answers from what it has, and stops without waiting for one.
-      shard = runShard({ walDir, busUrl: `nats://127.0.0.1:${await freePort()}` });
+      shard = runShard({ dir, busUrl: `nats://127.0.0.1:${await freePort()}` });
       await shard.until((s) => s.phase === "connecting");
       expect(await samples(shard.client)).toBe("20 series: 3@2000 4@3000");
       expect(await shard.client.request<"stats">({ kind: "stats" })).toMatchObject({ ready: false });

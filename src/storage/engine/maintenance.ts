@@ -1,0 +1,317 @@
+/**
+ * What a shard's storage does by itself: cuts the head when a window is over, merges and rolls up blocks, drops what is
+ * beyond its retention. Two loops: what touches the head runs in the shard's thread, in slices; what only touches blocks is
+ * given to the compactor.
+ */
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Tier } from "../../model/rollup.ts";
+import { blockIdTime } from "../block/block-id.ts";
+import { CHUNK_RANGE } from "../head/open-chunk.ts";
+import type { Pause } from "../head/sliced-sort.ts";
+import { type OpenBlock, TIERS, tierBytes } from "./block-set.ts";
+import { JobCancelled, JobFailed, type JobResult, type StorageJob } from "./jobs.ts";
+import { makeLock } from "./lock.ts";
+import { compactionRanges, planCompaction } from "./plan-compaction.ts";
+import { planRetention } from "./plan-retention.ts";
+import { retentionRules } from "./retention-rules.ts";
+import { accountBlocks, isRolledUp, nextStretch, stretchDone } from "./rollup-progress.ts";
+import { cutHead, replaceBlocks, type ShardStorage } from "./shard-storage.ts";
+
+export interface MaintenanceOptions {
+  readonly storage: ShardStorage;
+  readonly runJob: (job: StorageJob, signal: AbortSignal) => Promise<JobResult>;
+  /** Bytes of blocks that each tier may have in this shard, 0: no bound. */
+  readonly maxBytes: Readonly<Record<Tier, number>>;
+  /** Longest range of a raw block, ms. */
+  readonly maxBlockRangeMs: number;
+  readonly pause: Pause;
+  /** Called after a cut: the moment at which a snapshot of the head is smallest. */
+  readonly afterCut: () => Promise<void>;
+  /** How often it is looked whether there is something to do; undefined: never, only what is asked for is done. */
+  readonly everyMs: number | undefined;
+}
+
+export interface Maintenance {
+  /** Resolves after `stop`. */
+  readonly done: Promise<void>;
+  stop(): void;
+  /** Moves everything older than the cutoff to blocks, now. */
+  cut(cutoff: number): Promise<boolean>;
+  /** Runs `work` while no job is under way; one that is is called off and done again later. */
+  withoutJobs<T>(work: () => Promise<T>): Promise<T>;
+  /** Rewrites every block that has tombstones; resolves to how many. */
+  cleanTombstones(): Promise<number>;
+  readonly counts: MaintenanceCounts;
+}
+
+export interface MaintenanceCounts {
+  compactions: number;
+  rollups: number;
+  jobFailures: number;
+  cutFailures: number;
+  jobSeconds: number;
+  blocksDropped: number;
+}
+
+/** A window is cut so long after its end: what comes a little late then still is in order. */
+const GRACE_MS = 15 * 60_000;
+/** Late samples alone are cut when there are so many, or after so long. */
+const LATE_SAMPLES = 2_000_000;
+const LATE_EVERY_MS = CHUNK_RANGE;
+/** What failed is not tried again before this. */
+const RETRY_MS = 60_000;
+
+export function startMaintenance(options: MaintenanceOptions): Maintenance {
+  const { storage, pause } = options;
+  const { disk, head, now, say } = storage.options;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const counts: MaintenanceCounts = {
+    compactions: 0,
+    rollups: 0,
+    jobFailures: 0,
+    cutFailures: 0,
+    jobSeconds: 0,
+    blocksDropped: 0,
+  };
+  const { everyMs } = options;
+  let lastCutoff = storage.state.progress.cutUpTo;
+  let lastCutAt = now();
+  let lateAtCut = head.totals.outOfOrder;
+  const jobLock = makeLock();
+  let job: AbortController | undefined;
+  let held = 0;
+  let cutAgainAt = Number.NEGATIVE_INFINITY;
+  let retryAt = Number.NEGATIVE_INFINITY;
+
+  const cut = (cutoff: number): Promise<boolean> =>
+    storage.lock.run(async () => {
+      const any = await cutHead(storage, cutoff, pause);
+      lastCutoff = Math.max(lastCutoff, cutoff);
+      lastCutAt = now();
+      lateAtCut = head.totals.outOfOrder;
+      if (any) await options.afterCut();
+      return any;
+    });
+
+  /** The cutoff to cut at now, undefined when it is not time. */
+  const cutDue = (): number | undefined => {
+    const newest = Math.max(head.maxT, now());
+    const cutoff = Math.floor((newest - GRACE_MS) / CHUNK_RANGE) * CHUNK_RANGE;
+    if (head.minT >= cutoff) return undefined;
+    if (cutoff > lastCutoff) return cutoff;
+    const late = head.totals.outOfOrder - lateAtCut;
+    return late >= LATE_SAMPLES || now() - lastCutAt >= LATE_EVERY_MS ? cutoff : undefined;
+  };
+
+  /** One job at a time; what it made counts only when nothing was deleted meanwhile. */
+  const attempt = (work: StorageJob, done: (result: JobResult) => Promise<void>): Promise<boolean> =>
+    jobLock.run(async () => {
+      const mine = new AbortController();
+      job = mine;
+      try {
+        const result = await options.runJob(work, AbortSignal.any([mine.signal, signal]));
+        counts.jobSeconds += result.seconds;
+        await storage.lock.run(async () => {
+          if (!mine.signal.aborted) return done(result);
+          for (const { tier, id } of result.made) await disk.removeDir(join(storage.blocks.dir, tier, id));
+          throw new JobCancelled();
+        });
+        return true;
+      } catch (error) {
+        if (!(error instanceof JobCancelled) && !signal.aborted) fail(work, error);
+        return false;
+      } finally {
+        job = undefined;
+      }
+    });
+
+  const fail = (work: StorageJob, error: unknown): void => {
+    counts.jobFailures++;
+    retryAt = now() + RETRY_MS;
+    say("error", `${work.kind} of ${work.ids.length} blocks failed: ${error instanceof Error ? error.message : error}`);
+    if (error instanceof JobFailed && error.block !== undefined) setAside(storage, error.block);
+  };
+
+  const merge = (tier: Tier, ids: readonly string[], start: number, end: number): Promise<boolean> => {
+    const { ages, rules } = storage.options;
+    const retention = { rules, ageMs: ages[tier], now: now() };
+    const work: StorageJob = { kind: "merge", blocksDir: storage.blocks.dir, tier, ids, start, end, retention };
+    return attempt(work, async ({ made }) => {
+      counts.compactions++;
+      const { key } = retentionRules(rules, tier, ages[tier]);
+      storage.state = {
+        ...storage.state,
+        thinned: { ...storage.state.thinned, ...Object.fromEntries(made.map(({ id }) => [id, key])) },
+      };
+      await replaceBlocks(
+        storage,
+        tier,
+        made.map((m) => m.id),
+        ids,
+      );
+    });
+  };
+
+  const rollUp = async (): Promise<boolean> => {
+    const { progress } = storage.state;
+    const stretch = nextStretch(progress);
+    if (stretch === undefined) return false;
+    const raw = soundBlocks(storage, "raw").filter(
+      ({ block: { meta } }) => meta.maxT > stretch.after && meta.minT <= stretch.until,
+    );
+    const ids = raw.map((b) => b.block.meta.id);
+    const known = progress.known;
+    const finish = async ({ made }: Pick<JobResult, "made">) => {
+      counts.rollups++;
+      const idsOf = (tier: Tier) => made.filter((m) => m.tier === tier).map((m) => m.id);
+      await replaceBlocks(storage, "1m", idsOf("1m"), []);
+      await replaceBlocks(storage, "1h", idsOf("1h"), [], (before) =>
+        // Blocks that came while the job ran are not in its rows.
+        accountBlocks({ ...stretchDone(before, stretch), known }, rawInfo(storage)),
+      );
+    };
+    if (ids.length === 0) {
+      await storage.lock.run(() => finish({ made: [] }));
+      return true;
+    }
+    return attempt({ kind: "rollup", blocksDir: storage.blocks.dir, ids, ...stretch }, finish);
+  };
+
+  const compact = async (): Promise<boolean> => {
+    for (const tier of TIERS) {
+      const plan = planCompaction(soundBlocks(storage, tier).map(blockInfo), {
+        ranges: compactionRanges(tier === "raw" ? options.maxBlockRangeMs : LONGEST_ROLLUP_RANGE[tier]),
+        completeUpTo: tier === "raw" ? storage.state.progress.cutUpTo : (storage.state.progress.doneUpTo ?? 0),
+        now: now(),
+      });
+      if (plan !== undefined) return merge(tier, plan.ids, plan.start, plan.end);
+    }
+    return false;
+  };
+
+  const retain = async (): Promise<boolean> => {
+    const { ages, rules } = storage.options;
+    for (const tier of TIERS) {
+      const open = storage.blocks.tiers[tier];
+      const byRule = retentionRules(rules, tier, ages[tier]);
+      const plan = planRetention(
+        open.map(({ block: { meta } }) => ({
+          id: meta.id,
+          maxT: meta.maxT,
+          bytes: meta.bytes,
+          droppable: tier !== "raw" || isRolledUp(storage.state.progress, meta),
+          appliedRules: storage.state.thinned[meta.id] === byRule.key ? byRule.key : undefined,
+        })),
+        { now: now(), maxAgeMs: ages[tier], maxBytes: options.maxBytes[tier], longestRuleMs: byRule.longest },
+      );
+      const gone = [...plan.expired, ...plan.oversize];
+      if (gone.length > 0) {
+        await storage.lock.run(() => replaceBlocks(storage, tier, [], gone));
+        counts.blocksDropped += gone.length;
+        say(
+          "info",
+          `removed ${gone.length} blocks of tier ${tier} beyond their retention, ${tierBytes(storage.blocks, tier)} bytes are left`,
+        );
+        return true;
+      }
+      const [thin] = plan.thin;
+      const meta = open.find((b) => b.block.meta.id === thin)?.block.meta;
+      if (meta !== undefined) return merge(tier, [meta.id], meta.rangeStart, meta.rangeEnd);
+    }
+    return false;
+  };
+
+  const everySoOften = async (work: () => Promise<boolean>): Promise<void> => {
+    while (!signal.aborted && everyMs !== undefined) {
+      const busy = await work();
+      if (!busy) await sleep(everyMs, undefined, { signal, ref: false }).catch(() => undefined);
+    }
+  };
+  const headLoop = everySoOften(async () => {
+    const cutoff = cutDue();
+    if (cutoff === undefined || now() < cutAgainAt) return false;
+    try {
+      return await cut(cutoff);
+    } catch (error) {
+      counts.cutFailures++;
+      cutAgainAt = now() + RETRY_MS;
+      say(
+        "error",
+        `the head could not be written to blocks and is kept: ${error instanceof Error ? error.message : error}`,
+      );
+      return false;
+    }
+  });
+  const jobLoop = everySoOften(async () => {
+    if (held > 0 || now() < retryAt) return false;
+    return (await retain()) || (await rollUp()) || (await compact());
+  });
+
+  const withoutJobs = async <T>(work: () => Promise<T>): Promise<T> => {
+    held++;
+    job?.abort();
+    try {
+      return await storage.lock.run(work);
+    } finally {
+      held--;
+    }
+  };
+
+  return {
+    done: Promise.all([headLoop, jobLoop]).then(() => undefined),
+    stop: () => stopping.abort(),
+    cut,
+    withoutJobs,
+    cleanTombstones: async () => {
+      let cleaned = 0;
+      held++;
+      job?.abort();
+      try {
+        for (const tier of TIERS) {
+          for (const { block } of [...storage.blocks.tiers[tier]]) {
+            if (block.tombstones.list.length === 0) continue;
+            const { id, rangeStart, rangeEnd } = block.meta;
+            if (!(await merge(tier, [id], rangeStart, rangeEnd)))
+              throw new Error(`block ${tier}/${id} could not be rewritten`);
+            cleaned++;
+          }
+        }
+        return cleaned;
+      } finally {
+        held--;
+      }
+    },
+    counts,
+  };
+}
+
+const DAY = 24 * 3600_000;
+const LONGEST_ROLLUP_RANGE: Readonly<Record<"1m" | "1h", number>> = { "1m": 16 * DAY, "1h": 256 * DAY };
+
+/** A block that a job found damaged: jobs leave it alone from now on, and queries hear of it. */
+function setAside({ blocks, missing }: ShardStorage, id: string): void {
+  for (const tier of TIERS) {
+    const found = blocks.tiers[tier].find((b) => b.block.meta.id === id);
+    if (found === undefined || blocks.setAside.has(id)) continue;
+    blocks.setAside.add(id);
+    const { minT, maxT } = found.block.meta;
+    missing.push({ what: `block ${tier}/${id} is damaged: part of its samples is lost`, minT, maxT });
+  }
+}
+
+const soundBlocks = ({ blocks }: ShardStorage, tier: Tier): OpenBlock[] =>
+  blocks.tiers[tier].filter((b) => !blocks.setAside.has(b.block.meta.id));
+
+const rawInfo = (storage: ShardStorage) => storage.blocks.tiers.raw.map((b) => b.block.meta);
+
+function blockInfo({ block: { meta } }: OpenBlock) {
+  return {
+    id: meta.id,
+    start: meta.rangeStart,
+    end: meta.rangeEnd,
+    bytes: meta.bytes,
+    created: blockIdTime(meta.id),
+  };
+}

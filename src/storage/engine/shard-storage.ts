@@ -1,0 +1,236 @@
+/**
+ * What a shard stores: the head for what is new, blocks for what is old, and one source over both. Everything that changes the
+ * blocks goes through here, one change after the other.
+ *
+ * Invariants:
+ * - a change of which blocks count happens in one step between two queries;
+ * - blocks are durable before the head drops what is in them, and the state file names a block before the ones that it
+ *   replaces are removed;
+ * - a query gets every sample that can be read, and hears in words of those that cannot.
+ */
+import { join } from "node:path";
+import type { Disk } from "../../lib/disk.ts";
+import type { Matcher } from "../../model/matcher.ts";
+import type { Tier } from "../../model/rollup.ts";
+import type { Coverage } from "../../model/series-source.ts";
+import { blockIdTime } from "../block/block-id.ts";
+import { makeBlockCache } from "../block/cache.ts";
+import { deleteFromBlock } from "../block/deleted.ts";
+import { collectSeries } from "../head/collect.ts";
+import { abortCut, beginCut, finishCut, windowsBefore } from "../head/cut.ts";
+import { deleteSamples } from "../head/delete.ts";
+import { type Head, headIdentity } from "../head/head.ts";
+import { headSource } from "../head/head-source.ts";
+import { seriesInLabelOrder } from "../head/label-order.ts";
+import { CHUNK_RANGE } from "../head/open-chunk.ts";
+import type { Pause } from "../head/sliced-sort.ts";
+import { type BlockSet, closeBlockSet, exchangeBlocks, type MissingData, openBlockSet, TIERS } from "./block-set.ts";
+import { writeWindows } from "./cut-head.ts";
+import { type Lock, makeLock } from "./lock.ts";
+import { type MergedSource, makeMergedSource, type SourcePart } from "./merged-source.ts";
+import type { SeriesRetention, TierAges } from "./retention-rules.ts";
+import { accountBlocks, completeStretches, type RollupProgress, stretchRemoved } from "./rollup-progress.ts";
+import { readState, type StorageState, writeState } from "./storage-state.ts";
+
+export interface StorageOptions {
+  readonly disk: Disk;
+  /** The shard's folder: blocks/ is made in it. */
+  readonly dir: string;
+  readonly head: Head;
+  readonly ages: TierAges;
+  readonly rules: readonly SeriesRetention[];
+  /** Memory for decoded parts of blocks. */
+  readonly cacheBytes: number;
+  /** Unix ms. */
+  readonly now: () => number;
+  readonly say: (level: "info" | "warn" | "error", line: string) => void;
+}
+
+export interface ShardStorage {
+  readonly options: StorageOptions;
+  readonly blocks: BlockSet;
+  readonly source: MergedSource;
+  /** One change of the blocks, or of what the head holds of the past, at a time. */
+  readonly lock: Lock;
+  state: StorageState;
+  /** Data that is lost, for as long as a query may ask for its times. */
+  readonly missing: MissingData[];
+  /** What the running request could not read. */
+  readonly met: Set<string>;
+  readonly counts: { cuts: number; cutSeconds: number; damagedReads: number; seriesRemoved: number };
+}
+
+const BLOCKS = "blocks";
+
+/** Opens what is on disk. Rejects with DiskError; damage is told, not thrown. */
+export async function openStorage(options: StorageOptions): Promise<ShardStorage> {
+  const { disk, dir, say } = options;
+  const folder = join(dir, BLOCKS);
+  await disk.makeDir(folder);
+  const counts = { cuts: 0, cutSeconds: 0, damagedReads: 0, seriesRemoved: 0 };
+  const met = new Set<string>();
+  const blocks = await openBlockSet(disk, folder, makeBlockCache(options.cacheBytes), (what) => {
+    counts.damagedReads++;
+    if (!met.has(what)) say("error", what);
+    met.add(what);
+  });
+  const { state, problem } = await readState(disk, folder);
+  if (problem !== undefined) say("error", `${problem}: the rollups are made anew`);
+  const storage: ShardStorage = {
+    options,
+    blocks,
+    source: makeMergedSource(),
+    lock: makeLock(),
+    state,
+    missing: [...blocks.damaged, ...missingBlocks(blocks, state)],
+    met,
+    counts,
+  };
+  for (const { what } of storage.missing) say("error", what);
+  await saveState(storage, state.progress);
+  return storage;
+}
+
+/** Blocks that there ought to be. A merge may have replaced them before a crash. */
+function missingBlocks(blocks: BlockSet, state: StorageState): MissingData[] {
+  const there = new Set<string>();
+  for (const tier of TIERS) {
+    for (const { block } of blocks.tiers[tier]) for (const id of [block.meta.id, ...block.meta.sources]) there.add(id);
+  }
+  const named = blocks.damaged.map((d) => d.what).join("\n");
+  return state.blocks
+    .filter((b) => !there.has(b.id) && !named.includes(b.id))
+    .map(({ tier, id, minT, maxT }) => ({ what: `block ${tier}/${id} is missing`, minT, maxT }));
+}
+
+/** Accounts for the blocks that are there now and writes the state. */
+async function saveState(storage: ShardStorage, progress: RollupProgress): Promise<void> {
+  const { blocks, options } = storage;
+  const raw = blocks.tiers.raw.map(({ block: { meta } }) => meta);
+  const there = TIERS.flatMap((tier) => blocks.tiers[tier].map(({ block: { meta } }) => ({ ...meta, tier })));
+  storage.state = {
+    progress: accountBlocks(progress, raw),
+    blocks: there.map(({ tier, id, minT, maxT }) => ({ tier, id, minT, maxT })),
+    thinned: Object.fromEntries(Object.entries(storage.state.thinned).filter(([id]) => there.some((b) => b.id === id))),
+  };
+  await writeState(options.disk, blocks.dir, storage.state);
+}
+
+/** Begins a request: fixes what it reads from. */
+export function beginRequest(storage: ShardStorage): void {
+  const { source, blocks, options, met } = storage;
+  met.clear();
+  const parts: SourcePart[] = [];
+  for (const tier of TIERS) for (const { part } of blocks.tiers[tier]) parts.push(part);
+  parts.push(headPart(options.head));
+  source.begin(parts, coverage(storage));
+}
+
+/** What the request since `beginRequest` could not read, and lost data that lies in its times. */
+export function requestWarnings(storage: ShardStorage, minT: number, maxT: number): string[] {
+  const lost = storage.missing.filter((m) => m.minT <= maxT && m.maxT >= minT).map((m) => m.what);
+  return [...new Set([...lost, ...storage.met])];
+}
+
+function headPart(head: Head): SourcePart {
+  const source = headSource(head);
+  return {
+    tier: "raw",
+    minT: head.minT,
+    maxT: head.maxT,
+    source: { ...source, identity: (id, out, at) => headIdentity(head, id, out, at) },
+  };
+}
+
+function coverage({ blocks, options, state }: ShardStorage): Coverage {
+  const { head, ages, now } = options;
+  const complete = completeStretches(state.progress, head.minT);
+  const tiers = (["1m", "1h"] as const).filter((tier) => blocks.tiers[tier].length > 0);
+  return {
+    rawAfter: ages.raw === 0 ? Number.NEGATIVE_INFINITY : now() - ages.raw,
+    tiers: tiers.map((tier) => ({ tier, complete })),
+  };
+}
+
+/** Replaces blocks of a tier by others, durably; the rollups' progress changes with it. */
+export async function replaceBlocks(
+  storage: ShardStorage,
+  tier: Tier,
+  made: readonly string[],
+  replaced: readonly string[],
+  progress: (before: RollupProgress) => RollupProgress = (p) => p,
+): Promise<void> {
+  await exchangeBlocks(storage.blocks, tier, made, replaced, () =>
+    saveState(storage, progress(storage.state.progress)),
+  );
+}
+
+/**
+ * Moves everything older than the cutoff (a multiple of 2 h) from the head to blocks. Resolves to whether there was any. When it
+ * rejects, the head has it all as before.
+ */
+export async function cutHead(storage: ShardStorage, cutoff: number, pause: Pause): Promise<boolean> {
+  const { options, blocks, counts } = storage;
+  const { head, disk, now, say } = options;
+  if (head.minT >= cutoff) return false;
+  const start = performance.now();
+  beginCut(head, cutoff);
+  let made: string[];
+  try {
+    const starts = await windowsBefore(head, cutoff, pause);
+    const windows = starts.map((from) => ({ start: from, end: from + CHUNK_RANGE }));
+    const order = await seriesInLabelOrder(head, pause);
+    made = await writeWindows(disk, join(blocks.dir, "raw"), head, order, windows, newestId(storage, now()), pause);
+    const cut = (p: RollupProgress) => ({ ...p, cutUpTo: Math.max(p.cutUpTo, cutoff) });
+    await replaceBlocks(storage, "raw", made, [], cut);
+  } catch (error) {
+    abortCut(head);
+    throw error;
+  }
+  await finishCut(head, pause);
+  // Renumbering is one pass over everything: not for a handful of series.
+  const gone = collectSeries(head, cutoff, Math.max(1, head.series.count >> 5));
+  const seconds = (performance.now() - start) / 1000;
+  counts.cuts++;
+  counts.cutSeconds += seconds;
+  counts.seriesRemoved += gone;
+  say(
+    "info",
+    `wrote ${made.length} blocks up to ${new Date(cutoff).toISOString()} in ${seconds.toFixed(1)} s; ${gone} idle series left the head`,
+  );
+  return true;
+}
+
+/** A time for the ids of new blocks: after that of every block there is, also when the clock was set back. */
+function newestId({ blocks }: ShardStorage, now: number): number {
+  let newest = now;
+  for (const { block } of blocks.tiers.raw) newest = Math.max(newest, blockIdTime(block.meta.id) + 1);
+  return newest;
+}
+
+/** Removes the samples in [minT, maxT] of the series that a set selects, from blocks and head. Resolves to how many series may have had some. */
+export async function deleteFromStorage(
+  storage: ShardStorage,
+  tenant: string,
+  sets: readonly (readonly Matcher[])[],
+  minT: number,
+  maxT: number,
+): Promise<number> {
+  const { blocks, options } = storage;
+  let series = 0;
+  for (const set of sets) {
+    for (const tier of TIERS) {
+      for (const { block } of blocks.tiers[tier]) {
+        const found = await deleteFromBlock(block, tenant, set, minT, maxT);
+        if (tier === "raw") series += found;
+      }
+    }
+    series += deleteSamples(options.head, tenant, set, minT, maxT);
+  }
+  await saveState(storage, stretchRemoved(storage.state.progress, minT, maxT));
+  return series;
+}
+
+export async function closeStorage(storage: ShardStorage): Promise<void> {
+  await closeBlockSet(storage.blocks);
+}

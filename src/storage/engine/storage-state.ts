@@ -1,0 +1,57 @@
+/**
+ * The small file beside a shard's blocks that says which there ought to be and how far the rollups are. It is written after the
+ * blocks that it names, and before blocks that it no longer names are removed: what it names and is not there was destroyed.
+ */
+import { join } from "node:path";
+import { crc32c } from "../../lib/crc32c.ts";
+import { type Disk, readWhole, replaceFile } from "../../lib/disk.ts";
+import type { Tier } from "../../model/rollup.ts";
+import { NO_PROGRESS, type RollupProgress } from "./rollup-progress.ts";
+
+/** Times are Unix ms. */
+export interface KnownBlock {
+  readonly tier: Tier;
+  readonly id: string;
+  readonly minT: number;
+  readonly maxT: number;
+}
+
+export interface StorageState {
+  readonly progress: RollupProgress;
+  readonly blocks: readonly KnownBlock[];
+  /** Blocks that were written under retention rules, and the rules' key. */
+  readonly thinned: Readonly<Record<string, string>>;
+}
+
+const FILE = "state.json";
+const VERSION = 1;
+
+/** `problem` says why an existing file is not used; the state is then as if there were none. Rejects with DiskError. */
+export async function readState(disk: Disk, dir: string): Promise<{ state: StorageState; problem?: string }> {
+  const empty: StorageState = { progress: NO_PROGRESS, blocks: [], thinned: {} };
+  const path = join(dir, FILE);
+  const bytes = await readWhole(disk, path);
+  if (bytes === undefined) return { state: empty };
+  const text = new TextDecoder().decode(bytes);
+  const end = text.indexOf("\n");
+  const body = text.slice(0, end);
+  if (end < 0 || text.slice(end + 1).trim() !== checksum(body)) {
+    return { state: empty, problem: `${path}: the checksum does not match` };
+  }
+  const read = JSON.parse(body) as { version: number; cutUpTo: number | null } & StorageState;
+  if (read.version !== VERSION) return { state: empty, problem: `${path}: version ${read.version} is not known` };
+  // JSON has no infinity.
+  const progress = { ...read.progress, cutUpTo: read.cutUpTo ?? Number.NEGATIVE_INFINITY };
+  return { state: { progress, blocks: read.blocks, thinned: read.thinned } };
+}
+
+/** Durable when it resolves. Rejects with DiskError; the old file is there then. */
+export async function writeState(disk: Disk, dir: string, state: StorageState): Promise<void> {
+  const { cutUpTo } = state.progress;
+  const body = JSON.stringify({ version: VERSION, cutUpTo: Number.isFinite(cutUpTo) ? cutUpTo : null, ...state });
+  await replaceFile(disk, join(dir, FILE), new TextEncoder().encode(`${body}\n${checksum(body)}\n`));
+}
+
+function checksum(body: string): string {
+  return crc32c(new TextEncoder().encode(body)).toString(16).padStart(8, "0");
+}
