@@ -10,7 +10,7 @@ import { readScript } from "./script.ts";
  * Prometheus's acceptance tests for PromQL, run in this process. The scripts are not part of the repository: they are
  * looked for in ../shared/promqltest (or PROMQLTEST_DIR).
  *
- * `native-histograms.txt` lists the cases that fail because there are no native histograms yet. Every other case must pass,
+ * `native-histograms.txt` lists the cases that fail because native histograms have no values yet. Every other case must pass,
  * and a listed one that passes must be taken off the list: it can only shrink.
  */
 const FOLDER = process.env.PROMQLTEST_DIR ?? new URL("../../../../shared/promqltest", import.meta.url).pathname;

@@ -1,6 +1,8 @@
+import { makeHistogram } from "../../../src/model/histogram.ts";
+import { encodeHistogram, makeHistogramBytes } from "../../../src/model/histogram-code.ts";
 import { type Labels, labelsKey } from "../../../src/model/labels.ts";
 import { type Engine, type InstantResult, QueryError, type RangeResult } from "../../../src/model/query.ts";
-import { writeStale } from "../../../src/model/sample.ts";
+import { writeHistogramRef, writeStale } from "../../../src/model/sample.ts";
 import { formatMetric } from "../../../src/query/execute/format-metric.ts";
 import { type MemorySource, partitionOf } from "./memory-source.ts";
 import type { Command, EvalCommand, Expectation } from "./script.ts";
@@ -8,17 +10,20 @@ import type { Point } from "./series-notation.ts";
 
 export function load(sources: readonly MemorySource[], command: Extract<Command, { kind: "load" }>): void {
   for (const { labels, points, starts } of command.series) {
-    const kept = points.map((p, i) => ({ p, i })).filter(({ p }) => p.kind === "float" || p.kind === "stale");
+    const kept = points.map((p, i) => ({ p, i })).filter(({ p }) => p.kind !== "none");
     if (kept.length === 0) continue;
     const values = new Float64Array(kept.length);
     const words = new Uint32Array(values.buffer);
+    const histograms = makeHistogramBytes();
     kept.forEach(({ p }, k) => {
       if (p.kind === "float") values[k] = p.value;
-      else writeStale(words, k);
+      else if (p.kind === "stale") writeStale(words, k);
+      // An empty one stands for each: nothing looks into histograms.
+      else writeHistogramRef(words, k, encodeHistogram(makeHistogram(), histograms));
     });
     const ts = kept.map(({ i }) => i * command.gap);
     const st = kept.map(({ i }) => (starts[i] === undefined ? 0 : i * command.gap + (starts[i] as number)));
-    (sources[partitionOf(labels, sources.length)] as MemorySource).add(labels, ts, values, st);
+    (sources[partitionOf(labels, sources.length)] as MemorySource).add(labels, ts, values, st, histograms);
   }
 }
 

@@ -3,7 +3,7 @@ import { type Labels, labelsFromEntries, METRIC_NAME } from "../../../src/model/
 
 /**
  * The notation of series in promqltest scripts: `metric{label="value"} 1 2+3x4 _ stale`.
- * Native histograms (`{{...}}`) are recognised but not read: `histogram` marks their place.
+ * Native histograms (`{{...}}`) are recognised but not read: `histogram` marks their place, an empty one is loaded.
  */
 export type Point =
   | { readonly kind: "none" | "stale" | "histogram" }
