@@ -54,6 +54,8 @@ export function cutsOf(y: Float64Array, n: number, level: boolean, cuts: Float64
 }
 
 const WINDOW = 32;
+/** How many rows are looked at in each of them. */
+const PROBED = 240;
 /** What naming the other column and its cuts costs. */
 const SOURCE_BITS = 64;
 /** How deep a column may be to give contexts: deeper ones would keep others from being derived, which is worth more. */
@@ -85,26 +87,40 @@ export function findContexts(e: EarlierColumns, plan: NumberPlan): FoundContexts
     raw += extra[t] as number;
     if (t > top) top = t;
   }
-  let best: FoundContexts | undefined;
-  let bits = WORTH * plan.code.bits;
+  // The best of a part of the rows first, then all rows of that one.
+  const stride = Math.max(1, Math.floor(n / PROBED));
+  const size = top + 1;
+  let found: Earlier | undefined;
+  let byLevel = false;
+  let least = Number.POSITIVE_INFINITY;
   let looked = 0;
   for (let k = e.length - 1; k >= 0 && looked < WINDOW; k--) {
     const other = e.list[k] as Earlier;
     if (other.rows !== n || other.depth > SHALLOW || !other.moves) continue;
     looked++;
-    for (const level of [false, true]) {
-      const known = contextsOf(other, level);
-      const cost = raw + jointBits(known.contexts, n, top + 1, bits - raw);
-      if (cost >= bits) continue;
-      bits = cost;
-      best = { column: other.column, level, cuts: known.cuts, contexts: known.contexts, depth: other.depth + 1 };
+    for (let level = 0; level < 2; level++) {
+      const known = contextsOf(other, level === 1);
+      const cost = jointBits(known.contexts, n, stride, size, least);
+      if (cost >= least) continue;
+      least = cost;
+      found = other;
+      byLevel = level === 1;
     }
   }
-  if (best === undefined) return undefined;
+  if (found === undefined) return undefined;
+  const known = contextsOf(found, byLevel);
+  const bits = raw + jointBits(known.contexts, n, 1, size, Number.POSITIVE_INFINITY);
+  if (bits >= WORTH * plan.code.bits) return undefined;
   plan.bits += bits - plan.code.bits;
   plan.code.bits = bits;
   plan.code.contexts = MAX_CONTEXTS;
-  return best;
+  return {
+    column: found.column,
+    level: byLevel,
+    cuts: known.cuts,
+    contexts: known.contexts,
+    depth: found.depth + 1,
+  };
 }
 
 /** The contexts that an earlier column gives, made when first asked for. */
@@ -118,10 +134,10 @@ function contextsOf(other: Earlier, level: boolean): { cuts: Float64Array; conte
   return known;
 }
 
-/** The bits of the tokens with four tables; gives up above `limit`. */
-function jointBits(contexts: Uint8Array, n: number, size: number, limit: number): number {
+/** The bits of the tokens of every stride-th row with four tables; gives up above `limit`. */
+function jointBits(contexts: Uint8Array, n: number, stride: number, size: number, limit: number): number {
   counts.fill(0, 0, MAX_CONTEXTS * size);
-  for (let i = 0; i < n; i++) {
+  for (let i = 0; i < n; i += stride) {
     const at = (contexts[i] as number) * size + (tokens[i] as number);
     counts[at] = (counts[at] as number) + 1;
   }
@@ -129,15 +145,16 @@ function jointBits(contexts: Uint8Array, n: number, size: number, limit: number)
   for (let c = 0; c < MAX_CONTEXTS; c++) {
     let sum = 0;
     let used = 0;
+    let tokenBits = 0;
     for (let k = c * size; k < (c + 1) * size; k++) {
       const v = counts[k] as number;
       if (v === 0) continue;
       used++;
       sum += v;
-      bits -= clogc(v);
+      tokenBits -= clogc(v);
     }
-    bits += clogc(sum) + TABLE_BITS * used;
-    if (c === 1 && bits > limit) return bits;
+    bits += tokenBits + clogc(sum) + TABLE_BITS * used;
+    if (bits > limit) return bits;
   }
   return bits;
 }

@@ -13,6 +13,7 @@ import { PageError } from "./page-error.ts";
 import { PREDICT_HALF, PREDICT_LAST, PREDICT_LINE, PREDICT_NONE, PREDICTORS, residualsOf, sumUp } from "./predict.ts";
 import { readResiduals, writeResiduals } from "./residual-code.ts";
 import { copyPlan, MAX_CONTEXTS, makePlan, planContexts, planResiduals, type ResidualPlan } from "./residual-plan.ts";
+import { classOf } from "./tokens.ts";
 
 /**
  * A column of whole numbers (at most 2^51): n[i] = offset + unit * x[i], x predicted, residuals entropy coded. When all residuals
@@ -94,22 +95,41 @@ export function planNumbers(plan: NumberPlan, whole: Float64Array, n: number, ef
   plan.bits = Number.POSITIVE_INFINITY;
   const step = medianStep(n);
   attempt(plan, PREDICT_LAST, step);
-  if (plan.hasBody && step !== 0) attempt(plan, PREDICT_LAST, 0);
-  if (plan.hasBody) {
-    const middle = median(n);
-    if (n > 1) attempt(plan, PREDICT_LINE, (x[1] as number) - (x[0] as number));
-    attempt(plan, PREDICT_NONE, middle);
-    if (effort === "small") {
-      attempt(plan, PREDICT_NONE, least(n));
-      attempt(plan, PREDICT_HALF, middle);
-    }
-  }
+  if (plan.hasBody) tryOthers(plan, step, effort);
   if (plan.hasBody && effort === "small" && n >= 64) {
     planContexts(plan.residuals, n, plan.code);
     plan.bits = plan.code.bits;
   }
   plan.bits += PARAMETER_BITS;
   if (plan.hasBody) plan.shape = shapeOf(n);
+}
+
+/** Tries the predictions that a sample of the rows does not speak against. */
+function tryOthers(plan: NumberPlan, step: number, effort: Effort): void {
+  const n = plan.rows;
+  const middle = median(n);
+  const small = effort === "small";
+  let last = 0;
+  let stepped = 0;
+  let line = 0;
+  let none = 0;
+  const count = Math.min(n - 2, 2 * sample.length);
+  for (let k = 0; k < count; k++) {
+    const i = 2 + Math.floor((k * (n - 2)) / count);
+    const v = x[i] as number;
+    const d = v - (x[i - 1] as number);
+    last += classOf(d);
+    stepped += classOf(d - step);
+    line += classOf(d - (x[i - 1] as number) + (x[i - 2] as number));
+    none += classOf(v - middle);
+  }
+  const limit = small ? Number.POSITIVE_INFINITY : 1.1 * Math.min(last, stepped, line, none) + 8;
+  if (step !== 0 && last <= limit) attempt(plan, PREDICT_LAST, 0);
+  if (n > 1 && line <= limit) attempt(plan, PREDICT_LINE, (x[1] as number) - (x[0] as number));
+  if (none <= limit) attempt(plan, PREDICT_NONE, middle);
+  if (!small) return;
+  attempt(plan, PREDICT_NONE, least(n));
+  attempt(plan, PREDICT_HALF, middle);
 }
 
 /** A plan of v[0, n) as they are, with four contexts that are given. */

@@ -53,6 +53,8 @@ interface Writer {
   readonly learned: Learned;
   /** Columns that a later one may equal, by a hash of kind, rows and content. */
   readonly seen: Map<number, number[]>;
+  /** The last column of times that is not the same as the one before, -1 for none yet. */
+  lastTime: number;
   /** Where the columns of times are among the earlier ones. */
   readonly times: number[];
 }
@@ -78,6 +80,7 @@ export function encodePage(columns: readonly PageColumn[], effort: Effort = "fas
     learned,
     seen: new Map(),
     times: [],
+    lastTime: -1,
   };
   w.directory.at = columns.length;
   reserveDirectory(w.directory, 16);
@@ -140,6 +143,13 @@ function findSame(w: Writer, columns: readonly PageColumn[], c: number): number 
   const column = columns[c] as Exclude<PageColumn, { kind: "bytes" }>;
   const words = wordsOf(column);
   const rows = column.to - column.from;
+  if (column.kind === "time" && w.lastTime >= 0) {
+    const last = columns[w.lastTime] as Exclude<PageColumn, { kind: "bytes" }>;
+    if (last.to - last.from === rows && sameWords(words, 2 * column.from, wordsOf(last), 2 * last.from, 2 * rows)) {
+      return w.lastTime;
+    }
+  }
+  if (column.kind === "time") w.lastTime = c;
   const key = hashRows(words, 2 * column.from, 2 * column.to, rows * 2 + (column.kind === "time" ? 1 : 0));
   const others = w.seen.get(key);
   if (others === undefined) {
