@@ -1,6 +1,7 @@
 import type { Registry } from "prom-client";
 import { type ShardClient, type ShardStats, WAL_FSYNC_BUCKETS } from "../model/shard.ts";
 import { histogram, type Reading, readMetric } from "./read-metric.ts";
+import { registerStorageMetrics } from "./storage-metrics.ts";
 
 type ShardNumber = { [K in keyof ShardStats]-?: ShardStats[K] extends number ? K : never }[keyof ShardStats];
 
@@ -41,6 +42,7 @@ export function registerShardMetrics(registry: Registry, shards: readonly ShardC
   const each = (rows: (s: ShardStats, partition: string) => readonly Reading[]) => async () =>
     (await stats()).flatMap((s) => (s === undefined ? [] : rows(s, String(s.partition))));
 
+  registerStorageMetrics(registry, each);
   readMetric(registry, "tocsin_shard_up", "gauge", "1 when the shard answers.", async () =>
     (await stats()).map((s, i) => ({
       labels: { partition: String(shards[i]?.partition) },

@@ -35,6 +35,12 @@ export interface SeriesSource {
   labelNames(tenant: string, matchers: readonly Matcher[], minT: number, maxT: number): string[];
   labelValues(tenant: string, name: string, matchers: readonly Matcher[], minT: number, maxT: number): string[];
 
+  /**
+   * In words: what could not be read since the request began, and data of these times that is lost or not read yet. For the
+   * answer's warnings.
+   */
+  problems?(minT: number, maxT: number): readonly string[];
+
   /** Rolled-up series beside the raw samples; absent: raw samples are all there is. */
   readonly rollups?: RollupSource;
 }

@@ -1,5 +1,6 @@
 import type { Labels } from "./labels.ts";
 import type { Matcher } from "./matcher.ts";
+import type { Tier } from "./rollup.ts";
 
 /**
  * The conversation between the query front end (or anyone) and a shard. Requests and responses are plain data that
@@ -110,6 +111,41 @@ export interface ShardStats {
   readonly walFsyncSeconds: number;
   /** Fsyncs whose latency was at most the bound, cumulative, for the bounds in WAL_FSYNC_BUCKETS (seconds). */
   readonly walFsyncBuckets: readonly number[];
+  readonly storage?: StorageStats;
+}
+
+/** What a shard has on disk besides the log, and what was done with it since the shard started. */
+export interface StorageStats {
+  readonly tiers: readonly {
+    readonly tier: Tier;
+    readonly blocks: number;
+    readonly bytes: number;
+    readonly samples: number;
+    /** Unix ms; infinite without blocks. */
+    readonly minTime: number;
+    readonly maxTime: number;
+  }[];
+  /** Rollups hold every sample up to here, Unix ms; undefined while there are none. */
+  readonly rolledUpTo: number | undefined;
+  readonly cuts: number;
+  readonly cutSeconds: number;
+  readonly cutFailures: number;
+  readonly seriesRemoved: number;
+  readonly compactions: number;
+  readonly rollups: number;
+  readonly jobSeconds: number;
+  readonly jobFailures: number;
+  readonly blocksDropped: number;
+  readonly snapshots: number;
+  readonly snapshotSeconds: number;
+  readonly snapshotBytes: number;
+  readonly snapshotFailures: number;
+  /** Places of stored data that are known to be lost, and reads that met damage. */
+  readonly damages: number;
+  readonly damagedReads: number;
+  readonly cacheBytes: number;
+  readonly cacheHits: number;
+  readonly cacheMisses: number;
 }
 
 export const WAL_FSYNC_BUCKETS: readonly number[] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];

@@ -35,6 +35,7 @@ import type { ShardPhase } from "./protocol.ts";
 import { makeReachedWaiters } from "./reached.ts";
 import { applyFrame, makeShardCore, rejections, resetCounts, takeLabelsWanted } from "./shard.core.ts";
 import type { StorageSettings } from "./storage-settings.ts";
+import { storageStats } from "./storage-stats.ts";
 import { formatEpoch, parseEpoch, resumeStream, type StreamEpoch } from "./stream-epoch.ts";
 
 export interface ShardOptions {
@@ -273,6 +274,15 @@ export function startShard(options: ShardOptions): Shard {
     }
   };
 
+  /** What is still on its way. Messages are stored on the bus about when their samples were taken. */
+  const backlogProblem = (minT: number, maxT: number): readonly string[] => {
+    const times = lanes?.backlogTimes();
+    if (times === undefined || times.from > maxT || times.to < minT) return [];
+    const at = (t: number, unknown: string) => (Number.isFinite(t) ? new Date(t).toISOString() : unknown);
+    const between = `${at(times.from, "the beginning")} and ${at(times.to, "now")}`;
+    return [`shard ${partition} still reads what was sent between ${between}: samples of that time may be missing`];
+  };
+
   const recovered = (): Keeper => {
     if (keeper === undefined) throw new Error("the shard is reading its WAL");
     return keeper;
@@ -304,6 +314,7 @@ export function startShard(options: ShardOptions): Shard {
       walFsyncCount: w?.fsyncCount ?? 0,
       walFsyncSeconds: w?.fsyncSeconds ?? 0,
       walFsyncBuckets: w?.fsyncBuckets ?? [],
+      ...(keeper === undefined ? {} : { storage: storageStats(keeper) }),
     };
   };
 
@@ -315,7 +326,7 @@ export function startShard(options: ShardOptions): Shard {
     },
     answer: (request, stopped) => {
       const { storage } = recovered();
-      beginRequest(storage);
+      beginRequest(storage, backlogProblem);
       return answerRequest({ source: storage.source, head, stats }, request, stopped);
     },
     later: (request) => {

@@ -35,6 +35,9 @@ export function addNote(a: Annotations, note: ShardNote, pos: Pos): void {
     case "startTimeOverlap":
       warn(a, startTimeOverlap(note.metric), pos);
       return;
+    case "missingData":
+      a.warnings.set(note.text, NO_PLACE);
+      return;
     case "possibleNonCounter":
       inform(a, possibleNonCounter(note.metric), pos);
       return;
@@ -43,13 +46,16 @@ export function addNote(a: Annotations, note: ShardNote, pos: Pos): void {
   }
 }
 
+/** Of a note that is about the data, not about a part of the query. */
+const NO_PLACE = -1;
+
 /** Notes of one kind that an answer tells at most. */
 const MAX_TOLD = 10;
 
 /** The notes as the answer tells them, sorted, each with its place; how many are left out where there are too many. */
 export function tellNotes(a: Annotations, kind: "warning" | "info"): string[] {
   const notes = kind === "warning" ? a.warnings : a.infos;
-  const all = [...notes].map(([text, at]) => `${text} (${place(a.query, at)})`).sort();
+  const all = [...notes].map(([text, at]) => (at === NO_PLACE ? text : `${text} (${place(a.query, at)})`)).sort();
   const rest = all.length - MAX_TOLD;
   return rest > 0 ? [...all.slice(0, MAX_TOLD), `${rest} more ${kind} annotations omitted`] : all;
 }

@@ -93,14 +93,16 @@ function readSeries(source: SeriesSource, id: number, rows: RowEvaluator, watch:
 }
 
 /** What was read, and what is to be said of it. */
-function told(rows: RowEvaluator, watch: Watch, notes: RangeNotes): Counted {
+function told(source: SeriesSource, rows: RowEvaluator, watch: Watch, notes: RangeNotes): Counted {
   const tiers = rows.use();
   const { windowSamples } = rows;
   const samplesNeeded = needOf(watch.plan) === "samples";
   for (const { tier, rounded } of tiers) {
     if (rounded && tier !== "raw") notes.set(`rounded ${tier}`, { kind: samplesNeeded ? "points" : "rounded", tier });
   }
-  const counted = { samples: watch.samples, tiers, notes: [...notes.values()] };
+  const { minT, maxT } = rows.bounds;
+  const missing = (source.problems?.(minT, maxT) ?? []).map((text) => ({ kind: "missingData", text }) as const);
+  const counted = { samples: watch.samples, tiers, notes: [...notes.values(), ...missing] };
   return windowSamples === undefined ? counted : { ...counted, windowSamples };
 }
 
@@ -146,7 +148,7 @@ function evaluateRows(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator
     dropName: new Uint8Array(labels.length).fill(rows.dropsName ? 1 : 0),
     values,
     present,
-    ...told(rows, watch, notes),
+    ...told(source, rows, watch, notes),
   };
 }
 
@@ -194,7 +196,7 @@ function evaluateGroups(source: SeriesSource, ids: Uint32Array, rows: RowEvaluat
     dropName: Uint8Array.from(order, (g) => partial.dropName[g] as number),
     count: reorder(partial.count),
     columns: partial.columns.map(reorder),
-    ...told(rows, watch, notes),
+    ...told(source, rows, watch, notes),
   };
 }
 
@@ -259,7 +261,7 @@ function rawSamples(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator, 
     ends,
     ts,
     values,
-    ...told(rows, watch, new Map()),
+    ...told(source, rows, watch, new Map()),
   };
 }
 

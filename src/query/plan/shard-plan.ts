@@ -111,6 +111,8 @@ export type ShardNote =
   | { readonly kind: "possibleNonCounter"; readonly metric: string }
   | { readonly kind: "startTimeOverlap"; readonly metric: string }
   | { readonly kind: "invalidQuantile"; readonly quantile: number }
+  /** Data that ought to be there and could not be read, in words. */
+  | { readonly kind: "missingData"; readonly text: string }
   /** Raw samples are gone in places: windows were rounded to the tier's buckets, or points of it stand for samples. */
   | { readonly kind: "rounded" | "points"; readonly tier: RollupTier };
 

@@ -29,8 +29,11 @@ export interface SourcePart {
 export interface MergedSource extends SeriesSource {
   readonly rollups: RollupSource;
   /** Begins a request over these parts, the ones that win last; ids and symbols of the request before are void. */
-  begin(parts: readonly SourcePart[], coverage: Coverage): void;
+  begin(parts: readonly SourcePart[], coverage: Coverage, problems?: Problems): void;
 }
+
+/** What is missing in answers about these times, in words. */
+export type Problems = (minT: number, maxT: number) => readonly string[];
 
 export function makeMergedSource(): MergedSource {
   let parts: readonly SourcePart[] = [];
@@ -42,6 +45,7 @@ export function makeMergedSource(): MergedSource {
   const piece = makeSampleBuffer(1024);
   const rows = makeRollupBuffer(256);
   let coverage: Coverage = { rawAfter: Number.NEGATIVE_INFINITY, tiers: [] };
+  let problems: Problems = () => [];
   /** What was selected in this request, for parts that are only looked into when they are read. */
   let asked: Selection[] = [];
   /** Parts in which every selection of the request has been made. */
@@ -135,9 +139,10 @@ export function makeMergedSource(): MergedSource {
   };
 
   return {
-    begin: (next, covered) => {
+    begin: (next, covered, missing = () => []) => {
       parts = next;
       coverage = covered;
+      problems = missing;
       asked = [];
       complete.clear();
       if (series.slots.length > LARGE) {
@@ -196,6 +201,7 @@ export function makeMergedSource(): MergedSource {
       }
       if (whole) out.length = 0;
     },
+    problems: (minT, maxT) => problems(minT, maxT),
     rollups: { coverage: () => coverage, read: readRollup },
     labelNames: (tenant, matchers, minT, maxT) => names((s) => s.labelNames(tenant, matchers, minT, maxT), minT, maxT),
     labelValues: (tenant, name, matchers, minT, maxT) =>

@@ -27,7 +27,7 @@ import type { Pause } from "../head/sliced-sort.ts";
 import { type BlockSet, closeBlockSet, exchangeBlocks, type MissingData, openBlockSet, TIERS } from "./block-set.ts";
 import { writeWindows } from "./cut-head.ts";
 import { type Lock, makeLock } from "./lock.ts";
-import { type MergedSource, makeMergedSource, type SourcePart } from "./merged-source.ts";
+import { type MergedSource, makeMergedSource, type Problems, type SourcePart } from "./merged-source.ts";
 import type { SeriesRetention, TierAges } from "./retention-rules.ts";
 import { accountBlocks, completeStretches, type RollupProgress, stretchRemoved } from "./rollup-progress.ts";
 import { readState, type StorageState, writeState } from "./storage-state.ts";
@@ -116,18 +116,21 @@ async function saveState(storage: ShardStorage, progress: RollupProgress): Promi
   await writeState(options.disk, blocks.dir, storage.state);
 }
 
-/** Begins a request: fixes what it reads from. */
-export function beginRequest(storage: ShardStorage): void {
+/** Begins a request: fixes what it reads from. `more` says what else is missing. */
+export function beginRequest(storage: ShardStorage, more: Problems = () => []): void {
   const { source, blocks, options, met } = storage;
   met.clear();
   const parts: SourcePart[] = [];
   for (const tier of TIERS) for (const { part } of blocks.tiers[tier]) parts.push(part);
   parts.push(headPart(options.head));
-  source.begin(parts, coverage(storage));
+  source.begin(parts, coverage(storage), (minT, maxT) => [
+    ...requestWarnings(storage, minT, maxT),
+    ...more(minT, maxT),
+  ]);
 }
 
 /** What the request since `beginRequest` could not read, and lost data that lies in its times. */
-export function requestWarnings(storage: ShardStorage, minT: number, maxT: number): string[] {
+function requestWarnings(storage: ShardStorage, minT: number, maxT: number): string[] {
   const lost = storage.missing.filter((m) => m.minT <= maxT && m.maxT >= minT).map((m) => m.what);
   return [...new Set([...lost, ...storage.met])];
 }

@@ -1,0 +1,29 @@
+import type { StorageStats } from "../../model/shard.ts";
+import { TIERS } from "../../storage/engine/block-set.ts";
+import type { Keeper } from "./keeper.ts";
+
+/** What a shard tells of its blocks, snapshots and upkeep. */
+export function storageStats({ storage, maintenance, counts }: Keeper): StorageStats {
+  const { blocks, state, missing } = storage;
+  return {
+    tiers: TIERS.map((tier) => {
+      const metas = blocks.tiers[tier].map((b) => b.block.meta);
+      return {
+        tier,
+        blocks: metas.length,
+        bytes: metas.reduce((sum, m) => sum + m.bytes, 0),
+        samples: metas.reduce((sum, m) => sum + m.samples, 0),
+        minTime: Math.min(...metas.map((m) => m.minT)),
+        maxTime: Math.max(...metas.map((m) => m.maxT)),
+      };
+    }),
+    rolledUpTo: state.progress.doneUpTo,
+    ...storage.counts,
+    ...maintenance.counts,
+    ...counts,
+    damages: missing.length,
+    cacheBytes: blocks.cache.bytes,
+    cacheHits: blocks.cache.hits,
+    cacheMisses: blocks.cache.misses,
+  };
+}
