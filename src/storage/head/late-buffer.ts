@@ -3,9 +3,11 @@
  *
  *   0  the series' newest late chunk, 0: none
  *   1  number of samples
- *   2  order of the block (log2 of its words): room for 7 samples, then 15, then 31
+ *   2  order of the block (log2 of its words): room for 6 samples, then 14, then 30
  *   3  0: each late chunk of the series is younger than the ones before it; 1: not so
- *   4  samples, ascending in time, no time twice: time float64, value float64
+ *   4  a gap: two float64, times between which (exclusive) the series has no sample in order. In order nothing is ever added in the
+ *      past, so what was found out once holds on
+ *   8  samples, ascending in time, no time twice: time float64, value float64
  */
 import { reserveSamples, type SampleBuffer } from "../../model/sample.ts";
 import { allocateBlock, freeBlock, SLAB_MASK, SLAB_SHIFT, type WordPool } from "./word-pool.ts";
@@ -13,7 +15,8 @@ import { allocateBlock, freeBlock, SLAB_MASK, SLAB_SHIFT, type WordPool } from "
 const COUNT = 1;
 const ORDER = 2;
 const MIXED = 3;
-const SAMPLES = 4;
+const GAP = 4;
+const SAMPLES = 8;
 const FIRST_ORDER = 5;
 const LAST_ORDER = 7;
 
@@ -36,6 +39,8 @@ export function makeLateBuffer(pool: WordPool, chunk: number, ascend: boolean): 
   slab[at + COUNT] = 0;
   slab[at + ORDER] = FIRST_ORDER;
   slab[at + MIXED] = ascend ? 0 : 1;
+  writeTime(slab, at + GAP, Number.POSITIVE_INFINITY);
+  writeTime(slab, at + GAP + 2, Number.NEGATIVE_INFINITY);
   return buffer;
 }
 
@@ -96,6 +101,40 @@ function sampleTime(slab: Int32Array, at: number, i: number): number {
   timeWords[0] = slab[at + SAMPLES + 4 * i] as number;
   timeWords[1] = slab[at + SAMPLES + 4 * i + 1] as number;
   return time[0] as number;
+}
+
+/** Whether t lies in the gap that is known. */
+export function isInGap(pool: WordPool, buffer: number, t: number): boolean {
+  const slab = pool.slabs[buffer >>> SLAB_SHIFT] as Int32Array;
+  const at = (buffer & SLAB_MASK) + GAP;
+  return t > readTime(slab, at) && t < readTime(slab, at + 2);
+}
+
+/** Between `from` and `to` (exclusive) there is no sample in order. */
+export function setGap(pool: WordPool, buffer: number, from: number, to: number): void {
+  const slab = pool.slabs[buffer >>> SLAB_SHIFT] as Int32Array;
+  const at = (buffer & SLAB_MASK) + GAP;
+  writeTime(slab, at, from);
+  writeTime(slab, at + 2, to);
+}
+
+/** The gap that `from` knows becomes that of `to`. */
+export function copyGap(pool: WordPool, from: number, to: number): void {
+  const slab = pool.slabs[from >>> SLAB_SHIFT] as Int32Array;
+  const at = (from & SLAB_MASK) + GAP;
+  setGap(pool, to, readTime(slab, at), readTime(slab, at + 2));
+}
+
+function readTime(slab: Int32Array, at: number): number {
+  timeWords[0] = slab[at] as number;
+  timeWords[1] = slab[at + 1] as number;
+  return time[0] as number;
+}
+
+function writeTime(slab: Int32Array, at: number, t: number): void {
+  time[0] = t;
+  slab[at] = timeWords[0] as number;
+  slab[at + 1] = timeWords[1] as number;
 }
 
 /** Whether the late chunks follow one another in time, so that a search from the newest may end at the first that is too old. */

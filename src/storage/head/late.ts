@@ -9,9 +9,10 @@ import { makeSampleBuffer, reserveSamples, type SampleBuffer } from "../../model
 import { CHUNK_MAX_SPAN } from "../chunk/encode.ts";
 import { chunkWordsBound, writeChunk } from "../chunk/write.ts";
 import { allocateChunk, CHUNK_HEADER_WORDS, chunkMaxT, finishChunk } from "./chunk-arena.ts";
-import { findSample, foundWords } from "./find-sample.ts";
+import { findSample, foundGap, foundWords } from "./find-sample.ts";
 import type { Head } from "./head.ts";
 import {
+  copyGap,
   copyLateBuffer,
   freeLateBuffer,
   insertLate,
@@ -21,6 +22,7 @@ import {
   lateChunk,
   lateChunksAscend,
   makeLateBuffer,
+  setGap,
 } from "./late-buffer.ts";
 import { CHUNK_SAMPLES, rangeEnd } from "./open-chunk.ts";
 import { readStored } from "./read.ts";
@@ -42,6 +44,14 @@ export function appendLate(head: Head, id: number, t: number, lo: number, hi: nu
   if (known && foundWords[0] === lo && foundWords[1] === hi) return SAME;
   if (known && keep) return KEPT;
   putLate(head, id, t, lo, hi);
+  if (foundGap[0] !== foundGap[1]) {
+    setGap(
+      head.pool,
+      head.series.rows[(id << ROW_SHIFT) + LATE] as number,
+      foundGap[0] as number,
+      foundGap[1] as number,
+    );
+  }
   return known ? OTHER : FRESH;
 }
 
@@ -163,6 +173,8 @@ function sealSamples(head: Head, buffer: number, samples: SampleBuffer): number 
     chunk = next;
     from = to;
   }
+  const next = makeLateBuffer(head.pool, chunk, ascend);
+  copyGap(head.pool, buffer, next);
   freeLateBuffer(head.pool, buffer);
-  return makeLateBuffer(head.pool, chunk, ascend);
+  return next;
 }
