@@ -38,6 +38,10 @@ export interface Maintenance {
   stop(): void;
   /** Moves everything older than the cutoff to blocks, now. */
   cut(cutoff: number): Promise<boolean>;
+  /** Cuts the head when it is time, once; resolves to whether there was anything to do. */
+  lookAtHead(): Promise<boolean>;
+  /** Does the most urgent job on blocks, once; resolves to whether there may be more to do. */
+  lookAtBlocks(): Promise<boolean>;
   /** Runs `work` while no job is under way; one that is is called off and done again later. */
   withoutJobs<T>(work: () => Promise<T>): Promise<T>;
   /** Rewrites every block that has tombstones; resolves to how many. */
@@ -229,7 +233,7 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
       if (!busy) await sleep(everyMs, undefined, { signal, ref: false }).catch(() => undefined);
     }
   };
-  const headLoop = everySoOften(async () => {
+  const lookAtHead = async (): Promise<boolean> => {
     const cutoff = cutDue();
     if (cutoff === undefined || now() < cutAgainAt) return false;
     try {
@@ -243,11 +247,13 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
       );
       return false;
     }
-  });
-  const jobLoop = everySoOften(async () => {
+  };
+  const lookAtBlocks = async (): Promise<boolean> => {
     if (held > 0 || now() < retryAt) return false;
     return (await retain()) || (await rollUp()) || (await compact());
-  });
+  };
+  const headLoop = everySoOften(lookAtHead);
+  const jobLoop = everySoOften(lookAtBlocks);
 
   const withoutJobs = async <T>(work: () => Promise<T>): Promise<T> => {
     held++;
@@ -263,6 +269,8 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
     done: Promise.all([headLoop, jobLoop]).then(() => undefined),
     stop: () => stopping.abort(),
     cut,
+    lookAtHead,
+    lookAtBlocks,
     withoutJobs,
     cleanTombstones: async () => {
       let cleaned = 0;
