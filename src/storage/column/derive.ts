@@ -103,6 +103,7 @@ export interface Derived {
 
 /** Columns back to look at for what is not an exact multiple, and rows to look at there. */
 const WINDOW = 32;
+const WIDE_WINDOW = 128;
 const PROBES = 24;
 /** A column that takes less is left alone. */
 const LEAST_BITS = 400;
@@ -110,7 +111,7 @@ const LEAST_BITS = 400;
 let rest = new Float64Array(4096);
 const probes = new Int32Array(PROBES);
 const ownSteps = new Float64Array(PROBES);
-const steps = Array.from({ length: WINDOW }, () => new Float64Array(PROBES));
+const steps = Array.from({ length: WIDE_WINDOW }, () => new Float64Array(PROBES));
 const candidates: Earlier[] = [];
 
 /**
@@ -166,7 +167,7 @@ function search(e: EarlierColumns, whole: Float64Array, own: NumberPlan, plan: N
   const count = chooseProbes(whole, n);
   if (count < 4) return undefined;
   candidates.length = 0;
-  for (let k = e.length - 1; k >= 0 && candidates.length < WINDOW; k--) {
+  for (let k = e.length - 1; k >= 0 && candidates.length < WIDE_WINDOW; k--) {
     const other = e.list[k] as Earlier;
     if (other.rows !== n || other.depth >= MAX_DEPTH) continue;
     const s = steps[candidates.length] as Float64Array;
@@ -202,8 +203,9 @@ const SIGNS: readonly (readonly [number, number])[] = [
 
 /** Two columns whose sum or difference this one is, but for a constant or little else. */
 function sumOfTwo(whole: Float64Array, own: NumberPlan, plan: NumberPlan, count: number): Derived | undefined {
-  for (let a = 0; a < candidates.length; a++) {
-    for (let b = a + 1; b < candidates.length; b++) {
+  const window = Math.min(candidates.length, WINDOW);
+  for (let a = 0; a < window; a++) {
+    for (let b = a + 1; b < window; b++) {
       for (const [sa, sb] of SIGNS) {
         if (!matches(steps[a] as Float64Array, sa, steps[b] as Float64Array, sb, count)) continue;
         const one = candidates[a] as Earlier;
@@ -236,21 +238,26 @@ function nearOne(whole: Float64Array, own: NumberPlan, plan: NumberPlan, count: 
   const n = own.rows;
   let least = 0.85 * Math.min(stepSize(undefined, 0, count), spread(whole, undefined, 0, count));
   let found: Earlier | undefined;
-  let sign = 0;
+  let num = 0;
+  let den = 1;
   for (let c = 0; c < candidates.length; c++) {
     const other = candidates[c] as Earlier;
-    for (const s of [1, -1]) {
-      const size = Math.min(stepSize(steps[c], s, count), spread(whole, other.whole, s, count));
+    const ratio = own.unit / other.unit;
+    for (let k = 0; k < (ratio === 1 ? 2 : 4); k++) {
+      const factor = (k & 1 ? -1 : 1) * (k < 2 ? 1 : ratio);
+      const bySteps = stepSize(steps[c], factor, count);
+      const size = bySteps < least ? bySteps : spread(whole, other.whole, factor, count);
       if (size >= least) continue;
       least = size;
       found = other;
-      sign = s;
+      num = k < 2 ? factor : k & 1 ? -own.unit : own.unit;
+      den = k < 2 ? 1 : other.unit;
     }
   }
-  if (found === undefined || !takeAway(whole, n, found, sign, 1, rest)) return undefined;
+  if (found === undefined || !takeAway(whole, n, found, num, den, rest)) return undefined;
   planNumbers(plan, rest, n, "small");
   if (plan.bits >= 0.98 * own.bits) return undefined;
-  return { terms: [{ column: found.column, num: sign, den: 1 }], depth: found.depth + 1 };
+  return { terms: [{ column: found.column, num, den }], depth: found.depth + 1 };
 }
 
 /** The sizes (an eighth of a bit the unit) of the steps at the probes. */
