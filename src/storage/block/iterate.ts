@@ -6,7 +6,7 @@ import type { Page } from "../column/page.ts";
 import type { Block } from "./block.ts";
 import type { SeriesHash } from "./identity.ts";
 import { TENANT_SERIES } from "./index-tables.ts";
-import { labelsAt, numberAt, seriesIdentity, tenantName } from "./lookup.ts";
+import { identityIn, labelsAt, numberAt, tenantName } from "./lookup.ts";
 import { type PageSource, readRows, readSamples } from "./read-series.ts";
 import { passingPart } from "./section.ts";
 
@@ -50,7 +50,7 @@ export function* iterateBlock(block: Block): Generator<BlockSeries> {
     const part = chunkRows;
     const i = id & chunks.mask;
     pages.expect((part.ends[i + 1] as number) - (part.ends[i] as number));
-    seriesIdentity(block, id, words, 0);
+    identityIn(block, labelRows, id, words, 0);
     yield {
       id,
       tenant,

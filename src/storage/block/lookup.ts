@@ -162,14 +162,18 @@ const hashed = makeHashedText();
 
 /** Writes the three words of a series' hash. */
 export function seriesIdentity(block: Block, id: number, out: Uint32Array, at: number): void {
+  identityIn(block, block.hashes.table.items > 0 ? undefined : labelPart(block, id), id, out, at);
+}
+
+/** The same for a caller that has the part of the labels; without it the hashes are stored. */
+export function identityIn(block: Block, part: LabelPart | undefined, id: number, out: Uint32Array, at: number): void {
   const { hashes } = block;
   let words: Uint32Array;
   let from: number;
-  if (hashes.table.items > 0) {
+  if (part === undefined || hashes.table.items > 0) {
     words = sectionPart(hashes, id >>> hashes.table.shift);
     from = 3 * (id & hashes.mask);
   } else {
-    const part = labelPart(block, id);
     const i = id & block.labels.mask;
     part.hashed ??= new Uint8Array(part.count);
     part.hashes ??= new Uint32Array(3 * part.count);

@@ -5,6 +5,7 @@
  * A column has a number before its first row, its base. Where the rows say how far something reaches, row i - 1 is where row i
  * begins, the first included; elsewhere the base is the first row itself.
  */
+import { readU32 } from "../../lib/bytes.ts";
 import { type Cursor, readVarint, varintLength } from "../../lib/varint.ts";
 import { type ByteSink, putByte, putSigned, putVarint, reserveSink, unzigzag, zigzag } from "./byte-sink.ts";
 
@@ -112,19 +113,30 @@ export function unpackBits(
     out.fill(0, to, to + n);
     return;
   }
-  const mask = width === 32 ? 0xffff_ffff : (1 << width) - 1;
+  if (width <= 24) {
+    const mask = (1 << width) - 1;
+    let byte = at;
+    let word = 0;
+    let have = 0;
+    for (let i = to; i < to + n; i++) {
+      while (have < width) {
+        word |= (bytes[byte++] as number) << have;
+        have += 8;
+      }
+      out[i] = word & mask;
+      word >>>= width;
+      have -= width;
+    }
+    return;
+  }
+  const mask = width === 32 ? 0xffff_ffff : 2 ** width - 1;
   let bit = 0;
-  for (let i = 0; i < n; i++) {
+  for (let i = to; i < to + n; i++) {
     const byte = at + (bit >>> 3);
     const shift = bit & 7;
-    let word =
-      ((bytes[byte] as number) |
-        ((bytes[byte + 1] as number) << 8) |
-        ((bytes[byte + 2] as number) << 16) |
-        ((bytes[byte + 3] as number) << 24)) >>>
-      shift;
+    let word = readU32(bytes, byte) >>> shift;
     if (shift + width > 32) word |= (bytes[byte + 4] as number) << (32 - shift);
-    out[to + i] = word & mask;
+    out[i] = word & mask;
     bit += width;
   }
 }
