@@ -42,7 +42,7 @@ export function keepPostings(p: Postings, ids: Int32Array, symbols: Uint32Array)
   p.listCount = kept;
   keepFields(p, fields, symbols);
   shrinkLists(p);
-  p.slots = makeSlotTable();
+  p.slots = makeSlotTable(kept);
   // In their order, so that each field's lists are chained from the newest again.
   for (let list = 0; list < kept; list++) {
     p.listField[list] = fields[p.listField[list] as number] as number;

@@ -222,7 +222,7 @@ function keepCollisions(head: Head, renamed: Int32Array): Set<number> {
 
 function keepHashes(head: Head, unlisted: ReadonlySet<number>): void {
   const { series } = head;
-  series.slots = makeSlotTable();
+  series.slots = makeSlotTable(series.count);
   for (let id = 0; id < series.count; id++) {
     if (series.rows[(id << ROW_SHIFT) + SHAPE] !== COMPANION && !unlisted.has(id)) listSeries(series, id);
   }

@@ -21,8 +21,17 @@ const PARTS = 256;
 const EMPTY = new Uint32Array(1);
 const FIRST_SLOTS = 8;
 
-export function makeSlotTable(): SlotTable {
-  return { parts: new Array<Uint32Array>(PARTS).fill(EMPTY), counts: new Uint32Array(PARTS) };
+/** An empty table; with room for `expected` entries, so that it need not grow while they are added. */
+export function makeSlotTable(expected = 0): SlotTable {
+  const parts = new Array<Uint32Array>(PARTS).fill(EMPTY);
+  // Some parts get more than their share.
+  const most = (expected / PARTS) * 1.1 + 16;
+  if (expected > PARTS * 8) {
+    let slots = FIRST_SLOTS;
+    while (most * 4 > slots * 3) slots *= 2;
+    for (let i = 0; i < PARTS; i++) parts[i] = new Uint32Array(slots);
+  }
+  return { parts, counts: new Uint32Array(PARTS) };
 }
 
 /** Adds a number that is not there. `hashOf` gives the (unsigned or signed 32-bit) hash of every number in the table. */
@@ -41,7 +50,8 @@ export function addSlot(table: SlotTable, hash: number, number: number, hashOf: 
 }
 
 function larger(old: Uint32Array, hashOf: (number: number) => number): Uint32Array {
-  const slots = new Uint32Array(old === EMPTY ? FIRST_SLOTS : old.length * 2);
+  // Every key has to be hashed again, so while parts are small they grow by more.
+  const slots = new Uint32Array(old.length < FIRST_SLOTS ? FIRST_SLOTS : old.length * (old.length < 8192 ? 4 : 2));
   for (let i = 0; i < old.length; i++) {
     const entry = (old[i] as number) & NUMBER_MASK;
     if (entry !== 0) put(slots, hashOf(entry - 1), entry);

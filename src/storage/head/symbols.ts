@@ -63,13 +63,8 @@ export function internSymbol(s: Symbols, text: string): number {
   const symbol = s.count++;
   s.bytes.set(scratch.subarray(0, length), start);
   s.starts[symbol + 1] = start + length;
-  listSymbol(s, symbol, hash);
-  return symbol;
-}
-
-/** Puts a symbol into the hash table. */
-function listSymbol(s: Symbols, symbol: number, hash: number): void {
   addSlot(s.slots, hash, symbol, (n) => hashOfSymbol(s, n));
+  return symbol;
 }
 
 /** As `hashBytes`, apart from it since a Buffer there would slow the loop down. */
@@ -202,8 +197,9 @@ export function keepSymbols(s: Symbols, used: Uint8Array): Uint32Array {
   s.count = kept;
   s.texts = [];
   s.cached = 0;
-  s.slots = makeSlotTable();
-  for (let symbol = 0; symbol < kept; symbol++) listSymbol(s, symbol, hashOfSymbol(s, symbol));
+  s.slots = makeSlotTable(kept);
+  const hashOf = (n: number): number => hashOfSymbol(s, n);
+  for (let symbol = 0; symbol < kept; symbol++) addSlot(s.slots, hashOfSymbol(s, symbol), symbol, hashOf);
   if (worthShrinking(kept, s.peak)) {
     const fewer = withCapacityFor(kept + 1, (capacity) => new Uint32Array(capacity));
     fewer.set(starts.subarray(0, kept + 1));
