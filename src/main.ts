@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { checkConfig, checkRules } from "./cli/check.ts";
 import { serve } from "./cli/serve.ts";
+import { inspectStorage, repairStorage, verifyStorage } from "./cli/storage.ts";
 
 const root = join(import.meta.dirname, "..");
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
@@ -28,5 +29,23 @@ check
   .argument("<file>", "configuration file; its rule and alert manager files are checked too")
   .action(checkConfig);
 check.command("rules").argument("<file...>", "rule files").action(checkRules);
+
+const storage = program.command("storage").description("look at the data of a stopped server, or of a snapshot");
+storage
+  .command("inspect")
+  .description("list blocks, snapshots of the head and the log of every shard")
+  .argument("<dir>", "data dir, snapshot or folder of one shard")
+  .option("--json", "as JSON")
+  .action(inspectStorage);
+storage
+  .command("verify")
+  .description("check every checksum; exit code 1 when something is broken")
+  .argument("<dir>", "data dir, snapshot or folder of one shard")
+  .action(verifyStorage);
+storage
+  .command("repair")
+  .description("move what is broken to quarantine, so that a server starts on the rest")
+  .argument("<dir>", "data dir of a stopped server")
+  .action(repairStorage);
 
 await program.parseAsync();

@@ -1,0 +1,246 @@
+/** Looking at a shard's folder from outside, while no shard runs on it. */
+import { join } from "node:path";
+import { type Disk, DiskError } from "../../lib/disk.ts";
+import type { Tier } from "../../model/rollup.ts";
+import { type Block, closeBlock, openBlock } from "../block/block.ts";
+import { BlockError } from "../block/block-error.ts";
+import { makeBlockCache } from "../block/cache.ts";
+import { listBlocks } from "../block/list-blocks.ts";
+import { verifyBlock } from "../block/verify.ts";
+import { snapshotName } from "../snapshot/format.ts";
+import { loadSnapshot } from "../snapshot/load.ts";
+import { headDir, quarantineDir, walDir } from "../snapshot/recovery.ts";
+import { SnapshotError } from "../snapshot/snapshot-error.ts";
+import { listSnapshots, removeLeftovers } from "../snapshot/write.ts";
+import { segmentName, segmentNumber } from "../wal/format.ts";
+import { scanSegment } from "../wal/scan.ts";
+import { makeSegmentBuffers } from "../wal/segment-reader.ts";
+import { TIERS } from "./block-set.ts";
+import { readState, writeState } from "./storage-state.ts";
+
+export interface Damaged {
+  readonly path: string;
+  readonly offset: number;
+  readonly problem: string;
+}
+
+export interface SurveyedBlock {
+  readonly tier: Tier;
+  readonly id: string;
+  /** Unix ms. */
+  readonly minT: number;
+  readonly maxT: number;
+  readonly level: number;
+  readonly series: number;
+  readonly samples: number;
+  readonly bytes: number;
+  readonly tombstones: number;
+}
+
+export interface ShardSurvey {
+  readonly dir: string;
+  readonly blocks: readonly SurveyedBlock[];
+  readonly unreadable: readonly Damaged[];
+  readonly snapshots: readonly { readonly generation: number; readonly bytes: number }[];
+  readonly segments: readonly { readonly number: number; readonly bytes: number }[];
+}
+
+/** A fresh state for a snapshot to be loaded into, and the paths that no snapshot has. */
+export type EmptyState = () => { readonly state: object; readonly skip: ReadonlySet<string> };
+
+const BLOCKS = "blocks";
+
+/** What there is, by its descriptions alone. Rejects with DiskError. */
+export async function surveyShard(disk: Disk, dir: string): Promise<ShardSurvey> {
+  const blocks: SurveyedBlock[] = [];
+  const unreadable: Damaged[] = [];
+  for (const { tier, path } of await blockDirs(disk, dir)) {
+    try {
+      const block = await openBlock(disk, path, makeBlockCache(0));
+      blocks.push(surveyed(tier, block));
+      await closeBlock(block);
+    } catch (error) {
+      if (!(error instanceof BlockError)) throw error;
+      unreadable.push({ path: error.file, offset: error.offset, problem: error.problem });
+    }
+  }
+  const snapshots = await Promise.all(
+    (await generations(disk, dir)).map(async (generation) => ({
+      generation,
+      bytes: await sizeOf(disk, join(headDir(dir), snapshotName(generation))),
+    })),
+  );
+  const segments = await Promise.all(
+    (await segmentNumbers(disk, dir)).map(async (number) => ({
+      number,
+      bytes: await sizeOf(disk, join(walDir(dir), segmentName(number))),
+    })),
+  );
+  return { dir, blocks, unreadable, snapshots, segments };
+}
+
+function surveyed(tier: Tier, { meta, tombstones }: Block): SurveyedBlock {
+  const { id, minT, maxT, level, series, samples, bytes } = meta;
+  return { tier, id, minT, maxT, level, series, samples, bytes, tombstones: tombstones.list.length };
+}
+
+/**
+ * Reads everything and checks every checksum. `files` is the number of blocks, snapshots and log segments that were looked at.
+ * An unfinished write at the end of the log is no damage. Rejects with DiskError.
+ */
+export async function verifyShard(
+  disk: Disk,
+  dir: string,
+  empty: EmptyState,
+): Promise<{ problems: Damaged[]; files: number }> {
+  const problems: Damaged[] = [];
+  let files = 0;
+  for (const { path } of await blockDirs(disk, dir)) {
+    files++;
+    for (const p of await verifyBlock(disk, path))
+      problems.push({ path: p.file, offset: p.offset, problem: p.problem });
+  }
+  const { state, problem } = await readStateOf(disk, dir);
+  if (problem !== undefined) problems.push({ path: join(dir, BLOCKS), offset: 0, problem });
+  const present = new Set((await blockDirs(disk, dir)).map((b) => b.id));
+  for (const { tier, id } of state.blocks) {
+    if (!present.has(id))
+      problems.push({ path: join(dir, BLOCKS, tier, id), offset: 0, problem: "the block is missing" });
+  }
+  for (const generation of await generations(disk, dir)) {
+    files++;
+    const found = await snapshotProblem(disk, dir, generation, empty);
+    if (found !== undefined) problems.push(found);
+  }
+  const numbers = await segmentNumbers(disk, dir);
+  for (const [i, number] of numbers.entries()) {
+    files++;
+    problems.push(...(await segmentProblems(disk, dir, number, i === numbers.length - 1)));
+  }
+  return { problems, files };
+}
+
+async function snapshotProblem(
+  disk: Disk,
+  dir: string,
+  generation: number,
+  empty: EmptyState,
+): Promise<Damaged | undefined> {
+  const { state, skip } = empty();
+  try {
+    await loadSnapshot(disk, headDir(dir), generation, state, skip);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof SnapshotError)) throw error;
+    return { path: join(headDir(dir), snapshotName(generation)), offset: 0, problem: error.message };
+  }
+}
+
+async function segmentProblems(disk: Disk, dir: string, number: number, last: boolean): Promise<Damaged[]> {
+  const path = join(walDir(dir), segmentName(number));
+  const problems: Damaged[] = [];
+  const file = await disk.open(path, "read");
+  try {
+    const handlers = {
+      onRecord: () => undefined,
+      onDamage: (region: { offset: number; problem: string }) =>
+        void problems.push({ path, offset: region.offset, problem: region.problem }),
+    };
+    const end = await scanSegment(file, number, last, makeSegmentBuffers(), handlers);
+    if (end.verdict === "salvage" && problems.length === 0) {
+      problems.push({ path, offset: end.offset, problem: end.problem });
+    }
+  } finally {
+    await file.close();
+  }
+  return problems;
+}
+
+/**
+ * Moves broken blocks and snapshots to the shard's quarantine folder and forgets that they ought to be there; removes what
+ * unfinished writes left. Damage in the log is for the shard's start to salvage. Returns what was done, in words.
+ */
+export async function repairShard(disk: Disk, dir: string, empty: EmptyState): Promise<string[]> {
+  const done: string[] = [];
+  const aside = async (path: string, name: string, why: string): Promise<void> => {
+    await disk.makeDir(quarantineDir(dir));
+    const to = join(quarantineDir(dir), name);
+    await disk.rename(path, to);
+    await disk.syncDir(quarantineDir(dir));
+    done.push(`moved ${path} to ${to}: ${why}`);
+  };
+  for (const { tier, id, path } of await blockDirs(disk, dir)) {
+    const [first, ...more] = await verifyBlock(disk, path);
+    if (first === undefined) continue;
+    await aside(path, `${tier}-${id}`, `${first.problem}${more.length > 0 ? ` (and ${more.length} more)` : ""}`);
+    await disk.syncDir(join(dir, BLOCKS, tier));
+  }
+  for (const tier of TIERS) {
+    const folder = join(dir, BLOCKS, tier);
+    for (const name of (await listed(() => listBlocks(disk, folder)))?.leftovers ?? []) {
+      await disk.removeDir(join(folder, name));
+      done.push(`removed ${join(folder, name)}, left by an unfinished write`);
+    }
+  }
+  done.push(...(await forgetMissing(disk, dir)));
+  for (const generation of await generations(disk, dir)) {
+    const found = await snapshotProblem(disk, dir, generation, empty);
+    if (found !== undefined) await aside(found.path, snapshotName(generation), found.problem);
+  }
+  const left = (await listed(() => removeLeftovers(disk, headDir(dir)))) ?? 0;
+  if (left > 0) done.push(`removed ${left} unfinished snapshots from ${headDir(dir)}`);
+  return done;
+}
+
+async function forgetMissing(disk: Disk, dir: string): Promise<string[]> {
+  const { state, problem } = await readStateOf(disk, dir);
+  const present = new Set((await blockDirs(disk, dir)).map((b) => b.id));
+  const missing = state.blocks.filter((b) => !present.has(b.id));
+  if (missing.length === 0 && problem === undefined) return [];
+  await writeState(disk, join(dir, BLOCKS), { ...state, blocks: state.blocks.filter((b) => present.has(b.id)) });
+  return [
+    ...(problem === undefined ? [] : [`wrote a new state file: ${problem}`]),
+    ...missing.map((b) => `block ${b.tier}/${b.id} is no longer missed`),
+  ];
+}
+
+async function readStateOf(disk: Disk, dir: string): ReturnType<typeof readState> {
+  return readState(disk, join(dir, BLOCKS));
+}
+
+async function blockDirs(disk: Disk, dir: string): Promise<{ tier: Tier; id: string; path: string }[]> {
+  const found: { tier: Tier; id: string; path: string }[] = [];
+  for (const tier of TIERS) {
+    const folder = join(dir, BLOCKS, tier);
+    const ids = (await listed(() => listBlocks(disk, folder)))?.blocks ?? [];
+    for (const id of ids) found.push({ tier, id, path: join(folder, id) });
+  }
+  return found;
+}
+
+const generations = async (disk: Disk, dir: string): Promise<number[]> =>
+  (await listed(() => listSnapshots(disk, headDir(dir)))) ?? [];
+
+async function segmentNumbers(disk: Disk, dir: string): Promise<number[]> {
+  const names = (await listed(() => disk.list(walDir(dir)))) ?? [];
+  return names.flatMap((name) => segmentNumber(name) ?? []);
+}
+
+/** Undefined where the folder is not there: a snapshot has blocks only. */
+async function listed<T>(list: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await list();
+  } catch (error) {
+    if (error instanceof DiskError && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+async function sizeOf(disk: Disk, path: string): Promise<number> {
+  const file = await disk.open(path, "read");
+  try {
+    return await file.size();
+  } finally {
+    await file.close();
+  }
+}
