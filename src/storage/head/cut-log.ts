@@ -5,6 +5,8 @@
  */
 export interface CutLog {
   readonly cutoff: number;
+  /** Samples that are kept aside at most. */
+  readonly most: number;
   /** The histograms' slab that was being filled at the beginning (its number). */
   readonly histogramSlab: number;
   /** Series below this one have had their old samples dropped: what arrives for them now stays. */
@@ -22,8 +24,8 @@ export interface CutLog {
 
 export const MAX_ASIDE = 4_000_000;
 
-export function makeCutLog(cutoff: number, histogramSlab: number): CutLog {
-  return { cutoff, histogramSlab, done: 0, count: 0, ...makeArrays(1024), last: new Map(), kept: new Set() };
+export function makeCutLog(cutoff: number, histogramSlab: number, most = MAX_ASIDE): CutLog {
+  return { cutoff, most, histogramSlab, done: 0, count: 0, ...makeArrays(1024), last: new Map(), kept: new Set() };
 }
 
 function makeArrays(capacity: number): Pick<CutLog, "ids" | "ts" | "words" | "before"> {
@@ -39,7 +41,7 @@ function makeArrays(capacity: number): Pick<CutLog, "ids" | "ts" | "words" | "be
 export function keepAside(log: CutLog, id: number, t: number, lo: number, hi: number): void {
   if (id < log.done || log.kept.has(id)) return;
   const n = log.count;
-  if (n === MAX_ASIDE) {
+  if (n === log.most) {
     log.kept.add(id);
     return;
   }

@@ -26,12 +26,12 @@ import type { Pause } from "./sliced-sort.ts";
 /** Series looked at between two pauses: one to some milliseconds. */
 const SLICE = 2000;
 
-/** Begins a cut at a multiple of CHUNK_RANGE (Unix ms). */
-export function beginCut(head: Head, cutoff: number): void {
+/** Begins a cut at a multiple of CHUNK_RANGE (Unix ms). `most`: bound of the samples kept aside. */
+export function beginCut(head: Head, cutoff: number, most?: number): void {
   if (cutoff % CHUNK_RANGE !== 0) throw new RangeError(`a cut at ${cutoff}, which is no multiple of ${CHUNK_RANGE}`);
   if (head.cut !== undefined) throw new Error("a cut is going on");
   const { histograms } = head;
-  head.cut = makeCutLog(cutoff, histograms.first + Math.max(0, histograms.slabs.length - 1));
+  head.cut = makeCutLog(cutoff, histograms.first + Math.max(0, histograms.slabs.length - 1), most);
 }
 
 /** Starts of the windows of CHUNK_RANGE that have samples before the cutoff, ascending. */

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { makeSampleBuffer } from "../../../src/model/sample.ts";
 import { abortCut, beginCut, finishCut, windowsBefore } from "../../../src/storage/head/cut.ts";
-import { beginFrame, createHead, defineSeries, type Head } from "../../../src/storage/head/head.ts";
+import { beginFrame, createHead, defineSeries, type Head, headStats } from "../../../src/storage/head/head.ts";
 import { headSource } from "../../../src/storage/head/head-source.ts";
 import { seriesInLabelOrder } from "../../../src/storage/head/label-order.ts";
 import { readSeries } from "../../../src/storage/head/read.ts";
@@ -171,5 +171,53 @@ describe("cutting the head while frames come", () => {
       }),
       { numRuns: 150 },
     );
+  }, 60_000);
+
+  test("series whose samples are too many to be kept aside keep all of theirs", async () => {
+    const head = createHead({ outOfOrderWindowMs: WINDOW });
+    for (const n of [0, 1, 2]) define(head, n);
+    const row = (hash: number, t: number): Row => ({ hash, t, ...bitsOf(t) });
+    appendRows(head, [row(0, 1), row(1, 1), row(2, 1)]);
+    beginCut(head, RANGE, 2);
+    appendRows(head, [row(0, 2), row(1, 2), row(1, 3), row(1, 4)]);
+    await finishCut(head, () => Promise.resolve());
+    const times = [0, 1, 2].map((id) => [...samplesOf(head, id, 0, RANGE).keys()]);
+    expect(times).toEqual([[2], [1, 2, 3, 4], []]);
+    // The next one takes them.
+    beginCut(head, RANGE);
+    await finishCut(head, () => Promise.resolve());
+    expect(headStats(head)).toMatchObject({ chunks: 0, openChunks: 0 });
+    expect(head.pool.free[4]).not.toBe(0);
+  });
+
+  test("only at boundaries of windows, and one at a time", () => {
+    const head = createHead({ outOfOrderWindowMs: WINDOW });
+    expect(() => beginCut(head, HOUR)).toThrow("no multiple");
+    beginCut(head, RANGE);
+    expect(() => beginCut(head, RANGE)).toThrow("a cut is going on");
+    abortCut(head);
+    beginCut(head, 2 * RANGE);
+  });
+
+  test("chunks of silent series are sealed, slabs without chunks go", async () => {
+    const head = createHead({ outOfOrderWindowMs: 1 });
+    for (const n of [0, 1]) define(head, n);
+    const noisy = (n: number, t: number): Row => ({ hash: n, t, ...bitsOf(Math.sin(t) * 1e9) });
+    appendRows(head, [noisy(1, RANGE + 5)]);
+    for (let window = 0; window < 9; window++) {
+      const rows = Array.from({ length: 16_000 }, (_, i) => noisy(0, window * RANGE + i * 400));
+      appendRows(head, rows);
+      if (window < 4) continue;
+      const cutoff = (window - 2) * RANGE;
+      beginCut(head, cutoff);
+      await finishCut(head, () => Promise.resolve());
+      expect(head.chunks.slabs.filter((s) => s !== undefined).length).toBeLessThanOrEqual(2);
+      expect(headStats(head).openChunks).toBe(1);
+    }
+    expect(headStats(head).appended - 1).toBe(144_000);
+    const out = makeSampleBuffer(1);
+    readSeries(head, 0, 0, 1e15, out);
+    expect(out.length).toBe(48_000);
+    expect(idOf(head, 1)).toBe(undefined);
   }, 60_000);
 });
