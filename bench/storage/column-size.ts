@@ -9,6 +9,7 @@ import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { compareLabels, type Labels } from "../../src/model/labels.ts";
 import { encodePage, openPage, type PageColumn, pageFloats, pageTimes } from "../../src/storage/column/page.ts";
+import { CODE_BITS, CODE_CONSTANT, CODE_NUMBERS, KIND_FLOAT } from "../../src/storage/column/page-layout.ts";
 import { parseExposition } from "../../src/streams/codec/exposition.ts";
 import { expositionLabels } from "../../src/streams/codec/exposition-labels.ts";
 
@@ -18,6 +19,7 @@ const CHUNK = Number(rowsArg ?? 900);
 const LIST = Number(listArg ?? 0);
 const PAGE = 64 * 1024;
 const STEP = 15_000;
+const PREDICTIONS = ["none", "last", "line", "half"];
 
 interface Series {
   readonly name: string;
@@ -146,6 +148,36 @@ for (const effort of ["fast", "small"] as const) {
     `${effort.padEnd(5)} ${pages.length} pages, ${bytes} bytes, ${(bytes / samples).toFixed(4)} bytes a sample, ` +
       `encode ${encode.toFixed(1)} M/s, decode ${decode.toFixed(1)} M/s of CPU time`,
   );
+  byCode(pages);
+}
+
+/** How the float columns are stored: columns, rows, bytes of bodies a row. */
+function byCode(pages: readonly Uint8Array[]): void {
+  const sums = new Map<string, { columns: number; rows: number; bytes: number }>();
+  let bodies = 0;
+  for (const bytes of pages) {
+    for (const { kind, rows, source } of openPage(bytes).columns) {
+      if (kind !== KIND_FLOAT) continue;
+      let name = "other";
+      let size = 0;
+      if (source.code === CODE_CONSTANT) name = "constant";
+      else if (source.code === CODE_BITS) {
+        name = "bits";
+        size = source.bits.to - source.bits.numbers.from;
+      } else if (source.code === CODE_NUMBERS) {
+        const derived = source.terms.length > 0 ? "derived" : source.ticks !== undefined ? "ticks" : "numbers";
+        name = `${derived}, ${PREDICTIONS[source.numbers.predictor]}${source.contexts === undefined ? "" : ", contexts"}`;
+        size = source.to - source.numbers.from;
+      }
+      const sum = sums.get(name) ?? { columns: 0, rows: 0, bytes: 0 };
+      sums.set(name, { columns: sum.columns + 1, rows: sum.rows + rows, bytes: sum.bytes + size });
+      bodies += size;
+    }
+  }
+  for (const [name, { columns, rows, bytes }] of [...sums].sort((a, b) => b[1].bytes - a[1].bytes)) {
+    const share = ((100 * bytes) / bodies).toFixed(1).padStart(5);
+    console.log(`      ${share} %  ${name.padEnd(24)} ${columns} columns, ${(bytes / rows).toFixed(3)} bytes a sample`);
+  }
 }
 
 function checkPage(page: ReturnType<typeof openPage>, columns: readonly PageColumn[]): void {
