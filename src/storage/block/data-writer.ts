@@ -5,6 +5,7 @@ import type { DiskFile } from "../../lib/disk.ts";
 import { type ByteSink, makeSink, putBytes, sinkBytes } from "./byte-sink.ts";
 import { encodeFooter, encodeHeader, putTables, SECTIONS, type SectionName, type SectionTable } from "./layout.ts";
 import { CHECKSUM_BYTES, type PartEffort, sealPart } from "./part-code.ts";
+import type { Pause } from "./sort-strings.ts";
 
 /** Bytes that are collected for one write. */
 const WRITE = 1 << 20;
@@ -95,6 +96,14 @@ export function appendPart(
 /** Begins to write what is waiting where that is worth it; resolves when there is room again, undefined when there is. */
 export function drain(w: DataWriter): Promise<void> | undefined {
   return w.pending.length >= WRITE ? writeOut(w) : undefined;
+}
+
+/** Lets writes catch up and others run. */
+export async function rest(data: DataWriter, pause: Pause | undefined): Promise<void> {
+  const write = drain(data);
+  if (write !== undefined) await write;
+  const wait = pause?.();
+  if (wait !== undefined) await wait;
 }
 
 async function writeOut(w: DataWriter): Promise<void> {

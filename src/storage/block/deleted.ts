@@ -1,7 +1,7 @@
 /** What tombstones take away from what is read, and making them. */
 import { compileMatcher, type Matcher } from "../../model/matcher.ts";
 import type { Block } from "./block.ts";
-import { matchSeries } from "./select.ts";
+import { matchSeries } from "./match.ts";
 import { writeTombstones } from "./tombstones.ts";
 
 /**

@@ -1,19 +1,16 @@
 /** Writing a block's index when all its series are known: symbols, labels, tenants, and for many series posting lists. */
 import { type ByteSink, makeSink, sinkBytes } from "./byte-sink.ts";
-import { appendPart, type DataWriter, drain } from "./data-writer.ts";
+import { appendPart, type DataWriter, rest } from "./data-writer.ts";
 import { encodeNumbers } from "./index-tables.ts";
 import { putLabels } from "./label-table.ts";
 import type { PartEffort } from "./part-code.ts";
+import { LARGE_SHIFT, SMALL_SHIFT } from "./part-size.ts";
 import { writePostings } from "./postings-writer.ts";
 import type { SeriesCollector } from "./series-collector.ts";
 import { type Pause, sortStrings } from "./sort-strings.ts";
 import { putStrings } from "./string-table.ts";
 import { wordAt } from "./word-list.ts";
 
-/** A block of up to this many series is a small one. */
-export const SMALL_BLOCK = 4096;
-export const SMALL_SHIFT = 12;
-export const LARGE_SHIFT = 7;
 const HASH_SHIFT = 10;
 
 /** Writes every section but pages and chunks; of a small block without posting lists, in parts for thousands of series. */
@@ -41,14 +38,6 @@ export async function writeIndex(
   if (!small) await writePostings(c, data, order, rank, pause);
   writeTenants(c, data, rank, !small);
   if (!c.hashesFollow) await writeHashes(c, data, pause);
-}
-
-/** Lets writes catch up and others run. */
-export async function rest(data: DataWriter, pause: Pause | undefined): Promise<void> {
-  const write = drain(data);
-  if (write !== undefined) await write;
-  const wait = pause?.();
-  if (wait !== undefined) await wait;
 }
 
 async function writeLabels(

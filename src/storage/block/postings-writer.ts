@@ -1,8 +1,8 @@
 /** Which series have which label: written field by field, value by value, from what the collector has. */
 import { makeSink, reserveSink, sinkBytes } from "./byte-sink.ts";
-import { appendPart, type DataWriter } from "./data-writer.ts";
+import { appendPart, type DataWriter, rest } from "./data-writer.ts";
 import { encodeNumbers } from "./index-tables.ts";
-import { LARGE_SHIFT, rest } from "./index-writer.ts";
+import { LARGE_SHIFT } from "./part-size.ts";
 import { putList } from "./posting-list.ts";
 import { pairNumber, type SeriesCollector } from "./series-collector.ts";
 import type { Pause } from "./sort-strings.ts";

@@ -9,11 +9,11 @@ import {
 } from "../../model/sample.ts";
 import type { Block } from "./block.ts";
 import { columnsOf } from "./chunk-columns.ts";
+import type { Findings } from "./findings.ts";
 import type { ChunkPart } from "./index-tables.ts";
 import { readRollupChunk, readSampleChunk } from "./read-chunk.ts";
 import { passingPart, sectionPart } from "./section.ts";
 import type { Pause } from "./sort-strings.ts";
-import type { Findings } from "./verify.ts";
 
 /** Chunks have the rows, times and columns that the index says, no column is nobody's, and the sums are those of meta.json. */
 export async function verifyChunks(block: Block, findings: Findings, pause: Pause | undefined): Promise<void> {

@@ -1,5 +1,6 @@
 import { compareLabels, type Labels } from "../../model/labels.ts";
 import type { Block } from "./block.ts";
+import type { Findings } from "./findings.ts";
 import { TENANT_SERIES, VALUE_COUNT, VALUE_SYMBOL } from "./index-tables.ts";
 import { iterateBlock } from "./iterate.ts";
 import { findField, labelPart, numberAt, seriesValue, symbolText, tenantRow } from "./lookup.ts";
@@ -7,7 +8,6 @@ import { idsOfRows } from "./postings.ts";
 import { sectionPart } from "./section.ts";
 import type { Pause } from "./sort-strings.ts";
 import { passingStringAt } from "./string-table.ts";
-import type { Findings } from "./verify.ts";
 
 /** Symbols ascend, so none is there twice. */
 export async function verifySymbols(block: Block, findings: Findings, pause: Pause | undefined): Promise<void> {

@@ -1,10 +1,11 @@
 /** Looking through a whole block: every checksum, every reference, order and counts. */
 import { join } from "node:path";
-import { type Disk, DiskError } from "../../lib/disk.ts";
+import type { Disk } from "../../lib/disk.ts";
 import { compileMatcher } from "../../model/matcher.ts";
 import { type Block, closeBlock, openBlock, sectionsOf } from "./block.ts";
 import { BlockError, type BlockProblem } from "./block-error.ts";
 import { makeBlockCache } from "./cache.ts";
+import { type Findings, makeFindings } from "./findings.ts";
 import { DATA_FILE, FOOTER_BYTES, HEADER_BYTES, META_FILE } from "./layout.ts";
 import { readPartBytes, type Section } from "./section.ts";
 import type { Pause } from "./sort-strings.ts";
@@ -13,17 +14,6 @@ import { verifyPostings, verifySeries, verifySymbols } from "./verify-index.ts";
 
 /** Memory for what the checks look up again and again. */
 const CACHE_BYTES = 32 << 20;
-/** More problems are not listed. */
-const MOST = 100;
-
-/** Collects what is found. */
-export interface Findings {
-  readonly problems: BlockProblem[];
-  add(file: string, offset: number, problem: string): void;
-  /** Runs a check; what it throws is a finding. */
-  check(work: () => void): void;
-}
-
 /**
  * Everything that is wrong with the block in a folder, nothing when it is whole. Rejects with `DiskError` when the disk fails
  * otherwise than by a missing file. `pause` is asked between steps.
@@ -55,26 +45,6 @@ export async function verifyBlock(disk: Disk, dir: string, pause?: Pause): Promi
     await closeBlock(block);
   }
   return findings.problems;
-}
-
-function makeFindings(): Findings {
-  const problems: BlockProblem[] = [];
-  const add = (file: string, offset: number, problem: string): void => {
-    if (problems.length < MOST) problems.push({ file, offset, problem });
-  };
-  return {
-    problems,
-    add,
-    check: (work) => {
-      try {
-        work();
-      } catch (error) {
-        if (error instanceof DiskError) throw error;
-        if (error instanceof BlockError) add(error.file, error.offset, error.problem);
-        else add("", 0, error instanceof Error ? error.message : String(error));
-      }
-    },
-  };
 }
 
 /** The parts lie one behind another from the header to the tables, nothing between them and nothing twice. */

@@ -15,10 +15,11 @@ import { type ChunkWriter, flushPages, makeChunkWriter, writeRows, writeSamples 
 import { appendPart, type DataWriter, drain, finishData, makeDataWriter } from "./data-writer.ts";
 import type { SeriesHash } from "./identity.ts";
 import { encodeChunks, forgetChunks } from "./index-tables.ts";
-import { LARGE_SHIFT, SMALL_BLOCK, SMALL_SHIFT, writeIndex } from "./index-writer.ts";
+import { writeIndex } from "./index-writer.ts";
 import { BLOCK_VERSION, DATA_FILE, META_FILE } from "./layout.ts";
 import { type BlockMeta, encodeMeta, hex } from "./meta.ts";
 import type { PartEffort } from "./part-code.ts";
+import { LARGE_SHIFT, SMALL_BLOCK, SMALL_SHIFT } from "./part-size.ts";
 import { collectSeries, makeSeriesCollector, type SeriesCollector } from "./series-collector.ts";
 import type { Pause } from "./sort-strings.ts";
 
