@@ -49,6 +49,8 @@ export interface Keeper {
   readonly gate: Gate;
   readonly maintenance: Maintenance;
   readonly counts: { snapshots: number; snapshotSeconds: number; snapshotBytes: number; snapshotFailures: number };
+  /** Writes a snapshot of the head; resolves also when that failed, which is said and counted. */
+  checkpoint(): Promise<void>;
   delete(command: DeleteCommand): Promise<number>;
   copy(dir: string, skipHead: boolean): Promise<{ blocks: number; bytes: number }>;
   /** Ends the upkeep and, after everything was applied that will be, leaves a snapshot. The log stays open. */
@@ -135,6 +137,7 @@ export async function openKeeper(options: KeeperOptions): Promise<Keeper> {
     gate,
     maintenance,
     counts,
+    checkpoint: guarded,
     delete: (command) =>
       maintenance.withoutJobs(async () => {
         const release = gate.hold();
