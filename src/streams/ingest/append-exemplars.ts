@@ -4,7 +4,7 @@ import { writeExemplar } from "../codec/frame-records.ts";
 import { type AppendCore, openFor, type Run } from "./append-rows.ts";
 import { joinOpenFrame, type PartitionQueue } from "./partition-queue.ts";
 import { reject } from "./rejections.ts";
-import { HIGH, LOW, NOT_FOUND, PLACE, STRIDE, speaker } from "./series-cache.ts";
+import { HIGH, LOW, NOT_FOUND, PLACE, speaker, wordAt, wordsOf } from "./series-cache.ts";
 
 /** Characters that names and values of an exemplar's labels may have together, as OpenMetrics says. */
 export const MAX_EXEMPLAR_CHARACTERS = 128;
@@ -27,10 +27,11 @@ export function appendExemplars(core: AppendCore, run: Run, extras: BatchExtras,
       continue;
     }
     const entry = speaker(core.cache, found[s] as number);
-    const w = entry * STRIDE;
-    const q = core.queues[(core.cache.words[w + PLACE] as number) & 0xffff] as PartitionQueue;
+    const cached = wordsOf(core.cache, entry);
+    const w = wordAt(entry);
+    const q = core.queues[(cached[w + PLACE] as number) & 0xffff] as PartitionQueue;
     const definition = openFor(core, run, q, entry, s);
-    const named = { low: core.cache.words[w + LOW] as number, high: core.cache.words[w + HIGH] as number, definition };
+    const named = { low: cached[w + LOW] as number, high: cached[w + HIGH] as number, definition };
     const value = [words[2 * e] as number, words[2 * e + 1] as number] as const;
     writeExemplar(q.open.exemplars, named, t, value[0], value[1], { bytes: extras.text, spans: labels });
     joinOpenFrame(q, run.ticket);

@@ -9,7 +9,7 @@ import { type AppendCore, appendRows, type Run } from "./append-rows.ts";
 import { canonicalize } from "./canonical.ts";
 import type { Ticket } from "./partition-queue.ts";
 import { type Rejections, type RejectReason, reject } from "./rejections.ts";
-import { lookupRaw, lookupSeries, NOT_FOUND, speaker } from "./series-cache.ts";
+import { checkOf, lookupRaw, lookupSeries, NOT_FOUND, speaker } from "./series-cache.ts";
 import type { TenantInfo, Tenants } from "./tenants.ts";
 
 /** A handle of this gateway: what `canonicalize` said when it was made. */
@@ -83,7 +83,7 @@ export function appendRefs(
 
 function entryOf(core: AppendCore & BatchCore, tenants: Tenants, ref: GatewayRef): number {
   const entry = lookupSeries(core.cache, ref.hashLo, ref.hashHi);
-  if (entry !== NOT_FOUND && core.cache.checks[entry] === ref.check) return entry;
+  if (entry !== NOT_FOUND && checkOf(core.cache, entry) === ref.check) return entry;
   // Unknown, or another label set speaks for the hash: then its own entry is found by its bytes.
   canonicalLabels(core, tenants.info(ref.tenant), ref.labels);
   const raw = lookupRaw(core.cache, rawHash, 0);

@@ -12,11 +12,22 @@ import { MAX_TIME_MS } from "../codec/frame-layout.ts";
 import { type Canonical, writeDefinition } from "./canonical.ts";
 import { joinOpenFrame, type PartitionQueue, pump, sealFrame, type Ticket } from "./partition-queue.ts";
 import { type Rejections, reject } from "./rejections.ts";
-import { AMBIGUOUS, ANNOUNCED, HIGH, LOW, PLACE, type SeriesCache, STATE, STRIDE, USED } from "./series-cache.ts";
+import {
+  AMBIGUOUS,
+  ANNOUNCED,
+  HIGH,
+  LOW,
+  PLACE,
+  type SeriesCache,
+  STATE,
+  USED,
+  wordAt,
+  wordsOf,
+} from "./series-cache.ts";
 
 /** What the appending loops share, for as long as the gateway lives. */
 export interface AppendCore {
-  cache: SeriesCache;
+  readonly cache: SeriesCache;
   /** Of the mode that the request at hand has: the frames of late history are not those of fresh samples. */
   queues: readonly PartitionQueue[];
   readonly canonical: Canonical;
@@ -58,8 +69,8 @@ export interface Run {
  * Sends the labels along where the shard may not know them. Samples with unusable times are rejected.
  */
 export function appendRows(core: AppendCore, run: Run, entry: number, series: number, from: number, to: number): void {
-  const words = core.cache.words;
-  const w = entry * STRIDE;
+  const words = wordsOf(core.cache, entry);
+  const w = wordAt(entry);
   const place = words[w + PLACE] as number;
   const q = core.queues[place & 0xffff] as PartitionQueue;
   // An idle series may be forgotten by the shard; the clock of the cache only ever goes forward here.
@@ -98,8 +109,8 @@ export function hasRoom(b: FrameBuilder, maxFrameBytes: number): boolean {
  * when the row must say it, -1 when the hash is enough.
  */
 export function openFor(core: AppendCore, run: Run, q: PartitionQueue, entry: number, series: number): number {
-  const words = core.cache.words;
-  const w = entry * STRIDE;
+  const words = wordsOf(core.cache, entry);
+  const w = wordAt(entry);
   if (!hasRoom(q.open, core.maxFrameBytes)) {
     sealFrame(q);
     pump(q);
@@ -124,8 +135,8 @@ function appendMany(
   from: number,
   to: number,
 ): void {
-  const words = core.cache.words;
-  const w = entry * STRIDE;
+  const words = wordsOf(core.cache, entry);
+  const w = wordAt(entry);
   const low = words[w + LOW] as number;
   const high = words[w + HIGH] as number;
   let row = from;

@@ -34,7 +34,7 @@ import {
   type Ticket,
 } from "./partition-queue.ts";
 import { type Rejections, rejectionList } from "./rejections.ts";
-import { ANNOUNCED, cacheBytes, evictIdle, makeSeriesCache, setAmbiguous, setState } from "./series-cache.ts";
+import { ANNOUNCED, cacheBytes, makeRoom, makeSeriesCache, setAmbiguous, setState } from "./series-cache.ts";
 import { makeTenants, type TenantInfo } from "./tenants.ts";
 
 export type { FramePublisher } from "./partition-queue.ts";
@@ -59,7 +59,7 @@ export interface GatewayOptions {
   readonly maxQueuedBytes?: number;
   /** How old a backfilled sample may be; Infinity, the default, for any age. */
   readonly maxBackfillAgeMs?: number;
-  /** Series that are remembered; default 4 million (about 60 bytes each). */
+  /** Series that are remembered (about 53 bytes each); default and most: 16 million. */
   readonly maxSeries?: number;
   /** Labels of a series that was idle for so long are sent again; default 1 h. */
   readonly idleMs?: number;
@@ -119,7 +119,7 @@ export function makeGateway(options: GatewayOptions): Gateway {
   const maxQueuedBytes = options.maxQueuedBytes ?? 128 << 20;
   const maxBackfillAgeMs = options.maxBackfillAgeMs ?? Number.POSITIVE_INFINITY;
   const maxFutureMs = options.maxFutureMs ?? 600_000;
-  const maxSeries = options.maxSeries ?? 4_000_000;
+  const maxSeries = options.maxSeries ?? 16_000_000;
   const idleSeconds = Math.ceil((options.idleMs ?? 3_600_000) / 1000);
   const epoch = now();
   let idle: (() => void)[] = [];
@@ -191,14 +191,6 @@ export function makeGateway(options: GatewayOptions): Gateway {
     if (closed) throw refuse(new TryLater("bus_unavailable", 503, 1, "shutting down"));
     if (totalQueued() > maxQueuedBytes) throw refuse(overloaded());
   };
-  /** Entry numbers change when series are evicted, so room is made before a request is looked at. */
-  const makeRoom = (series: number) => {
-    if (core.cache.entries + series <= maxSeries) return;
-    const seconds = secondsNow();
-    let cache = evictIdle(core.cache, seconds - Math.min(idleSeconds, 900));
-    if (cache.entries + series > 0.75 * maxSeries) cache = makeSeriesCache();
-    core.cache = cache;
-  };
   const secondsNow = () => Math.max(0, Math.floor((now() - epoch) / 1000));
   const tenantOf = (name: string): TenantInfo => {
     if (!isTenant(name)) {
@@ -251,7 +243,7 @@ export function makeGateway(options: GatewayOptions): Gateway {
     } catch (error) {
       throw error instanceof MalformedBody ? refuse(error) : error;
     }
-    makeRoom(filled.series);
+    makeRoom(core.cache, filled.series, maxSeries, secondsNow());
     const times = runTimes(how);
     return commit(how, (ticket, rejected) => appendBatch(core, filled, t, noun, times, ticket, rejected));
   };
@@ -301,7 +293,7 @@ export function makeGateway(options: GatewayOptions): Gateway {
         throw new RangeError(`${refs.length} series, ${ts.length} times, ${values.length} values`);
       }
       admit();
-      makeRoom(refs.length);
+      makeRoom(core.cache, refs.length, maxSeries, secondsNow());
       return commit(undefined, (ticket, rejected) => ({
         samples: appendRefs(core, tenants, refs, ts, values, runTimes(), ticket, rejected),
         histograms: 0,
@@ -319,7 +311,7 @@ export function makeGateway(options: GatewayOptions): Gateway {
       queuedBytes: totalQueued(),
       bodyBytes,
       framesInFlight: queues.reduce((sum, q) => sum + q.inFlight, 0),
-      cachedSeries: core.cache.entries,
+      cachedSeries: core.cache.live,
       cacheBytes: cacheBytes(core.cache),
       cacheMisses: core.misses,
       kernelEnabled: reader.accelerated(),
