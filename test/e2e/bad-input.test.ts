@@ -126,7 +126,7 @@ describe("bad input", () => {
       { "content-type": "text/plain" },
       "Content-Type text/plain is not supported here, send application/x-protobuf",
     ],
-    ["write", { "content-type": "application/x-protobuf;proto=io.prometheus.write.v2.Request" }, "remote write 2.0"],
+    ["write", { "content-type": "application/x-protobuf;proto=io.prometheus.write.v3.Request" }, "write.v2.Request or"],
     ["write", { "content-type": "application/x-protobuf", "content-encoding": "zstd" }, "Content-Encoding zstd"],
     ["ingest", { "content-type": "application/x-protobuf" }, "send application/json"],
     ["ingest", { "content-type": "application/json", "content-encoding": "br" }, "send gzip or none"],

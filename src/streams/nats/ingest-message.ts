@@ -34,11 +34,16 @@ export async function ingestMessage(ingest: Ingest, message: IngestMessage): Pro
   const encoding = message.contentEncoding.trim().toLowerCase();
   switch (type) {
     case "application/x-protobuf":
-      if (parameters.some((p) => /^proto\s*=/.test(p) && !/=\s*"?prometheus\.writerequest"?$/.test(p))) {
-        throw unsupported(`${message.contentType} (only remote write 1.0, prometheus.WriteRequest, is)`);
-      }
       if (encoding !== "" && encoding !== "snappy") throw unsupported(`Content-Encoding ${encoding} (only snappy is)`);
-      return await ingest.remoteWrite(tenant, body);
+      switch (parameters.map((p) => /^proto\s*=\s*"?([^"]*)"?$/.exec(p)?.[1]).find((name) => name !== undefined)) {
+        case undefined:
+        case "prometheus.writerequest":
+          return await ingest.remoteWrite(tenant, body);
+        case "io.prometheus.write.v2.request":
+          return await ingest.remoteWrite2(tenant, body);
+        default:
+          throw unsupported(`${message.contentType} (prometheus.WriteRequest and io.prometheus.write.v2.Request are)`);
+      }
     case "application/json":
       checkPlain(encoding);
       return await ingest.json(tenant, body, message.storedAt);

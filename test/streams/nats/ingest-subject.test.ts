@@ -85,10 +85,10 @@ describe("the ingest subject", { timeout: 30_000 }, () => {
     });
     await publish("default", "", "no type");
     await publish("default", "image/png", "wrong type");
-    await publish("default", "application/x-protobuf;proto=io.prometheus.write.v2.Request", "v2");
+    await publish("default", "application/x-protobuf;proto=io.prometheus.write.v3.Request", "v3");
     await publish("a$b", "application/json", "{}");
     await publish("default", "application/x-protobuf", "broken");
-    await publish("default", "application/json", "fine");
+    await publish("default", "application/x-protobuf;proto=io.prometheus.write.v2.Request", "fine");
     await vi.waitFor(() => expect(reader.stats().messages).toBe(1));
     await vi.waitFor(async () => expect(await left()).toBe(0));
     expect(recorded.map((r) => r.text)).toEqual(["broken", "fine"]);
