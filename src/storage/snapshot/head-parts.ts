@@ -6,6 +6,7 @@ import type { WalkOptions } from "./tree-write.ts";
 /** Settings, and what is made again when it is asked for. */
 const SKIPPED = [
   "head.exemplars.capacity",
+  "parked.capacity",
   "head.options",
   "head.ids",
   "head.matched",

@@ -3,6 +3,7 @@
  * part before it held is known exactly. For damage in the last segment it is not: then it is at most what is missing between
  * the records beside it.
  */
+import { RECORD_HEADER } from "./format.ts";
 import type { LogState } from "./log-state.ts";
 import { makeSequenceSet, type SequenceRange, type SequenceSet } from "./sequence-set.ts";
 
@@ -42,8 +43,10 @@ export interface FoundDamage {
 export interface Losses {
   /** Durable records are gone here. */
   found(damage: FoundDamage, state: LogState): void;
-  /** A record that is there; called after it was replayed. */
-  record(seq: number): void;
+  /** A record that is there; called after it was replayed. `backlog`: it is of that lane, whose sequences ascend by themselves. */
+  record(seq: number, backlog: boolean): void;
+  /** Sequences start again. */
+  newEpoch(): void;
   /** The log says what was in it before here. */
   stated(said: LogState, state: LogState, segment: string): void;
   /** All there is, when the whole log was read. */
@@ -53,8 +56,9 @@ export interface Losses {
 interface Open {
   readonly damage: FoundDamage;
   epoch: LogState;
-  readonly before: number;
-  behind: number | undefined;
+  /** Of each lane: the record before, and the one behind. */
+  readonly before: readonly (number | undefined)[];
+  readonly behind: (number | undefined)[];
   readonly timeBefore: number | undefined;
   timeBehind: number | undefined;
   lost: SequenceRange[];
@@ -63,17 +67,24 @@ interface Open {
 
 export function trackLosses(timeOf: (() => number | undefined) | undefined): Losses {
   const all: Open[] = [];
-  /** Not yet told by a later segment what was lost, and with no record behind yet. */
+  /** Not yet told by a later segment what was lost; with no record behind yet. */
   let untold: Open[] = [];
   let bare: Open[] = [];
-  let last = 0;
+  const last: (number | undefined)[] = [undefined, undefined];
   /** What was lost of this epoch, by what the log said so far: later segments say it again. */
   let told = makeSequenceSet();
   let toldOf = 0;
   const found = (damage: FoundDamage, state: LogState): Open => {
-    const timeBefore = last === 0 ? undefined : timeOf?.();
+    const timeBefore = last.every((seq) => seq === undefined) ? undefined : timeOf?.();
     const open: Open = {
-      ...{ damage, epoch: state, before: last, behind: undefined, timeBefore, timeBehind: undefined },
+      ...{
+        damage,
+        epoch: state,
+        before: last.slice(),
+        behind: [undefined, undefined],
+        timeBefore,
+        timeBehind: undefined,
+      },
       ...{ lost: [], exact: false },
     };
     all.push(open);
@@ -83,16 +94,17 @@ export function trackLosses(timeOf: (() => number | undefined) | undefined): Los
   };
   return {
     found: (damage, state) => void found(damage, state),
-    record: (seq) => {
-      if (seq > 0) last = seq;
-      if (bare.length === 0 || seq === 0) return;
+    record: (seq, backlog) => {
+      if (seq === 0) return;
+      const lane = backlog ? 1 : 0;
+      last[lane] = seq;
+      for (const open of untold) open.behind[lane] ??= seq;
+      if (bare.length === 0) return;
       const time = timeOf?.();
-      for (const open of bare) {
-        open.behind = seq;
-        open.timeBehind = time;
-      }
+      for (const open of bare) open.timeBehind = time;
       bare = [];
     },
+    newEpoch: () => void last.fill(undefined),
     stated: (said, state, segment) => {
       const sameEpoch = said.ordinal === state.ordinal;
       if (said.ordinal !== toldOf) told = makeSequenceSet(said.base);
@@ -106,7 +118,7 @@ export function trackLosses(timeOf: (() => number | undefined) | undefined): Los
         found({ segment, offset: 0, bytes: 0, problem, quarantined: undefined }, state);
       }
       for (const range of missing) {
-        const open = untold.find((o) => o.before < range.from && (o.behind ?? Infinity) > range.to) ?? untold.at(-1);
+        const open = untold.find((o) => LANES.some((lane) => lies(range, o, lane))) ?? untold.at(-1);
         open?.lost.push(range);
       }
       for (const open of untold) {
@@ -118,14 +130,7 @@ export function trackLosses(timeOf: (() => number | undefined) | undefined): Los
     },
     end: (state) => {
       for (const open of untold) {
-        const { before, behind } = open;
-        const gaps = open.epoch.ordinal === state.ordinal ? state.applied.gaps(state.applied.last()) : [];
-        const ordered = behind === undefined || behind > before;
-        open.lost = gaps.flatMap(({ from, to }) => {
-          const a = ordered ? Math.max(from, before + 1) : from;
-          const b = ordered ? Math.min(to, (behind ?? Infinity) - 1) : to;
-          return a <= b ? [{ from: a, to: b }] : [];
-        });
+        if (open.epoch.ordinal === state.ordinal) open.lost = atMost(open, state.applied);
       }
       return all.map(({ damage, epoch, lost, exact, timeBefore, timeBehind }) => {
         const still = epoch.ordinal === state.ordinal ? stillMissing(lost, state.applied) : lost;
@@ -133,6 +138,27 @@ export function trackLosses(timeOf: (() => number | undefined) | undefined): Los
       });
     },
   };
+}
+
+const LANES = [0, 1] as const;
+
+function lies(range: SequenceRange, { before, behind }: Open, lane: 0 | 1): boolean {
+  if (before[lane] === undefined && behind[lane] === undefined) return false;
+  return (before[lane] ?? 0) < range.from && (behind[lane] ?? Number.POSITIVE_INFINITY) > range.to;
+}
+
+/** What is missing between the records beside the damage, lane by lane, and no more than its bytes could hold. */
+function atMost({ damage, before, behind }: Open, applied: SequenceSet): SequenceRange[] {
+  const most = damage.bytes === 0 ? Number.POSITIVE_INFINITY : Math.ceil(damage.bytes / RECORD_HEADER);
+  const possible = makeSequenceSet();
+  for (const lane of LANES) {
+    const [a, b] = [before[lane], behind[lane]];
+    if (a === undefined && b === undefined) continue;
+    const from = a ?? Math.max(0, (b as number) - most - 1);
+    const to = Math.min((b ?? applied.last() + 1) - 1, a === undefined ? Number.POSITIVE_INFINITY : a + most);
+    possible.addRange(from + 1, Math.max(from, to));
+  }
+  return possible.without(applied);
 }
 
 function stillMissing(lost: readonly SequenceRange[], applied: SequenceSet): SequenceRange[] {

@@ -225,7 +225,7 @@ function takeRecord(opening: Opening, path: string, number: number, record: LogR
     }
     opening.replayed++;
     options.replay(seq, payload, kind);
-    losses.record(seq);
+    losses.record(seq, kind === "backlog");
     return;
   }
   if (type === STATE) {
@@ -254,6 +254,8 @@ function stated(opening: Opening, path: string, said: LogState): void {
 }
 
 function enterEpoch(opening: Opening, next: LogState): void {
+  // The name of one that is known by its number is news, but no new epoch.
+  if (next.ordinal !== opening.state.ordinal) opening.losses.newEpoch();
   opening.state = next;
   if (next.epoch !== undefined) opening.options.onEpoch?.(next.epoch);
 }

@@ -177,8 +177,8 @@ describe("recovery of a shard", () => {
 
   test("when the next one is due", () => {
     const MB = 1 << 20;
-    expect(snapshotIsDue(256 * MB, 0)).toBe(false);
-    expect(snapshotIsDue(256 * MB + 1, 10)).toBe(true);
+    expect(snapshotIsDue(64 * MB, 0)).toBe(false);
+    expect(snapshotIsDue(64 * MB + 1, 10)).toBe(true);
     expect(snapshotIsDue(900 * MB, 901 * MB)).toBe(false);
     expect(snapshotIsDue(902 * MB, 901 * MB)).toBe(true);
   });
