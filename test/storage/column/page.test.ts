@@ -11,6 +11,7 @@ import {
   pageRows,
   pageTimes,
 } from "../../../src/storage/column/page.ts";
+import { CODE_NUMBERS, CODE_PART } from "../../../src/storage/column/page-layout.ts";
 
 const EFFORTS = ["fast", "small"] as const;
 
@@ -329,6 +330,39 @@ describe("a damaged page is refused or read within its bounds", () => {
           damaged[i] = (damaged[i] as number) ^ mask;
           readAll(damaged);
         }
+      }
+    }
+  });
+
+  test("any byte changed of what says which column follows from which", { timeout: 30_000 }, () => {
+    const a = Array.from({ length: 400 }, () => Math.floor(r() * 1e6));
+    const b = Array.from({ length: 400 }, () => Math.floor(r() * 1e6));
+    const at = a.map((_, i) => 1.7e12 + i * 15_000 + Math.floor(r() * 999));
+    const bursts = a.map((v, i) => (v % 3 === 0 ? v : i % 2));
+    const page = encodePage(
+      [
+        times(at),
+        times(at.slice(7)),
+        floats(a),
+        floats(b),
+        floats(a.map((v, i) => v + (b[i] as number))),
+        floats(a.map((v) => v * 3)),
+        floats(bursts),
+        floats(bursts.map((v) => (v > 1 ? Math.floor(r() * 1e5) : Math.floor(r() * 2)))),
+        floats(a.map((v) => Math.floor(Math.floor(v / 900) * 10.015) / 1e9)),
+      ],
+      "small",
+    );
+    const codes = openPage(page).columns.map(({ source }) => source);
+    expect(codes.some((c) => c.code === CODE_PART)).toBe(true);
+    expect(codes.some((c) => c.code === CODE_NUMBERS && c.terms.length === 2)).toBe(true);
+    expect(codes.some((c) => c.code === CODE_NUMBERS && c.contexts !== undefined)).toBe(true);
+    expect(codes.some((c) => c.code === CODE_NUMBERS && c.ticks !== undefined)).toBe(true);
+    for (let i = 0; i < page.length; i += i > 20 && i < page.length - 200 ? 23 : 1) {
+      for (let bit = 0; bit < 8; bit++) {
+        const damaged = page.slice();
+        damaged[i] = (damaged[i] as number) ^ (1 << bit);
+        readAll(damaged);
       }
     }
   });
