@@ -2,7 +2,7 @@ import type { Matcher } from "../../model/matcher.ts";
 import type { SeriesSource } from "../../model/series-source.ts";
 import { type Head, type Shape, seriesLabels, seriesValue } from "./head.ts";
 import { readSeries } from "./read.ts";
-import { selectSeries } from "./select.ts";
+import { selectSeries, valuesInTime } from "./select.ts";
 import { ROW_SHIFT, SHAPE } from "./series-table.ts";
 import { findSymbol, symbolText } from "./symbols.ts";
 
@@ -29,6 +29,7 @@ export function headSource(head: Head): SeriesSource {
       return texts(head, names);
     },
     labelValues: (tenant, name, matchers, minT, maxT) => {
+      if (matchers.length === 0) return texts(head, new Set(valuesInTime(head, tenant, name, minT, maxT)));
       const symbol = findSymbol(head.symbols, name);
       const values = new Set<number>();
       if (symbol < 0) return [];

@@ -220,15 +220,37 @@ function filterByLook(head: Head, ids: Uint32Array, test: Test): Uint32Array {
   return ids.subarray(0, k);
 }
 
-function inTime(head: Head, ids: Uint32Array, minT: number, maxT: number): Uint32Array {
-  const { firstT, times } = head.series;
-  let n = 0;
-  for (let i = 0; i < ids.length; i++) {
-    const id = ids[i] as number;
-    const newest = times[(id << (ROW_SHIFT - 1)) + LAST_T_F64] as number;
-    const oldest = firstT[id] as number;
-    // Infinity: it has no samples, whatever its newest one was.
-    if (newest >= minT && oldest <= maxT && oldest !== Number.POSITIVE_INFINITY) ids[n++] = id;
+/** The values (symbols) that the tenant's series with samples around [minT, maxT] have for a label name. */
+export function valuesInTime(head: Head, tenant: string, name: string, minT: number, maxT: number): number[] {
+  const { postings, symbols } = head;
+  const tenantSymbol = findSymbol(symbols, tenant);
+  const nameSymbol = findSymbol(symbols, name);
+  const field = tenantSymbol < 0 || nameSymbol < 0 ? -1 : findField(postings, tenantSymbol, nameSymbol);
+  const values: number[] = [];
+  if (field < 0) return values;
+  let ids = new Uint32Array(64);
+  for (let next = postings.fieldFirst[field] as number; next !== 0; next = postings.listNext[next - 1] as number) {
+    const n = listLength(postings, next - 1);
+    if (ids.length < n) ids = new Uint32Array(2 * n);
+    copyList(postings, next - 1, ids, 0);
+    for (let i = 0; i < n; i++) {
+      if (!isInTime(head, ids[i] as number, minT, maxT)) continue;
+      values.push(postings.listValue[next - 1] as number);
+      break;
+    }
   }
+  return values;
+}
+
+/** Infinity as the oldest time: it has no samples, whatever its newest one was. */
+function isInTime(head: Head, id: number, minT: number, maxT: number): boolean {
+  const newest = head.series.times[(id << (ROW_SHIFT - 1)) + LAST_T_F64] as number;
+  const oldest = head.series.firstT[id] as number;
+  return newest >= minT && oldest <= maxT && oldest !== Number.POSITIVE_INFINITY;
+}
+
+function inTime(head: Head, ids: Uint32Array, minT: number, maxT: number): Uint32Array {
+  let n = 0;
+  for (let i = 0; i < ids.length; i++) if (isInTime(head, ids[i] as number, minT, maxT)) ids[n++] = ids[i] as number;
   return ids.subarray(0, n);
 }
