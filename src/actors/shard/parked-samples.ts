@@ -239,7 +239,7 @@ export function unpark(p: ParkedSamples, lo: number, hi: number, out: SampleBuff
   if (p.length === 0) {
     p.histograms.length = 0;
     p.deadHistogramBytes = 0;
-  } else if (p.deadHistogramBytes > SQUEEZE_FROM && 2 * p.deadHistogramBytes > p.histograms.length) squeeze(p);
+  } else if (p.deadHistogramBytes > SQUEEZE_FROM && 2 * p.deadHistogramBytes >= p.histograms.length) squeeze(p);
   return true;
 }
 

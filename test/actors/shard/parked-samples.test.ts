@@ -1,7 +1,16 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { makeParkedSamples, parkedHashes, parkRows, unpark } from "../../../src/actors/shard/parked-samples.ts";
-import { makeSampleBuffer, type SampleColumns, STALE_NAN_HI, STALE_NAN_LO } from "../../../src/model/sample.ts";
+import { makeHistogram } from "../../../src/model/histogram.ts";
+import { decodeHistogram, encodeHistogram, makeHistogramBytes } from "../../../src/model/histogram-code.ts";
+import {
+  histogramRef,
+  makeSampleBuffer,
+  type SampleColumns,
+  STALE_NAN_HI,
+  STALE_NAN_LO,
+  writeHistogramRef,
+} from "../../../src/model/sample.ts";
 
 type Row = { lo: number; hi: number; ts: number; wordLo: number; wordHi: number };
 
@@ -79,4 +88,50 @@ test("a request names at most so many hashes", () => {
   parkRows(parked, columnsOf(rows), Uint32Array.from(rows.keys()), rows.length);
   expect(parkedHashes(parked, 8)).toHaveLength(16);
   expect(parkedHashes(parked, 80)).toHaveLength(100);
+});
+
+test("histograms, start times and rules wait with their samples, and memory of those that left is used again", () => {
+  const parked = makeParkedSamples(10_000);
+  const buckets = Array.from({ length: 600 }, (_, i) => i);
+  const send = (from: number, n: number) => {
+    const bytes = makeHistogramBytes();
+    const values = new Float64Array(n);
+    const words = new Uint32Array(values.buffer);
+    for (let i = 0; i < n; i++) {
+      const positive = buckets.map((b) => b + from + i);
+      const h = { ...makeHistogram(), float: true, positiveSpans: [0, 600], positive };
+      writeHistogramRef(words, i, encodeHistogram(h, bytes));
+    }
+    const rows = Uint32Array.from({ length: n }, (_, i) => i);
+    const columns: SampleColumns = {
+      length: n,
+      hashLo: Uint32Array.from(rows, (i) => i % 2),
+      hashHi: new Uint32Array(n),
+      ts: Float64Array.from(rows, (i) => from + i),
+      values,
+      histograms: bytes.bytes.subarray(0, bytes.length),
+      startTs: Float64Array.from(rows, (i) => (i % 3 === 0 ? from + i + 1 : 0)),
+    };
+    expect(parkRows(parked, columns, rows, n, from === 0 ? 0 : 3)).toBe(0);
+  };
+  send(0, 300);
+  const before = parked.histograms.length;
+  const out = makeSampleBuffer(1);
+  expect(unpark(parked, 0, 0, out)).toBe(true);
+  send(1000, 300);
+  expect(unpark(parked, 0, 0, out)).toBe(true);
+  expect(parked.histograms.length).toBeLessThan(1.1 * before);
+  expect(unpark(parked, 1, 0, out)).toBe(true);
+  expect(out.length).toBe(300);
+  for (let i = 0; i < out.length; i++) {
+    const k = (i % 150) * 2 + 1;
+    const from = i < 150 ? 0 : 1000;
+    expect([out.ts[i], out.startTs![i], parked.takenRules[i]]).toEqual([
+      from + k,
+      k % 3 === 0 ? from + k + 1 : 0,
+      i < 150 ? 0 : 3,
+    ]);
+    expect(decodeHistogram(out.histograms!.bytes, histogramRef(out.words, i)).positive[9]).toBe(9 + from + k);
+  }
+  expect([parked.length, parked.histograms.length]).toEqual([0, 0]);
 });
