@@ -10,6 +10,8 @@ export interface Bus {
   readonly jsm: JetStreamManager;
   /** Without credentials, for people. */
   readonly url: string;
+  /** How it connects: credentials and encryption. */
+  readonly connection: ConnectionOptions;
   /** False from the moment the connection is lost until it is back: what is published meanwhile is dropped by the client. */
   connected(): boolean;
   /** Resolves when connected, at once if it is. Rejects with NatsError "closed" when it will never be. */
@@ -82,7 +84,7 @@ async function connectOnce(shown: string, connection: ConnectionOptions, say: Sa
   });
   try {
     const jsm = await managerOf(nc, shown);
-    return makeBus(nc, jsm, shown, say);
+    return makeBus(nc, jsm, shown, connection, say);
   } catch (error) {
     await nc.close();
     throw error;
@@ -107,7 +109,13 @@ async function managerOf(nc: NatsConnection, shown: string): Promise<JetStreamMa
   }
 }
 
-function makeBus(nc: NatsConnection, jsm: JetStreamManager, shown: string, say: Say): Bus {
+function makeBus(
+  nc: NatsConnection,
+  jsm: JetStreamManager,
+  shown: string,
+  connection: ConnectionOptions,
+  say: Say,
+): Bus {
   let up = true;
   let closing = false;
   const listeners = new Set<() => void>();
@@ -132,6 +140,7 @@ function makeBus(nc: NatsConnection, jsm: JetStreamManager, shown: string, say: 
     nc,
     jsm,
     url: shown,
+    connection,
     connected: () => up && !nc.isClosed(),
     ready: () =>
       new Promise((resolve, reject) => {

@@ -1,12 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { AckPolicy, DeliverPolicy } from "@nats-io/jetstream";
-import { createInbox, type Msg, nanos, nuid, type Subscription } from "@nats-io/transport-node";
+import { createInbox, nanos, nuid } from "@nats-io/transport-node";
+import { makeArrivals } from "./arrivals.ts";
 import type { Bus } from "./bus.ts";
-import { parseAckSubject, statusCode } from "./js-status.ts";
+import { type Delivery, openDelivery } from "./delivery.ts";
+import type { DeliveredMessage } from "./delivery-parser.ts";
+import { parseAckSubject } from "./js-status.ts";
 import { messageOf, NatsError } from "./nats-error.ts";
 import type { Batch, ConsumeOptions, PartitionFeed } from "./partition-feed.ts";
 import { saySilently } from "./say.ts";
 import { MAX_PAYLOAD_BYTES } from "./server-conf.ts";
+import { letGo, makeSlabs } from "./slabs.ts";
 import { type StreamIdentity, streamIdentity } from "./stream-identity.ts";
 import { makePurger } from "./stream-purge.ts";
 
@@ -29,8 +33,6 @@ const PURGE_DELAY_MS = 30_000;
 
 /** A pull request that the server is answering. */
 interface Request {
-  readonly subscription: Subscription;
-  readonly inbox: string;
   open: boolean;
   messagesLeft: number;
   bytesLeft: number;
@@ -55,17 +57,17 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
 
   const endSequence = options.endSequence ?? Number.POSITIVE_INFINITY;
   let nextSequence = options.startSequence;
-  let sequences: number[] = [];
-  let payloads: Uint8Array[] = [];
-  let storedAt: number[] = [];
-  let replies: string[] = [];
-  let queuedBytes = 0;
+  const slabs = makeSlabs(maxBytes);
+  const arrivals = makeArrivals(slabs);
   let bytesRead = 0;
   let skipped = 0;
   let serverPending = 0;
 
   let consumer = "";
   let expectedDelivery = 1;
+  let delivery: Delivery | undefined;
+  /** Subject of the deliveries; the number of the request is its last token. */
+  let inbox = "";
   let requests: Request[] = [];
   let heardAt = performance.now();
   let restarting = false;
@@ -102,6 +104,22 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
     }
     const old = consumer;
     const name = `shard-${partition}-${nuid.next()}`;
+    const subject = createInbox();
+    const opened = await openDelivery(bus, {
+      subject: `${subject}.*`,
+      slabs,
+      onMessage: (message) => {
+        if (inbox !== subject || !onMessage(message)) letGo(slabs, message.slab);
+      },
+      onLost: (why) => {
+        if (inbox === subject) restart(why);
+      },
+    });
+    if (number !== tries || closed) {
+      opened.close();
+      throw new Error("a newer try has begun");
+    }
+    delivery = opened;
     const info = await bus.jsm.consumers.add(now.name, {
       name,
       deliver_policy: DeliverPolicy.StartSequence,
@@ -123,23 +141,16 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
       nextSequence = endSequence + 1;
       wakeReader();
     }
-    requests = Array.from({ length: REQUESTS }, () => {
-      const inbox = createInbox();
-      const request: Request = {
-        inbox,
-        open: false,
-        messagesLeft: 0,
-        bytesLeft: 0,
-        subscription: bus.nc.subscribe(inbox, { callback: (_, msg) => onMessage(request, msg) }),
-      };
-      return request;
-    });
+    inbox = subject;
+    requests = Array.from({ length: REQUESTS }, () => ({ open: false, messagesLeft: 0, bytesLeft: 0 }));
     heardAt = performance.now();
     ask();
   };
 
   const dropRequests = () => {
-    for (const r of requests) if (!bus.nc.isClosed()) r.subscription.unsubscribe();
+    inbox = "";
+    delivery?.close();
+    delivery = undefined;
     requests = [];
   };
 
@@ -183,14 +194,14 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
   /** Sends as many requests as the bound allows. */
   const ask = () => {
     if (closed || !bus.connected()) return;
-    let claimed = queuedBytes;
+    let claimed = arrivals.bytes();
     let wanted = endSequence - nextSequence + 1;
     for (const r of requests) {
       if (!r.open) continue;
       claimed += Math.max(r.bytesLeft, 0);
       wanted -= r.messagesLeft;
     }
-    for (const r of requests) {
+    for (const [i, r] of requests.entries()) {
       if (r.open || wanted <= 0 || claimed + REQUEST_BYTES > maxBytes) continue;
       r.open = true;
       r.messagesLeft = Math.min(REQUEST_MESSAGES, wanted);
@@ -203,44 +214,45 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
         expires: nanos(EXPIRES_MS),
         idle_heartbeat: nanos(HEARTBEAT_MS),
       });
-      bus.nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream.name}.${consumer}`, body, { reply: r.inbox });
+      bus.nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream.name}.${consumer}`, body, { reply: `${inbox}.${i}` });
     }
   };
 
-  const onMessage = (request: Request, msg: Msg) => {
-    if (!requests.includes(request)) return;
+  /** False: the message is not kept. */
+  const onMessage = ({ subject, reply, payload, slab, status, description }: DeliveredMessage): boolean => {
+    const request = requests[Number(subject.slice(inbox.length + 1))];
+    if (request === undefined) return false;
     heardAt = performance.now();
-    const code = statusCode(msg);
-    if (code !== 0) return onStatus(request, code, msg.headers?.description ?? "");
-    const info = parseAckSubject(msg.reply ?? "");
-    if (info === undefined) return;
+    if (status !== 0) {
+      onStatus(request, status, description);
+      return false;
+    }
+    const info = parseAckSubject(reply);
+    if (info === undefined) return false;
     request.messagesLeft--;
-    request.bytesLeft -= msg.data.length;
+    request.bytesLeft -= payload.length;
     if (request.messagesLeft <= 0) request.open = false;
     if (info.consumerSequence !== expectedDelivery) {
       restart(`delivery ${info.consumerSequence} instead of ${expectedDelivery}`);
-      return;
+      return false;
     }
     expectedDelivery++;
     // Delivered again after a long time without acknowledgement: it is here already.
-    if (info.streamSequence < nextSequence) return;
+    if (info.streamSequence < nextSequence) return false;
     serverPending = info.pending;
     if (info.streamSequence > endSequence) {
       // The last wanted ones were deleted.
       skipped += endSequence + 1 - nextSequence;
       nextSequence = endSequence + 1;
       wakeReader();
-      return;
+      return false;
     }
     skipped += info.streamSequence - nextSequence;
     nextSequence = info.streamSequence + 1;
-    sequences.push(info.streamSequence);
-    storedAt.push(info.storedAt);
-    payloads.push(msg.data);
-    queuedBytes += msg.data.length;
-    replies.push(msg.reply as string);
+    arrivals.push({ sequence: info.streamSequence, payload, slab, storedAt: info.storedAt, reply });
     if (!request.open) ask();
     wakeReader();
+    return true;
   };
 
   const onStatus = (request: Request, code: number, description: string) => {
@@ -277,33 +289,13 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
 
   // ---- the reader ----
 
-  const take = (most: number): Batch => {
-    let n = 0;
-    let bytes = 0;
-    while (n < payloads.length && (n === 0 || bytes + (payloads[n] as Uint8Array).length <= most)) {
-      bytes += (payloads[n++] as Uint8Array).length;
-    }
-    const batch: Batch = {
-      sequences: sequences.slice(0, n),
-      payloads: payloads.slice(0, n),
-      storedAt: storedAt.slice(0, n),
-      bytes,
-      skipped,
-    };
-    sequences = sequences.slice(n);
-    payloads = payloads.slice(n);
-    storedAt = storedAt.slice(n);
-    ackReplies.push({ sequence: batch.sequences[n - 1] as number, reply: replies[n - 1] as string });
-    replies = replies.slice(n);
-    queuedBytes -= bytes;
-    bytesRead += bytes;
-    skipped = 0;
-    return batch;
-  };
-
   const poll = (most = maxBatchBytes): Batch | undefined => {
-    if (payloads.length > 0 && !closed) {
-      const batch = take(most);
+    const taken = closed ? undefined : arrivals.take(most, skipped);
+    if (taken !== undefined) {
+      const { batch, reply } = taken;
+      ackReplies.push({ sequence: batch.sequences.at(-1) as number, reply });
+      bytesRead += batch.bytes;
+      skipped = 0;
       ask();
       return batch;
     }
@@ -311,7 +303,7 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
     return undefined;
   };
 
-  const finished = () => closed || (nextSequence > endSequence && payloads.length === 0);
+  const finished = () => closed || (nextSequence > endSequence && arrivals.count() === 0);
 
   const next = async (): Promise<Batch | undefined> => {
     for (;;) {
@@ -370,8 +362,8 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
     }),
     ack,
     purgeBelow: (sequence: number, otherBytes = 0) => purger.below(sequence, bytesRead + otherBytes),
-    pending: () => Math.min(serverPending, Math.max(endSequence - nextSequence + 1, 0)) + payloads.length,
-    oldestWaiting: () => storedAt[0],
+    pending: () => Math.min(serverPending, Math.max(endSequence - nextSequence + 1, 0)) + arrivals.count(),
+    oldestWaiting: arrivals.oldest,
     close,
   };
 }

@@ -39,6 +39,7 @@ export interface PartitionFeed {
 export interface Batch {
   /** Stream sequences, ascending; as many as payloads. */
   readonly sequences: readonly number[];
+  /** Valid until the feed is asked for the next batch; each starts at a multiple of 8 of its buffer. */
   readonly payloads: readonly Uint8Array[];
   /** When the server stored each, Unix ms. */
   readonly storedAt: readonly number[];

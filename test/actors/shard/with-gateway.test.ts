@@ -38,7 +38,7 @@ async function write(gateway: Gateway, ts: number, value: number): Promise<void>
     gateway.series(DEFAULT_TENANT, labelsFromObject({ __name__: "jobs", n: String(i) })),
   );
   const result = await gateway.append(refs, new Float64Array(20).fill(ts), new Float64Array(20).fill(value));
-  expect(result).toEqual({ accepted: 20, rejected: [] });
+  expect(result).toMatchObject({ accepted: 20, rejected: [] });
 }
 
 /** All samples as `value@time` in the order of time, the same for each series. */

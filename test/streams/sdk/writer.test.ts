@@ -166,7 +166,7 @@ it("while nats-server is killed again and again all that was appended is stored,
 }, async () => {
   const nats = await startNatsServer();
   try {
-    const bus = await nats.bus({ partitions: 2 });
+    await nats.bus({ partitions: 2 });
     const writer = await connectWriter({ url: nats.url, maxQueuedBytes: 1 << 20, maxFrameBytes: 16 << 10 });
     const handles = Uint32Array.from({ length: 500 }, (_, i) => writer.series({ __name__: "m", i: String(i) }));
     const rounds = 300;
@@ -182,7 +182,7 @@ it("while nats-server is killed again and again all that was appended is stored,
     }
     await Promise.all(pending);
     expect(writer.stats()).toMatchObject({ samplesStored: 500 * rounds, framesFailed: 0, queuedBytes: 0 });
-    const { seen } = await readAll(bus, 2);
+    const { seen } = await readAll(await nats.bus(), 2);
     expect(seen).toHaveLength(500 * rounds);
     expect(new Set(seen.map((s) => `${s.labels} ${s.ts} ${s.value}`)).size).toBe(500 * rounds);
     await writer.close();

@@ -1,0 +1,111 @@
+/**
+ * A connection to the server on which messages of a consumer are delivered, and nothing else: beside the client's own
+ * connection, since that one makes several copies of every message, and the garbage of them costs more than the reading.
+ * It does not reconnect: who reads opens another one.
+ */
+import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import type { Bus } from "./bus.ts";
+import { type DeliveredMessage, makeDeliveryParser } from "./delivery-parser.ts";
+import { NatsError } from "./nats-error.ts";
+import { MAX_PAYLOAD_BYTES } from "./server-conf.ts";
+import type { Slabs } from "./slabs.ts";
+
+export interface Delivery {
+  /** Tells the server no more to come and closes. */
+  close(): void;
+}
+
+export interface DeliveryOptions {
+  /** Wildcard subject to listen on. */
+  readonly subject: string;
+  readonly slabs: Slabs;
+  readonly onMessage: (message: DeliveredMessage) => void;
+  /** Told once, unless it was closed from here. */
+  readonly onLost: (why: string) => void;
+}
+
+const READ_BYTES = 256 << 10;
+const OPEN_MS = 5_000;
+/** A message with its headers. */
+const MAX_MESSAGE = MAX_PAYLOAD_BYTES + (1 << 20);
+
+/** Opens one to the server that the bus is connected to. Rejects with NatsError "unreachable". */
+export function openDelivery(bus: Bus, options: DeliveryOptions): Promise<Delivery> {
+  const { host, port } = serverOf(bus);
+  return new Promise((resolve, reject) => {
+    let socket: Socket | undefined;
+    let open = false;
+    let done = false;
+    const lost = (why: string) => {
+      if (done) return;
+      done = true;
+      clearTimeout(patience);
+      socket?.destroy();
+      if (open) options.onLost(why);
+      else reject(new NatsError("unreachable", `${bus.url}: ${why}`));
+    };
+    const patience = setTimeout(() => lost(`no answer within ${OPEN_MS} ms`), OPEN_MS);
+
+    const greet = () => {
+      const { user, pass, token } = bus.connection;
+      const about = { verbose: false, pedantic: false, headers: true, no_responders: true, protocol: 1, echo: true };
+      const who = { name: "tocsin delivery", lang: "tocsin", version: "1" };
+      const auth = user !== undefined ? { user, pass } : token !== undefined ? { auth_token: token } : {};
+      socket?.write(`CONNECT ${JSON.stringify({ ...about, ...who, ...auth })}\r\nSUB ${options.subject} 1\r\nPING\r\n`);
+    };
+    const parser = makeDeliveryParser(options.slabs, MAX_MESSAGE, {
+      onMessage: options.onMessage,
+      onPing: () => socket?.write("PONG\r\n"),
+      // The server has taken the subscription.
+      onPong: () => {
+        if (open || done) return;
+        open = true;
+        clearTimeout(patience);
+        resolve({
+          close: () => {
+            done = true;
+            socket?.destroy();
+          },
+        });
+      },
+      onInfo: (json) => {
+        if (greeted) return;
+        greeted = true;
+        if (bus.connection.tls === undefined && !/"tls_required": ?true/.test(json)) return greet();
+        const plain = socket as Socket;
+        plain.removeAllListeners("data");
+        socket = connectTls({ socket: plain, servername: host }, greet);
+        socket.on("data", (chunk: Buffer) => parser.feed(chunk));
+        watch(socket);
+      },
+      onError: lost,
+    });
+    let greeted = false;
+    const watch = (s: Socket) => {
+      s.setNoDelay(true);
+      s.on("error", (error) => lost(error.message));
+      s.on("close", () => lost("the connection was closed"));
+    };
+    const encrypted = bus.connection.tls !== undefined || bus.nc.info?.tls_required === true;
+    if (encrypted) {
+      socket = connectTcp({ host, port });
+      socket.on("data", (chunk: Buffer) => parser.feed(chunk));
+    } else {
+      // One buffer for all that is read.
+      const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+      const callback = (n: number, bytes: Uint8Array) => {
+        parser.feed(bytes.subarray(0, n));
+        return true;
+      };
+      socket = connectTcp({ host, port, onread: { buffer, callback } });
+    }
+    watch(socket);
+  });
+}
+
+function serverOf(bus: Bus): { readonly host: string; readonly port: number } {
+  const server = bus.nc.getServer();
+  const at = server.lastIndexOf(":");
+  return { host: server.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(server.slice(at + 1)) };
+}
