@@ -1,25 +1,18 @@
 /** One block out of several: series in order, samples of the same series merged by time, what is deleted or too old left out. */
 import type { Disk } from "../../lib/disk.ts";
-import { compareLabels, type Labels } from "../../model/labels.ts";
+import type { Labels } from "../../model/labels.ts";
 import { makeRollupBuffer, TIER_MS } from "../../model/rollup.ts";
 import { makeSampleBuffer } from "../../model/sample.ts";
-import { mergeSamples } from "../engine/merge-samples.ts";
 import type { Block } from "./block.ts";
 import type { SeriesHash } from "./identity.ts";
-import { type BlockSeries, iterateBlock } from "./iterate.ts";
-import { mergeRows } from "./merge-rows.ts";
 import type { BlockMeta } from "./meta.ts";
 import { keepRows, keepSamples } from "./row-span.ts";
+import { readMergedRows, readMergedSamples, seriesInOrder } from "./series-in-order.ts";
 import { type BlockOptions, makeBlockWriter } from "./writer.ts";
 
 export interface MergeHooks {
   /** The first time (Unix ms; of rollups: bucket start) of a series that is kept; nothing is dropped where it is undefined. */
   readonly keep?: (tenant: string, labels: Labels) => number | undefined;
-}
-
-interface Source {
-  readonly series: Generator<BlockSeries>;
-  current: BlockSeries | undefined;
 }
 
 /**
@@ -36,9 +29,7 @@ export async function mergeBlocks(
 ): Promise<BlockMeta | undefined> {
   const writer = await makeBlockWriter(disk, tierDir, { intervalMs: usualInterval(blocks, options), ...options });
   const samples = makeSampleBuffer(1024);
-  const moreSamples = makeSampleBuffer(1024);
   const rows = makeRollupBuffer(64);
-  const moreRows = makeRollupBuffer(64);
   const add = (tenant: string, labels: Labels, hash: SeriesHash, minT: number): Promise<void> | void => {
     if (options.tier === "raw") {
       keepSamples(samples, minT, Number.POSITIVE_INFINITY);
@@ -48,32 +39,11 @@ export async function mergeBlocks(
     return rows.length > 0 ? writer.addRollup(tenant, labels, hash, rows) : undefined;
   };
   try {
-    const sources = blocks.map((block): Source => {
-      const series = iterateBlock(block);
-      return { series, current: series.next().value as BlockSeries | undefined };
-    });
-    while (true) {
-      const first = leastSeries(sources);
-      if (first === undefined) break;
-      const { tenant, labels, hash } = first;
-      const minT = hooks.keep?.(tenant, labels) ?? Number.NEGATIVE_INFINITY;
-      samples.length = 0;
-      rows.length = 0;
-      let taken = 0;
-      for (const source of sources) {
-        const { current } = source;
-        if (current === undefined || compareSeries(current, first) !== 0) continue;
-        if (options.tier === "raw") {
-          current.readSamples(taken === 0 ? samples : moreSamples);
-          if (taken > 0) mergeSamples(samples, moreSamples);
-        } else {
-          current.readRows(taken === 0 ? rows : moreRows);
-          if (taken > 0) mergeRows(rows, moreRows);
-        }
-        taken++;
-        source.current = source.series.next().value as BlockSeries | undefined;
-      }
-      const wait = add(tenant, labels, hash, minT);
+    for (const series of seriesInOrder(blocks)) {
+      const { tenant, labels, hash } = series[0];
+      if (options.tier === "raw") readMergedSamples(series, samples);
+      else readMergedRows(series, rows);
+      const wait = add(tenant, labels, hash, hooks.keep?.(tenant, labels) ?? Number.NEGATIVE_INFINITY);
       if (wait !== undefined) await wait;
       const pause = options.pause?.();
       if (pause !== undefined) await pause;
@@ -83,19 +53,6 @@ export async function mergeBlocks(
     await writer.abort().catch(() => undefined);
     throw error;
   }
-}
-
-function leastSeries(sources: readonly Source[]): BlockSeries | undefined {
-  let least: BlockSeries | undefined;
-  for (const { current } of sources) {
-    if (current !== undefined && (least === undefined || compareSeries(current, least) < 0)) least = current;
-  }
-  return least;
-}
-
-function compareSeries(a: BlockSeries, b: BlockSeries): number {
-  if (a.tenant !== b.tenant) return a.tenant < b.tenant ? -1 : 1;
-  return compareLabels(a.labels, b.labels);
 }
 
 /** About how far apart samples are, from what the blocks say. */

@@ -2,6 +2,7 @@
  * What the head holds from before a cutoff, written to blocks: one for each 2 h window that has any of it. Frames go on being
  * applied meanwhile; what of them is older than the cutoff stays in the head for the next cut.
  */
+import { join } from "node:path";
 import type { Disk } from "../../lib/disk.ts";
 import { makeSampleBuffer, type SampleBuffer } from "../../model/sample.ts";
 import { makeBlockId } from "../block/block-id.ts";
@@ -95,7 +96,11 @@ async function writeSome(
     }
     return made;
   } catch (error) {
-    for (const writer of writers) await writer.abort().catch(() => undefined);
+    for (const writer of writers) {
+      await writer.abort().catch(() => undefined);
+      // Those that were finished before the failure.
+      await disk.removeDir(join(tierDir, writer.id)).catch(() => undefined);
+    }
     throw error;
   }
 }

@@ -259,6 +259,8 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
     held++;
     job?.abort();
     try {
+      // Until what the job made is gone again: a crash must not find it in the place of its sources.
+      await jobLock.run(async () => undefined);
       return await storage.lock.run(work);
     } finally {
       held--;

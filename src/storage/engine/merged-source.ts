@@ -11,9 +11,9 @@ import type { Matcher } from "../../model/matcher.ts";
 import { makeRollupBuffer, type RollupBuffer, type Tier } from "../../model/rollup.ts";
 import { makeSampleBuffer, type SampleBuffer } from "../../model/sample.ts";
 import type { Coverage, RollupSource, SeriesSource } from "../../model/series-source.ts";
+import { mergeRollups } from "../merge/merge-rollups.ts";
+import { mergeSamples } from "../merge/merge-samples.ts";
 import type { IdentifiedSource } from "./identified-source.ts";
-import { mergeRollups } from "./merge-rollups.ts";
-import { mergeSamples } from "./merge-samples.ts";
 import { grown, insertInOrder, makeIdentities, makeMembers, NOWHERE, obtain, pushMember } from "./merged-series.ts";
 
 export interface SourcePart {

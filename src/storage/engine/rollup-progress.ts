@@ -94,12 +94,15 @@ export function stretchDone(progress: RollupProgress, { after, until }: Stretch)
   };
 }
 
-/** Windows that must be done again, because samples in [minT, maxT] were removed. */
-export function stretchRemoved(progress: RollupProgress, minT: number, maxT: number): RollupProgress {
+/**
+ * Windows must be done again, because samples in [minT, maxT] were removed; not those before `from`, where there are no raw
+ * samples to do it with.
+ */
+export function stretchRemoved(progress: RollupProgress, minT: number, maxT: number, from: number): RollupProgress {
   const { doneUpTo } = progress;
   if (doneUpTo === undefined) return progress;
   const pending = new Set(progress.pending);
-  for (let w = windowOf(minT); w <= windowOf(maxT) && w < doneUpTo; w += ROLLUP_WINDOW) pending.add(w);
+  for (let w = windowOf(Math.max(minT, from)); w <= windowOf(maxT) && w < doneUpTo; w += ROLLUP_WINDOW) pending.add(w);
   return { ...progress, pending: [...pending].sort((a, b) => a - b) };
 }
 

@@ -1,6 +1,7 @@
 /** Carries out a job on blocks. The blocks that it makes are durable when it resolves; nothing else has changed on disk. */
 import { join } from "node:path";
 import type { Disk } from "../../lib/disk.ts";
+import type { Labels } from "../../model/labels.ts";
 import { type Block, closeBlock, openBlock } from "../block/block.ts";
 import { type BlockCache, makeBlockCache } from "../block/cache.ts";
 import { mergeBlocks } from "../block/merge-blocks.ts";
@@ -62,11 +63,15 @@ async function merge(
     rangeStart: job.start,
     rangeEnd: job.end,
   };
-  const meta = await mergeBlocks(disk, join(job.blocksDir, job.tier), blocks, options, {
-    keep: (tenant, labels) => {
-      check();
-      return retention.keepFrom(tenant, labels, now);
-    },
+  const tierDir = join(job.blocksDir, job.tier);
+  const keep = (tenant: string, labels: Labels): number => {
+    check();
+    return retention.keepFrom(tenant, labels, now);
+  };
+  const meta = await mergeBlocks(disk, tierDir, blocks, options, { keep }).catch(async (error: unknown) => {
+    // It may be there already when its folder could not be synced.
+    await disk.removeDir(join(tierDir, options.id)).catch(() => undefined);
+    throw error;
   });
   return meta === undefined ? [] : [{ tier: job.tier, id: meta.id }];
 }

@@ -11,7 +11,7 @@
 import { join } from "node:path";
 import type { Disk } from "../../lib/disk.ts";
 import type { Matcher } from "../../model/matcher.ts";
-import type { Tier } from "../../model/rollup.ts";
+import { TIER_MS, type Tier } from "../../model/rollup.ts";
 import type { Coverage } from "../../model/series-source.ts";
 import { blockIdTime } from "../block/block-id.ts";
 import { makeBlockCache } from "../block/cache.ts";
@@ -220,18 +220,34 @@ export async function deleteFromStorage(
   maxT: number,
 ): Promise<number> {
   const { blocks, options } = storage;
+  const { head } = options;
   let series = 0;
   for (const set of sets) {
-    for (const tier of TIERS) {
-      for (const { block } of blocks.tiers[tier]) {
-        const found = await deleteFromBlock(block, tenant, set, minT, maxT);
-        if (tier === "raw") series += found;
-      }
+    for (const { block } of blocks.tiers.raw) series += await deleteFromBlock(block, tenant, set, minT, maxT);
+    for (const tier of ["1m", "1h"] as const) {
+      const [from, to] = bucketsToDelete(storage, TIER_MS[tier], minT, maxT);
+      for (const { block } of blocks.tiers[tier]) await deleteFromBlock(block, tenant, set, from, to);
     }
-    series += deleteSamples(options.head, tenant, set, minT, maxT);
+    series += deleteSamples(head, tenant, set, minT, maxT);
   }
-  await saveState(storage, stretchRemoved(storage.state.progress, minT, maxT));
+  const oldest = Math.min(head.minT, ...blocks.tiers.raw.map((b) => b.block.meta.minT));
+  await saveState(storage, stretchRemoved(storage.state.progress, minT, maxT, oldest));
   return series;
+}
+
+/**
+ * Starts of the first and the last bucket that go with the samples in [minT, maxT]. A bucket that keeps some of its samples goes
+ * as well where raw samples are kept, since it is made anew from them; elsewhere it stays, they are all that it has.
+ */
+function bucketsToDelete(storage: ShardStorage, width: number, minT: number, maxT: number): [from: number, to: number] {
+  const { rawAfter } = coverage(storage);
+  const startOf = (t: number): number => (Number.isFinite(t) ? (Math.ceil(t / width) - 1) * width : t);
+  const first = startOf(minT);
+  const last = startOf(maxT);
+  return [
+    first > rawAfter || !Number.isFinite(minT) || minT === first + 1 ? first : first + width,
+    last > rawAfter || !Number.isFinite(maxT) || maxT === last + width ? last : last - width,
+  ];
 }
 
 export async function closeStorage(storage: ShardStorage): Promise<void> {

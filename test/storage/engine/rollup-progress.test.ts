@@ -64,13 +64,13 @@ describe("a shard's life", () => {
   test("what the head still holds, and what was removed, is not complete", () => {
     const p = stretchDone(accountBlocks(cut(NO_PROGRESS, 9 * W), [block("a", 1, 8 * W)]), { after: 0, until: 8 * W });
     expect(completeStretches(p, 5 * W + 1)).toEqual([{ after: Number.NEGATIVE_INFINITY, until: 5 * W }]);
-    expect(stretchRemoved(p, 1, 2 * W).pending).toEqual([0, W]);
+    expect(stretchRemoved(p, 1, 2 * W, 0).pending).toEqual([0, W]);
     expect(completeStretches(NO_PROGRESS, 0)).toEqual([]);
   });
 });
 
 test("whatever comes when, in the end every sample is in rows made after its block came", () => {
-  for (let seed = 1; seed <= 300; seed++) {
+  for (let seed = 1; seed <= 60; seed++) {
     const random = seededRandom(seed);
     let p = NO_PROGRESS;
     let blocks: RawBlock[] = [];

@@ -8,7 +8,7 @@ import {
   type SampleBuffer,
   writeHistogramRef,
 } from "../../../src/model/sample.ts";
-import { mergeSamples } from "../../../src/storage/engine/merge-samples.ts";
+import { mergeSamples } from "../../../src/storage/merge/merge-samples.ts";
 
 /** Value "h<byte>" is a histogram of one byte. */
 interface Row {
