@@ -65,7 +65,7 @@ export type RangeResult = Annotated & { readonly type: "matrix"; readonly matrix
 export interface Annotated {
   readonly warnings: readonly string[];
   readonly infos: readonly string[];
-  /** True when a shard did not answer; `warnings` says which. */
+  /** True when a shard did not answer, or data is missing that ought to be there; `warnings` says which and when. */
   readonly partial: boolean;
   readonly stats?: QueryStats;
 }

@@ -11,7 +11,7 @@ import {
 import { TIERS } from "../model/rollup.ts";
 import { makeSampleBuffer } from "../model/sample.ts";
 import type { ShardClient } from "../model/shard.ts";
-import { makeAnnotations, tellNotes } from "./execute/annotations.ts";
+import { lacksData, makeAnnotations, tellNotes } from "./execute/annotations.ts";
 import { fetchRaw } from "./execute/dispatch.ts";
 import { evaluateScalar, evaluateVector, evaluator } from "./execute/evaluate.ts";
 import { evaluateSubquery, rowSamples } from "./execute/evaluate-subquery.ts";
@@ -258,5 +258,5 @@ function annotated(ctx: QueryContext): { warnings: readonly string[]; infos: rea
   for (const [partition, reason] of ctx.missing) {
     warnings.push(`shard ${partition} did not answer, the result is partial: ${reason}`);
   }
-  return { warnings, infos: tellNotes(ctx.notes, "info"), partial: ctx.missing.size > 0 };
+  return { warnings, infos: tellNotes(ctx.notes, "info"), partial: ctx.missing.size > 0 || lacksData(ctx.notes) };
 }

@@ -49,6 +49,12 @@ export function addNote(a: Annotations, note: ShardNote, pos: Pos): void {
 /** Of a note that is about the data, not about a part of the query. */
 const NO_PLACE = -1;
 
+/** Whether data that ought to be there was missing. */
+export function lacksData(a: Annotations): boolean {
+  for (const at of a.warnings.values()) if (at === NO_PLACE) return true;
+  return false;
+}
+
 /** Notes of one kind that an answer tells at most. */
 const MAX_TOLD = 10;
 

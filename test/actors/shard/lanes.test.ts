@@ -82,6 +82,7 @@ test("while the backlog is read, what is new does not wait for it", { timeout: 6
   withNatsServer(async (nats) => {
     const bus = await nats.bus({ partitions: 1 });
     const publisher = jetStreamPublisher(bus);
+    const before = Date.now();
     const count = 2_000;
     const payload = new Uint8Array(10_000);
     for (let n = 0; n < count; n += 50) {
@@ -114,6 +115,11 @@ test("while the backlog is read, what is new does not wait for it", { timeout: 6
       room: async () => {
         // Now and then something new comes, and the reader hears of it before it goes on.
         if (order.length % 400 === 0 && order.length < count) {
+          // What is missing is known by when it was stored.
+          const times = lanes.backlogTimes();
+          expect(times?.from).toBeGreaterThanOrEqual(before - 1_000);
+          expect(times?.to).toBeLessThanOrEqual(Date.now());
+          expect(lanes.stats().backlogLag).toBeGreaterThan(0);
           const message = publisher.publish(0, payload, `new-${order.length}`);
           publishing = message.then(() => {});
           arrivals.push({ at: order.length, sequence: count + arrivals.length + 1 });

@@ -61,7 +61,11 @@ export function startLoad(publisher: JetStreamPublisher, frames: number): Load {
 }
 
 /** Asks the shard for every sample: each of the load's series must have exactly one a frame, with its value. */
-export async function expectAllInHead(client: ShardClient, frames: number): Promise<void> {
+export async function expectAllInHead(
+  client: ShardClient,
+  frames: number,
+  warnings: readonly unknown[] = [],
+): Promise<void> {
   const engine = makeEngine({ shards: [client] });
   const rangeSeconds = (frames * STEP_MS) / 1_000 + 10;
   const result = await engine.instant({
@@ -69,7 +73,8 @@ export async function expectAllInHead(client: ShardClient, frames: number): Prom
     query: `load[${rangeSeconds}s]`,
     time: T0 + (frames + 1) * STEP_MS,
   });
-  expect(result.warnings).toEqual([]);
+  expect(result.warnings).toEqual(warnings);
+  expect(result.partial).toBe(warnings.length > 0);
   if (result.type !== "matrix") throw new Error(`a ${result.type}`);
   expect(result.labels).toHaveLength(SERIES);
   result.labels.forEach((labels, r) => {
