@@ -21,6 +21,7 @@ import { type Checkpoints, makeCheckpoints } from "../../storage/snapshot/checkp
 import { headWalk } from "../../storage/snapshot/head-parts.ts";
 import { type Recovered, recoverShard } from "../../storage/snapshot/recovery.ts";
 import type { RecordKind } from "../../storage/wal/format.ts";
+import type { SequenceRange } from "../../storage/wal/sequence-set.ts";
 import { type Wal, walAppend, walSync } from "../../storage/wal/wal.ts";
 import { messageOf } from "../../streams/nats/nats-error.ts";
 import type { Say } from "../../streams/nats/say.ts";
@@ -51,6 +52,8 @@ export interface Keeper {
   readonly counts: { snapshots: number; snapshotSeconds: number; snapshotBytes: number; snapshotFailures: number };
   /** Writes a snapshot of the head; resolves also when that failed, which is said and counted. */
   checkpoint(): Promise<void>;
+  /** Says that the stream does not have these messages any more. */
+  noteGone(range: SequenceRange): void;
   delete(command: DeleteCommand): Promise<number>;
   copy(dir: string, skipHead: boolean): Promise<{ blocks: number; bytes: number }>;
   /** Ends the upkeep and, after everything was applied that will be, leaves a snapshot. The log stays open. */
@@ -91,8 +94,9 @@ export async function openKeeper(options: KeeperOptions): Promise<Keeper> {
     now,
     say,
   });
-  tellRecovery(recovered, storage, say);
   const { wal } = recovered.opened;
+  const gone: SequenceRange[] = [];
+  tellRecovery(recovered, storage, gone, say);
   const checkpoints = makeCheckpoints({ disk, dir, wal, recovered });
   const gate = makeGate();
   const counts = { snapshots: 0, snapshotSeconds: 0, snapshotBytes: 0, snapshotFailures: 0 };
@@ -138,6 +142,7 @@ export async function openKeeper(options: KeeperOptions): Promise<Keeper> {
     maintenance,
     counts,
     checkpoint: guarded,
+    noteGone: (range) => void gone.push(range),
     delete: (command) =>
       maintenance.withoutJobs(async () => {
         const release = gate.hold();
@@ -183,7 +188,13 @@ function makePause(): Pause {
   };
 }
 
-function tellRecovery(recovered: Recovered, storage: ShardStorage, say: Say): void {
+function isReadAgain({ synced }: Wal, { from, to }: SequenceRange, gone: readonly SequenceRange[]): boolean {
+  if (gone.some((g) => g.from <= to && g.to >= from)) return false;
+  return !synced.applied.gaps(to).some((gap) => gap.to >= from);
+}
+
+/** `gone` are messages that the stream does not have any more: damage that they were in is not mended by passing over them. */
+function tellRecovery(recovered: Recovered, storage: ShardStorage, gone: readonly SequenceRange[], say: Say): void {
   const { opened, decision, damaged, snapshot } = recovered;
   for (const { error, quarantined } of damaged) {
     say("error", `${error.message}${quarantined === undefined ? "" : `; it was moved to ${quarantined}`}`);
@@ -195,6 +206,7 @@ function tellRecovery(recovered: Recovered, storage: ShardStorage, say: Say): vo
       what: `part of the write-ahead log is damaged: ${describeDamage(damage)}`,
       minT: damage.timeBefore ?? Number.NEGATIVE_INFINITY,
       maxT: damage.timeBehind ?? Number.POSITIVE_INFINITY,
+      mended: () => damage.lost.every((range) => isReadAgain(opened.wal, range, gone)),
     });
   }
   if (decision.loss !== "nothing") {

@@ -161,6 +161,7 @@ export function startShard(options: ShardOptions): Shard {
 
   const skip = (log: Wal, stream: StreamIdentity, { from, to }: SequenceRange) => {
     walSkip(log, from, to);
+    keeper?.noteGone({ from, to });
     missed += to - from + 1;
     const what = `${to - from + 1} messages of stream ${stream.name} were deleted before they were read (${from} to ${to})`;
     say("error", `${what}: they expired (streams.max_age), or somebody purged them`);

@@ -1,10 +1,11 @@
 import type { StorageStats } from "../../model/shard.ts";
 import { TIERS } from "../../storage/engine/block-set.ts";
+import { missingData } from "../../storage/engine/shard-storage.ts";
 import type { Keeper } from "./keeper.ts";
 
 /** What a shard tells of its blocks, snapshots and upkeep. */
 export function storageStats({ storage, maintenance, counts }: Keeper): StorageStats {
-  const { blocks, state, missing } = storage;
+  const { blocks, state } = storage;
   return {
     tiers: TIERS.map((tier) => {
       const metas = blocks.tiers[tier].map((b) => b.block.meta);
@@ -21,7 +22,7 @@ export function storageStats({ storage, maintenance, counts }: Keeper): StorageS
     ...storage.counts,
     ...maintenance.counts,
     ...counts,
-    damages: missing.length,
+    damages: missingData(storage).length,
     cacheBytes: blocks.cache.bytes,
     cacheHits: blocks.cache.hits,
     cacheMisses: blocks.cache.misses,

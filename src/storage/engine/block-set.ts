@@ -4,7 +4,8 @@
  * Invariants:
  * - the blocks of a tier are in order of their ids, the ones that win last: an id says how new the newest data of a block is,
  *   also of a merged one (`idOfMerge`);
- * - a merge names its sources; where a crash came before these were removed, the next start does it;
+ * - a block that a crash kept from being taken into use, or from being removed, is not taken into use by the next start: what
+ *   was deleted meanwhile is still in it;
  * - a block that cannot be opened stays where it is, is named in every answer that would have needed it, and the rest serves.
  */
 import { join } from "node:path";
@@ -14,7 +15,8 @@ import { type Block, closeBlock, openBlock } from "../block/block.ts";
 import { BlockError } from "../block/block-error.ts";
 import { blockIdTime, isBlockId, makeBlockId, TEMPORARY } from "../block/block-id.ts";
 import type { BlockCache } from "../block/cache.ts";
-import { decodeMeta } from "../block/meta.ts";
+import { META_FILE } from "../block/layout.ts";
+import { type BlockMeta, decodeMeta } from "../block/meta.ts";
 import type { SourcePart } from "./merged-source.ts";
 import { blockPart, type OnDamage } from "./part-source.ts";
 
@@ -30,6 +32,8 @@ export interface MissingData {
   readonly what: string;
   readonly minT: number;
   readonly maxT: number;
+  /** Whether it has come back since; asked whenever it would be told. */
+  readonly mended?: () => boolean;
 }
 
 export interface BlockSet {
@@ -38,15 +42,26 @@ export interface BlockSet {
   readonly dir: string;
   readonly cache: BlockCache;
   readonly tiers: Record<Tier, OpenBlock[]>;
-  readonly damaged: MissingData[];
+  readonly damaged: (MissingData & { readonly id: string })[];
   /** Ids of open blocks that are known to be damaged. */
   readonly setAside: Set<string>;
+  /** Replaced, and to be removed from the disk when that is recorded. */
+  readonly doomed: { readonly tier: Tier; readonly block: Block }[];
   /** Hears of damage that a query met. */
   readonly onDamage: OnDamage;
 }
 
-/** Opens all blocks below a folder; makes the folder. Removes what writers left behind and what merges replaced. Rejects with DiskError. */
-export async function openBlockSet(disk: Disk, dir: string, cache: BlockCache, onDamage: OnDamage): Promise<BlockSet> {
+/**
+ * Opens the blocks below a folder; makes the folder. Removes what writers left behind and what merges replaced. `named` are the ids
+ * that count, undefined when that is not known. Rejects with DiskError.
+ */
+export async function openBlockSet(
+  disk: Disk,
+  dir: string,
+  cache: BlockCache,
+  onDamage: OnDamage,
+  named: ReadonlySet<string> | undefined,
+): Promise<BlockSet> {
   const set: BlockSet = {
     disk,
     dir,
@@ -54,11 +69,13 @@ export async function openBlockSet(disk: Disk, dir: string, cache: BlockCache, o
     tiers: { raw: [], "1m": [], "1h": [] },
     damaged: [],
     setAside: new Set(),
+    doomed: [],
     onDamage,
   };
+  for (const tier of TIERS) await disk.makeDir(join(dir, tier));
+  if (named !== undefined) await clearUnnamed(disk, dir, named);
   for (const tier of TIERS) {
     const folder = join(dir, tier);
-    await disk.makeDir(folder);
     for (const name of await disk.list(folder)) {
       if (name.startsWith(TEMPORARY)) await disk.removeDir(join(folder, name));
       else if (isBlockId(name)) await openInto(set, tier, name);
@@ -69,6 +86,40 @@ export async function openBlockSet(disk: Disk, dir: string, cache: BlockCache, o
   return set;
 }
 
+/**
+ * Blocks that do not count: one that was replaced, or that was made of blocks which are all there, is removed. One that was
+ * made of nothing else (its samples are in head or log) goes to the folder `quarantine`. One whose sources are gone is used.
+ */
+async function clearUnnamed(disk: Disk, dir: string, named: ReadonlySet<string>): Promise<void> {
+  const unnamed: { tier: Tier; id: string; sources: readonly string[] | undefined }[] = [];
+  const there = new Set<string>();
+  const replaced = new Set<string>();
+  for (const tier of TIERS) {
+    for (const id of (await disk.list(join(dir, tier))).filter(isBlockId)) {
+      const meta = await metaOf(disk, join(dir, tier, id));
+      if (!named.has(id)) unnamed.push({ tier, id, sources: meta?.sources });
+      else {
+        there.add(id);
+        if (meta?.tier === "raw" || meta?.level !== 1) for (const source of meta?.sources ?? []) replaced.add(source);
+      }
+    }
+  }
+  for (const { tier, id, sources } of unnamed) {
+    const ofNothing = sources?.length === 0;
+    const needless = sources?.every((source) => there.has(source));
+    if (replaced.has(id) || (needless && !ofNothing)) await removeBlock(disk, join(dir, tier), id);
+    else if (ofNothing) await setApart(disk, dir, tier, id);
+  }
+}
+
+async function setApart(disk: Disk, dir: string, tier: Tier, id: string): Promise<void> {
+  const quarantine = join(dir, "..", "quarantine");
+  await disk.makeDir(quarantine);
+  await disk.rename(join(dir, tier, id), join(quarantine, `${tier}-${id}`));
+  await disk.syncDir(quarantine);
+  await disk.syncDir(join(dir, tier));
+}
+
 async function openInto(set: BlockSet, tier: Tier, id: string): Promise<void> {
   const folder = join(set.dir, tier, id);
   try {
@@ -77,16 +128,20 @@ async function openInto(set: BlockSet, tier: Tier, id: string): Promise<void> {
   } catch (error) {
     if (!(error instanceof BlockError)) throw error;
     const span = await spanOf(set.disk, folder);
-    set.damaged.push({ what: `block ${tier}/${id} cannot be opened (${error.message})`, ...span });
+    set.damaged.push({ id, what: `block ${tier}/${id} cannot be opened (${error.message})`, ...span });
   }
 }
 
 /** What a damaged block's description still says of its times. */
 async function spanOf(disk: Disk, dir: string): Promise<{ minT: number; maxT: number }> {
-  const bytes = await readWhole(disk, join(dir, "meta.json")).catch(() => undefined);
+  const meta = await metaOf(disk, dir);
+  return { minT: meta?.minT ?? Number.NEGATIVE_INFINITY, maxT: meta?.maxT ?? Number.POSITIVE_INFINITY };
+}
+
+async function metaOf(disk: Disk, dir: string): Promise<BlockMeta | undefined> {
+  const bytes = await readWhole(disk, join(dir, META_FILE)).catch(() => undefined);
   const meta = bytes === undefined ? "" : decodeMeta(bytes);
-  if (typeof meta === "string") return { minT: Number.NEGATIVE_INFINITY, maxT: Number.POSITIVE_INFINITY };
-  return { minT: meta.minT, maxT: meta.maxT };
+  return typeof meta === "string" ? undefined : meta;
 }
 
 /**
@@ -106,10 +161,14 @@ export async function exchangeBlocks(
     opened.push({ block, part: blockPart(block, set.onDamage) });
   }
   const blocks = [...set.tiers[tier].filter((b) => !replaced.includes(b.block.meta.id)), ...opened];
-  const gone = set.tiers[tier].filter((b) => replaced.includes(b.block.meta.id));
+  for (const { block } of set.tiers[tier]) if (replaced.includes(block.meta.id)) set.doomed.push({ tier, block });
   set.tiers[tier] = blocks.sort((a, b) => (a.block.meta.id < b.block.meta.id ? -1 : 1));
+  // Whether a record that failed is on disk nobody knows: until one has succeeded, the old blocks may be needed.
   await record();
-  for (const { block } of gone) await destroy(set, tier, block);
+  for (let next = set.doomed.pop(); next !== undefined; next = set.doomed.pop()) {
+    await closeBlock(next.block);
+    await removeBlock(set.disk, join(set.dir, next.tier), next.block.meta.id);
+  }
 }
 
 /** Removes blocks from the set and the disk; ids that are not there are nothing to it. */
@@ -117,18 +176,17 @@ async function removeBlocks(set: BlockSet, tier: Tier, ids: readonly string[]): 
   if (ids.length > 0) await exchangeBlocks(set, tier, [], ids);
 }
 
-async function destroy(set: BlockSet, tier: Tier, block: Block): Promise<void> {
-  await closeBlock(block);
-  const folder = join(set.dir, tier);
+async function removeBlock(disk: Disk, folder: string, id: string): Promise<void> {
   // Renamed first: a removal that a crash cuts short must not leave half a block.
-  const doomed = join(folder, TEMPORARY + block.meta.id);
-  await set.disk.rename(block.dir, doomed);
-  await set.disk.syncDir(folder);
-  await set.disk.removeDir(doomed);
+  const doomed = join(folder, TEMPORARY + id);
+  await disk.rename(join(folder, id), doomed);
+  await disk.syncDir(folder);
+  await disk.removeDir(doomed);
 }
 
 export async function closeBlockSet(set: BlockSet): Promise<void> {
   for (const tier of TIERS) for (const { block } of set.tiers[tier]) await closeBlock(block);
+  for (const { block } of set.doomed) await closeBlock(block);
 }
 
 /** An id for the merge of blocks: as new as the newest of them, so that a block that came meanwhile still wins over it. */

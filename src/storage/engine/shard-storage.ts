@@ -131,8 +131,15 @@ export function beginRequest(storage: ShardStorage, more: Problems = () => []): 
 
 /** What the request since `beginRequest` could not read, and lost data that lies in its times. */
 function requestWarnings(storage: ShardStorage, minT: number, maxT: number): string[] {
-  const lost = storage.missing.filter((m) => m.minT <= maxT && m.maxT >= minT).map((m) => m.what);
+  const lost = missingData(storage)
+    .filter((m) => m.minT <= maxT && m.maxT >= minT)
+    .map((m) => m.what);
   return [...new Set([...lost, ...storage.met])];
+}
+
+/** Data that is lost as far as is known. */
+export function missingData({ missing }: ShardStorage): readonly MissingData[] {
+  return missing.filter((m) => m.mended?.() !== true);
 }
 
 function headPart(head: Head): SourcePart {

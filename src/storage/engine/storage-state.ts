@@ -18,38 +18,47 @@ export interface KnownBlock {
 
 export interface StorageState {
   readonly progress: RollupProgress;
+  /** Those that count, and lost ones as long as queries are to hear of them. */
   readonly blocks: readonly KnownBlock[];
+  /** Ids of blocks that a job found damaged. */
+  readonly setAside: readonly string[];
   /** Blocks that were written under retention rules, and the rules' key. */
   readonly thinned: Readonly<Record<string, string>>;
 }
 
-const FILE = "state.json";
+export const STATE_FILE = "state.json";
 const VERSION = 1;
 
-/** `problem` says why an existing file is not used; the state is then as if there were none. Rejects with DiskError. */
-export async function readState(disk: Disk, dir: string): Promise<{ state: StorageState; problem?: string }> {
-  const empty: StorageState = { progress: NO_PROGRESS, blocks: [], thinned: {} };
-  const path = join(dir, FILE);
+/**
+ * `problem` says why an existing file is not used; the state is then as if there were none. `known` is false in both cases. Rejects
+ * with DiskError.
+ */
+export async function readState(
+  disk: Disk,
+  dir: string,
+): Promise<{ state: StorageState; known: boolean; problem?: string }> {
+  const empty: StorageState = { progress: NO_PROGRESS, blocks: [], setAside: [], thinned: {} };
+  const path = join(dir, STATE_FILE);
   const bytes = await readWhole(disk, path);
-  if (bytes === undefined) return { state: empty };
+  if (bytes === undefined) return { state: empty, known: false };
   const text = new TextDecoder().decode(bytes);
   const end = text.indexOf("\n");
   const body = text.slice(0, end);
   if (end < 0 || text.slice(end + 1).trim() !== checksum(body)) {
-    return { state: empty, problem: `${path}: the checksum does not match` };
+    return { state: empty, known: false, problem: `${path}: the checksum does not match` };
   }
   const read = JSON.parse(body) as { version: number; cutUpTo: number | null } & StorageState;
-  if (read.version !== VERSION) return { state: empty, problem: `${path}: version ${read.version} is not known` };
+  if (read.version !== VERSION) return { state: empty, known: false, problem: `${path}: version ${read.version} is not known` };
   // JSON has no infinity.
   const progress = { ...read.progress, cutUpTo: read.cutUpTo ?? Number.NEGATIVE_INFINITY };
-  return { state: { progress, blocks: read.blocks, thinned: read.thinned } };
+  return { state: { progress, blocks: read.blocks, setAside: read.setAside, thinned: read.thinned }, known: true };
 }
 
 /** Durable when it resolves. Rejects with DiskError; the old file is there then. */
 export async function writeState(disk: Disk, dir: string, state: StorageState): Promise<void> {
   const { cutUpTo } = state.progress;
   const body = JSON.stringify({ version: VERSION, cutUpTo: Number.isFinite(cutUpTo) ? cutUpTo : null, ...state });
-  await replaceFile(disk, join(dir, FILE), new TextEncoder().encode(`${body}\n${checksum(body)}\n`));
+  await replaceFile(disk, join(dir, STATE_FILE), new TextEncoder().encode(`${body}\n${checksum(body)}\n`));
 }
 
 function checksum(body: string): string {

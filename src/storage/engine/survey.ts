@@ -16,7 +16,7 @@ import { segmentName, segmentNumber } from "../wal/format.ts";
 import { scanSegment } from "../wal/scan.ts";
 import { makeSegmentBuffers } from "../wal/segment-reader.ts";
 import { TIERS } from "./block-set.ts";
-import { readState, writeState } from "./storage-state.ts";
+import { readState, STATE_FILE, writeState } from "./storage-state.ts";
 
 export interface Damaged {
   readonly path: string;
@@ -196,10 +196,15 @@ async function forgetMissing(disk: Disk, dir: string): Promise<string[]> {
   const { state, problem } = await readStateOf(disk, dir);
   const present = new Set((await blockDirs(disk, dir)).map((b) => b.id));
   const missing = state.blocks.filter((b) => !present.has(b.id));
-  if (missing.length === 0 && problem === undefined) return [];
+  if (problem !== undefined) {
+    // The next start takes what blocks there are and writes it anew.
+    await disk.remove(join(dir, BLOCKS, STATE_FILE));
+    await disk.syncDir(join(dir, BLOCKS));
+    return [`removed the state file: ${problem}`];
+  }
+  if (missing.length === 0) return [];
   await writeState(disk, join(dir, BLOCKS), { ...state, blocks: state.blocks.filter((b) => present.has(b.id)) });
   return [
-    ...(problem === undefined ? [] : [`wrote a new state file: ${problem}`]),
     ...missing.map((b) => `block ${b.tier}/${b.id} is no longer missed`),
   ];
 }
