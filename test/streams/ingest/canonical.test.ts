@@ -45,8 +45,8 @@ describe("canonicalize", () => {
         const bytes = concat(all.map(([n, v]) => lengthDelimited(1, labelBytes(n, v))));
         const tenant = new TextEncoder().encode("t-1");
         expect(canonicalize(canonical, tenant, bytes, 0, bytes.length, LIMITS)).toBe(true);
-        const { lo, hi } = seriesHash("t-1", expected);
-        expect([...canonical.hash]).toEqual([lo, hi]);
+        const { lo, hi, check } = seriesHash("t-1", expected);
+        expect([...canonical.hash]).toEqual([lo, hi, check]);
 
         const b = makeFrameBuilder(1);
         expect(writeDefinition(b, canonical, tenant)).toBe(0);
