@@ -16,7 +16,7 @@ import { compactionRanges, planCompaction } from "./plan-compaction.ts";
 import { planRetention } from "./plan-retention.ts";
 import { retentionRules } from "./retention-rules.ts";
 import { accountBlocks, isRolledUp, nextStretch, stretchDone } from "./rollup-progress.ts";
-import { cutHead, replaceBlocks, type ShardStorage } from "./shard-storage.ts";
+import { cutHead, replaceBlocks, type ShardStorage, setAside } from "./shard-storage.ts";
 
 export interface MaintenanceOptions {
   readonly storage: ShardStorage;
@@ -299,17 +299,6 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
 
 const DAY = 24 * 3600_000;
 const LONGEST_ROLLUP_RANGE: Readonly<Record<"1m" | "1h", number>> = { "1m": 16 * DAY, "1h": 256 * DAY };
-
-/** A block that a job found damaged: jobs leave it alone from now on, and queries hear of it. */
-function setAside({ blocks, missing }: ShardStorage, id: string): void {
-  for (const tier of TIERS) {
-    const found = blocks.tiers[tier].find((b) => b.block.meta.id === id);
-    if (found === undefined || blocks.setAside.has(id)) continue;
-    blocks.setAside.add(id);
-    const { minT, maxT } = found.block.meta;
-    missing.push({ what: `block ${tier}/${id} is damaged: part of its samples is lost`, minT, maxT });
-  }
-}
 
 const soundBlocks = ({ blocks }: ShardStorage, tier: Tier): OpenBlock[] =>
   blocks.tiers[tier].filter((b) => !blocks.setAside.has(b.block.meta.id));

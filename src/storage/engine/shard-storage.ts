@@ -30,7 +30,7 @@ import { type Lock, makeLock } from "./lock.ts";
 import { type MergedSource, makeMergedSource, type Problems, type SourcePart } from "./merged-source.ts";
 import type { SeriesRetention, TierAges } from "./retention-rules.ts";
 import { accountBlocks, completeStretches, type RollupProgress, stretchRemoved } from "./rollup-progress.ts";
-import { readState, type StorageState, writeState } from "./storage-state.ts";
+import { type KnownBlock, readState, type StorageState, writeState } from "./storage-state.ts";
 
 export interface StorageOptions {
   readonly disk: Disk;
@@ -53,6 +53,8 @@ export interface ShardStorage {
   /** One change of the blocks, or of what the head holds of the past, at a time. */
   readonly lock: Lock;
   state: StorageState;
+  /** Blocks that there ought to be and that are not open. */
+  lost: readonly KnownBlock[];
   /** Data that is lost, for as long as a query may ask for its times. */
   readonly missing: MissingData[];
   /** What the running request could not read. */
@@ -69,38 +71,58 @@ export async function openStorage(options: StorageOptions): Promise<ShardStorage
   await disk.makeDir(folder);
   const counts = { cuts: 0, cutSeconds: 0, damagedReads: 0, seriesRemoved: 0 };
   const met = new Set<string>();
-  const blocks = await openBlockSet(disk, folder, makeBlockCache(options.cacheBytes), (what) => {
+  const { state, known, problem } = await readState(disk, folder);
+  if (problem !== undefined) say("error", `${problem}: the rollups are made anew`);
+  const hear = (what: string): void => {
     counts.damagedReads++;
     if (!met.has(what)) say("error", what);
     met.add(what);
-  });
-  const { state, problem } = await readState(disk, folder);
-  if (problem !== undefined) say("error", `${problem}: the rollups are made anew`);
+  };
+  const named = known ? new Set(state.blocks.map((b) => b.id)) : undefined;
+  const blocks = await openBlockSet(disk, folder, makeBlockCache(options.cacheBytes), hear, named);
   const storage: ShardStorage = {
     options,
     blocks,
     source: makeMergedSource(),
     lock: makeLock(),
     state,
-    missing: [...blocks.damaged, ...missingBlocks(blocks, state)],
+    lost: lostBlocks(blocks, state),
+    missing: [...blocks.damaged],
     met,
     counts,
   };
+  for (const { tier, id, minT, maxT } of storage.lost) {
+    if (blocks.damaged.some((d) => d.id === id)) continue;
+    storage.missing.push({ what: `block ${tier}/${id} is missing`, minT, maxT });
+  }
+  for (const id of state.setAside) setAside(storage, id);
   for (const { what } of storage.missing) say("error", what);
   await saveState(storage, state.progress);
   return storage;
 }
 
-/** Blocks that there ought to be. A merge may have replaced them before a crash. */
-function missingBlocks(blocks: BlockSet, state: StorageState): MissingData[] {
+/** Blocks that there ought to be and that are not open. A merge may have replaced them before a crash. */
+function lostBlocks(blocks: BlockSet, state: StorageState): KnownBlock[] {
   const there = new Set<string>();
   for (const tier of TIERS) {
-    for (const { block } of blocks.tiers[tier]) for (const id of [block.meta.id, ...block.meta.sources]) there.add(id);
+    for (const { block } of blocks.tiers[tier]) {
+      there.add(block.meta.id);
+      // Rollups are made of blocks that stay.
+      if (tier === "raw" || block.meta.level > 1) for (const id of block.meta.sources) there.add(id);
+    }
   }
-  const named = blocks.damaged.map((d) => d.what).join("\n");
-  return state.blocks
-    .filter((b) => !there.has(b.id) && !named.includes(b.id))
-    .map(({ tier, id, minT, maxT }) => ({ what: `block ${tier}/${id} is missing`, minT, maxT }));
+  return state.blocks.filter((b) => !there.has(b.id));
+}
+
+/** A block that a job found damaged: jobs leave it alone from now on, and queries hear of it. */
+export function setAside({ blocks, missing }: ShardStorage, id: string): void {
+  for (const tier of TIERS) {
+    const found = blocks.tiers[tier].find((b) => b.block.meta.id === id);
+    if (found === undefined || blocks.setAside.has(id)) continue;
+    blocks.setAside.add(id);
+    const { minT, maxT } = found.block.meta;
+    missing.push({ what: `block ${tier}/${id} is damaged: part of its samples is lost`, minT, maxT });
+  }
 }
 
 /** Accounts for the blocks that are there now and writes the state. */
@@ -110,7 +132,9 @@ async function saveState(storage: ShardStorage, progress: RollupProgress): Promi
   const there = TIERS.flatMap((tier) => blocks.tiers[tier].map(({ block: { meta } }) => ({ ...meta, tier })));
   storage.state = {
     progress: accountBlocks(progress, raw),
-    blocks: there.map(({ tier, id, minT, maxT }) => ({ tier, id, minT, maxT })),
+    // What is lost stays named, so that queries hear of it after the next start as well.
+    blocks: [...there, ...storage.lost].map(({ tier, id, minT, maxT }) => ({ tier, id, minT, maxT })),
+    setAside: there.filter(({ id }) => blocks.setAside.has(id)).map(({ id }) => id),
     thinned: Object.fromEntries(Object.entries(storage.state.thinned).filter(([id]) => there.some((b) => b.id === id))),
   };
   await writeState(options.disk, blocks.dir, storage.state);

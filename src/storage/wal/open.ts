@@ -117,10 +117,10 @@ export async function openWal(dir: string, disk: Disk, options: OpenOptions): Pr
       } else if (end.verdict === "remake" || unmade) {
         await begin(wal, number);
       } else {
-        if (end.verdict === "truncate") {
-          await file.truncate(end.offset);
-          await file.sync();
-        }
+        if (end.verdict === "truncate") await file.truncate(end.offset);
+        // What a killed process wrote may be in the machine's memory only, and counts as on disk from here on.
+        await file.sync();
+        await disk.syncDir(dir);
         continueIn(wal, file, number, end.offset, number === 1 ? SEGMENT_HEADER : end.firstEnd);
         wal.finish = end.verdict === "salvage" || end.version !== VERSION;
         keep = true;
