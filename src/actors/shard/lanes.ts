@@ -236,6 +236,13 @@ export async function openLanes(options: LanesOptions): Promise<Lanes> {
     for (let held = options.held(); held !== undefined; held = options.held()) await held;
   };
 
+  /** Others get their turn: requests, and what has come meanwhile. */
+  const breathe = async () => {
+    await new Promise(setImmediate);
+    slice = performance.now();
+  };
+  let slice = performance.now();
+
   const takeBatch = async (lane: Lane, batch: Batch): Promise<void> => {
     const { sequences, payloads, storedAt } = batch;
     const n = payloads.length;
@@ -247,16 +254,12 @@ export async function openLanes(options: LanesOptions): Promise<Lanes> {
       const newest = gaps.at(-1);
       if (newest !== undefined) newest.until ??= storedAt[0];
     } else backlogBytes += batch.bytes;
-    let slice = performance.now();
     for (let i = 0; i < n; i++) {
       inHand[lane] = n - i;
       const sequence = sequences[i] as number;
       if (!taken.has(sequence)) options.take(lane, sequence, payloads[i] as Uint8Array);
       takenAt[lane] = storedAt[i];
-      if (performance.now() - slice > SLICE_MS) {
-        await new Promise(setImmediate);
-        slice = performance.now();
-      }
+      if (performance.now() - slice > SLICE_MS) await breathe();
       await options.room();
       if (failure !== undefined) throw failure.error;
       // Unless it is held there is no turn of the event loop between this look and the next message.
@@ -287,6 +290,8 @@ export async function openLanes(options: LanesOptions): Promise<Lanes> {
         const late = backlog?.poll(BACKLOG_BATCH_BYTES);
         if (late !== undefined) {
           await takeBatch("backlog", late);
+          // Something fresh may have come, which the next look is to find.
+          await breathe();
           backlogTurn = performance.now();
         } else if (backlog?.finished() === true) closeGap();
         else if (!starving) await bell.wait(LOOK_EVERY_MS);
