@@ -5,6 +5,7 @@ import { readAfterHook } from "./read-after.ts";
 import { sendError } from "./respond.ts";
 import { adminRoutes } from "./routes/admin.ts";
 import { alertingRoutes } from "./routes/alerting.ts";
+import { exemplarRoutes } from "./routes/exemplars.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { queryRoutes } from "./routes/query.ts";
 import { seriesRoutes } from "./routes/series.ts";
@@ -81,6 +82,7 @@ export function makeServer(deps: ApiDeps): FastifyInstance {
   alertingRoutes(app, deps);
   statusRoutes(app, deps);
   adminRoutes(app, deps);
+  exemplarRoutes(app, deps);
   uiRoutes(app);
   return app;
 }

@@ -30,7 +30,7 @@ export interface Ingest {
 export interface IngestMode {
   /**
    * History that is sent late: samples may have any age inside the retention of raw samples (older ones are rejected, reason
-   * beyond_retention), and never replace a sample that is there. Otherwise a shard takes what its out-of-order window allows.
+   * beyond_retention); of two samples with one time the one sent last stays, as always. Otherwise a shard takes what its out-of-order window allows.
    */
   readonly backfill?: boolean;
 }

@@ -34,6 +34,15 @@ export type ShardRequest =
   | { readonly kind: "stats" }
   | { readonly kind: "cardinality"; readonly tenant: string; readonly limit: number }
   | {
+      readonly kind: "exemplars";
+      readonly tenant: string;
+      readonly sets: readonly (readonly Matcher[])[];
+      readonly minT: number;
+      readonly maxT: number;
+    }
+  /** What senders say of metric families; of all that hash to the shard without a name. */
+  | { readonly kind: "metadata"; readonly tenant: string; readonly family?: string }
+  | {
       /** Removes the samples in [minT, maxT] of the series that a set selects; samples that come later may lie there. */
       readonly kind: "delete";
       readonly tenant: string;
@@ -62,11 +71,33 @@ export interface ShardResponses {
   readonly labelValues: readonly string[];
   readonly stats: ShardStats;
   readonly cardinality: Cardinality;
+  readonly exemplars: readonly SeriesExemplars[];
+  readonly metadata: readonly FamilyMetadata[];
   readonly delete: { readonly series: number };
   readonly cleanTombstones: { readonly blocks: number };
   readonly snapshot: { readonly blocks: number; readonly bytes: number };
   /** "other_stream": the stream was made anew since, so the message will never come. */
   readonly reached: "reached" | "too_late" | "other_stream";
+}
+
+export interface Exemplar {
+  readonly labels: Labels;
+  readonly value: number;
+  /** Unix ms. */
+  readonly ts: number;
+}
+
+export interface SeriesExemplars {
+  readonly series: Labels;
+  /** Ascending in time. */
+  readonly exemplars: readonly Exemplar[];
+}
+
+export interface FamilyMetadata {
+  readonly family: string;
+  readonly type: string;
+  readonly help: string;
+  readonly unit: string;
 }
 
 /** Name (or name=value) and a number, the largest first. */

@@ -5,10 +5,12 @@ import { type Labels, labelsKey } from "../../model/labels.ts";
 import type { Matcher } from "../../model/matcher.ts";
 import { QueryError } from "../../model/query.ts";
 import type { SeriesSource } from "../../model/series-source.ts";
-import type { ShardRequest, ShardStats } from "../../model/shard.ts";
+import type { FamilyMetadata, ShardRequest, ShardStats } from "../../model/shard.ts";
 import { runShardQuery } from "../../query/execute/run-shard-query.ts";
 import { cardinality } from "../../storage/head/cardinality.ts";
+import { selectExemplars } from "../../storage/head/exemplars.ts";
 import type { Head } from "../../storage/head/head.ts";
+import { familyMetadata, type MetadataTable, tenantMetadata } from "./metric-metadata.ts";
 
 export interface Answer {
   readonly value: unknown;
@@ -20,6 +22,7 @@ export interface Answer {
 export interface AnswerSources {
   readonly source: SeriesSource;
   readonly head: Head;
+  readonly metadata: MetadataTable;
   readonly stats: () => ShardStats;
 }
 
@@ -56,9 +59,21 @@ function answerUnchecked(from: AnswerSources, request: ShardRequest, stopped: ()
       return plain(from.stats());
     case "cardinality":
       return plain(cardinality(from.head, request.tenant, request.limit));
+    case "exemplars": {
+      const { tenant, sets, minT, maxT } = request;
+      return plain(sets.flatMap((set) => selectExemplars(from.head, tenant, set, minT, maxT)));
+    }
+    case "metadata":
+      return plain(familiesOf(from.metadata, request.tenant, request.family));
     default:
       throw new Error(`${request.kind} is not answered at once`);
   }
+}
+
+function familiesOf(table: MetadataTable, tenant: string, family: string | undefined): FamilyMetadata[] {
+  if (family === undefined) return [...tenantMetadata(table, tenant)].map(([name, m]) => ({ family: name, ...m }));
+  const found = familyMetadata(table, tenant, family);
+  return found === undefined ? [] : [{ family, ...found }];
 }
 
 const plain = (value: unknown): Answer => ({ value, transfer: [] });

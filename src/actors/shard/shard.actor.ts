@@ -77,7 +77,10 @@ const RETRY_MS = 1_000;
 /** Starts a shard. */
 export function startShard(options: ShardOptions): Shard {
   const { partition, say } = options;
-  const head = createHead({ outOfOrderWindowMs: options.outOfOrderWindowMs });
+  const head = createHead({
+    outOfOrderWindowMs: options.outOfOrderWindowMs,
+    maxExemplars: options.storage.maxExemplars,
+  });
   const owned = options.partitions === undefined ? undefined : { partition, partitions: options.partitions };
   const core = makeShardCore(head, options.maxParkedSamples, owned);
   const stopping = new AbortController();
@@ -328,7 +331,7 @@ export function startShard(options: ShardOptions): Shard {
     answer: (request, stopped) => {
       const { storage } = recovered();
       beginRequest(storage, backlogProblem);
-      return answerRequest({ source: storage.source, head, stats }, request, stopped);
+      return answerRequest({ source: storage.source, head, metadata: core.metadata, stats }, request, stopped);
     },
     later: (request) => {
       switch (request.kind) {

@@ -2,15 +2,13 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { compareLabels, type Labels, labelsKey, labelsToObject } from "../../model/labels.ts";
 import { QueryError } from "../../model/query.ts";
 import type { ShardClient, ShardRequest, ShardResponses } from "../../model/shard.ts";
-import type { Expr } from "../../query/parse/ast.ts";
-import { parseExpr } from "../../query/parse/parse.ts";
 import type { ApiDeps } from "../deps.ts";
 import { invalidParameter, MAX_TIME, MIN_TIME, type Params, parseLimit, parseMatchSets, parseTime } from "../params.ts";
 import { clientSignal, paramsOf, tenantOf } from "../request.ts";
 import { sendData, sendQueryError } from "../respond.ts";
 import { TRUNCATED } from "./query.ts";
 
-/** /api/v1/series, labels, label/<name>/values, query_exemplars: what there is, without samples. */
+/** /api/v1/series, labels, label/<name>/values: what there is, without samples. */
 export function seriesRoutes(app: FastifyInstance, deps: ApiDeps): void {
   app.route({
     method: ["GET", "POST"],
@@ -50,12 +48,6 @@ export function seriesRoutes(app: FastifyInstance, deps: ApiDeps): void {
       }),
   });
 
-  app.route({
-    method: ["GET", "POST"],
-    url: "/api/v1/query_exemplars",
-    handler: (request, reply) => answer(reply, async () => queryExemplars(request, reply)),
-  });
-
   app.get<{ Params: { name: string } }>("/api/v1/label/:name/values", (request, reply) =>
     answer(reply, async () => {
       const name = unescapeName(request.params.name);
@@ -75,17 +67,8 @@ export function seriesRoutes(app: FastifyInstance, deps: ApiDeps): void {
   );
 }
 
-/** No exemplars are kept: the parameters are checked as Prometheus does, and the answer is that there are none. */
-function queryExemplars(request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const params = paramsOf(request);
-  const { minT, maxT } = parseWindow(params);
-  if (maxT < minT) throw new QueryError("bad_data", "end timestamp must not be before start timestamp");
-  const hasSelector = selects(parseExpr(params.get("query") ?? ""));
-  return hasSelector ? sendData(request, reply, []) : reply.code(204).send();
-}
-
 /** A window that ends before it starts holds nothing: an empty answer, as Prometheus gives. */
-function parseWindow(params: Params): { readonly minT: number; readonly maxT: number } {
+export function parseWindow(params: Params): { readonly minT: number; readonly maxT: number } {
   return { minT: parseTime(params, "start", MIN_TIME), maxT: parseTime(params, "end", MAX_TIME) };
 }
 
@@ -111,7 +94,7 @@ async function strings(
 }
 
 /** Asks every shard; one that does not answer makes the result partial, which a warning says. */
-async function askAll<K extends "series" | "labelNames" | "labelValues">(
+export async function askAll<K extends ShardRequest["kind"]>(
   shards: readonly ShardClient[],
   ask: Extract<ShardRequest, { kind: K }>,
   signal: AbortSignal,
@@ -153,28 +136,7 @@ function unescapeName(name: string): string {
   return text.isWellFormed() ? text : name;
 }
 
-function selects(expr: Expr): boolean {
-  switch (expr.kind) {
-    case "vectorSelector":
-    case "matrixSelector":
-      return true;
-    case "call":
-      return expr.args.some(selects);
-    case "binary":
-      return selects(expr.lhs) || selects(expr.rhs);
-    case "aggregate":
-      return selects(expr.expr) || (expr.param !== undefined && selects(expr.param));
-    case "subquery":
-    case "unary":
-    case "paren":
-    case "stepInvariant":
-      return selects(expr.expr);
-    default:
-      return false;
-  }
-}
-
-async function answer(reply: FastifyReply, run: () => Promise<FastifyReply>): Promise<FastifyReply> {
+export async function answer(reply: FastifyReply, run: () => Promise<FastifyReply>): Promise<FastifyReply> {
   try {
     return await run();
   } catch (e) {

@@ -20,7 +20,7 @@ const MAX_RANKING = 10_000;
 /** A shard tells more than that: what is large in all need not be among the largest of each. */
 const SHARD_RANKING = 1_000;
 
-/** /api/v1/status/* and /api/v1/metadata. */
+/** /api/v1/status/* */
 export function statusRoutes(app: FastifyInstance, deps: ApiDeps): void {
   app.get("/api/v1/status/buildinfo", (request, reply) =>
     sendData(request, reply, {
@@ -79,18 +79,6 @@ export function statusRoutes(app: FastifyInstance, deps: ApiDeps): void {
     const warnings =
       missing === 0 ? [] : [`${missing} of ${deps.shards.length} shards did not answer: counts are too low`];
     return sendData(request, reply, headStatistics(stats, mergeCardinality(parts, limit)), { warnings, infos: [] });
-  });
-
-  // No sender's metadata is kept yet; an empty answer is what clients get from a Prometheus that knows none.
-  app.get("/api/v1/metadata", (request, reply) => {
-    const params = paramsOf(request);
-    for (const name of ["limit", "limit_per_metric"]) {
-      const text = params.get(name) ?? "";
-      if (text !== "" && typeof parseGoInt(text, "Atoi") === "string") {
-        return sendError(reply, "bad_data", `${name} must be a number`);
-      }
-    }
-    return sendData(request, reply, {});
   });
 }
 

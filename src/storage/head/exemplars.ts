@@ -1,22 +1,10 @@
 /** Exemplars out of the head, by the labels of their series. */
 import type { Labels } from "../../model/labels.ts";
 import type { Matcher } from "../../model/matcher.ts";
+import type { Exemplar, SeriesExemplars } from "../../model/shard.ts";
 import { newestExemplar } from "./exemplar-ring.ts";
 import { type Head, headIdentity, seriesLabels } from "./head.ts";
 import { selectSeries } from "./select.ts";
-
-export interface Exemplar {
-  readonly labels: Labels;
-  readonly value: number;
-  /** Unix ms. */
-  readonly ts: number;
-}
-
-export interface SeriesExemplars {
-  readonly series: Labels;
-  /** Ascending in time. */
-  readonly exemplars: readonly Exemplar[];
-}
 
 /**
  * The exemplars with minT <= time <= maxT of the tenant's series that satisfy every matcher; only series that have some. Those of
