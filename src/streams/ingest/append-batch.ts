@@ -1,6 +1,7 @@
 import type { SampleBatch } from "../codec/sample-batch.ts";
 import { partitionOf } from "../codec/series-hash.ts";
 import { appendExemplars } from "./append-exemplars.ts";
+import { appendKnown } from "./append-known.ts";
 import { appendMetadata, type MetadataCore } from "./append-metadata.ts";
 import { type AppendCore, appendRows, type Run } from "./append-rows.ts";
 import { canonicalize, type LabelLimits, showSeries } from "./canonical.ts";
@@ -84,16 +85,25 @@ export function appendBatch(
   if (core.found.length < n) core.found = new Int32Array(2 * n);
   const found = core.found;
   lookupAll(core.cache, batch.hashes, n, found);
-  let row = 0;
-  for (let s = 0; s < n; s++) {
-    const end = batch.sampleEnd[s] as number;
+  const append = (s: number, row: number, end: number) => {
     let entry = found[s] as number;
     if (entry === NOT_FOUND) {
       entry = enter(core, run, batch, s, Math.max(1, end - row));
       found[s] = entry;
     }
     if (entry !== NOT_FOUND && end > row) appendRows(core, run, speaker(core.cache, entry), s, row, end);
-    row = end;
+  };
+  if (
+    batch.samples === n &&
+    batch.extras.exemplars.series.length === 0 &&
+    !batch.hasStart &&
+    batch.histogramRows === 0
+  ) {
+    // Every series has something, so each has one sample.
+    appendKnown(core, run, batch, found, (s) => append(s, s, s + 1));
+  } else {
+    for (let s = 0; s < n; s++)
+      append(s, s === 0 ? 0 : (batch.sampleEnd[s - 1] as number), batch.sampleEnd[s] as number);
   }
   const exemplars = appendExemplars(core, run, batch.extras, found);
   appendMetadata(core, run, tenant.name, batch.extras);

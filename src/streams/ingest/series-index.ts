@@ -25,7 +25,8 @@ export const PAGE_MASK = (1 << PAGE_BITS) - 1;
 export const MAX_ENTRIES = 0xffffff;
 
 const SEGMENTS = 256;
-const FIRST_SLOTS = 8;
+const FIRST_SLOTS = 16;
+const DOUBLES_BELOW = 1024;
 const SCALE = 2 ** -32;
 
 export type Pages = readonly Uint32Array[];
@@ -75,10 +76,10 @@ export function indexBytes(index: SeriesIndex): number {
   return index.segments.reduce((sum, s) => sum + s.byteLength, index.counts.byteLength);
 }
 
-/** Half as large again: a table that doubled would on average stand emptier. */
+/** Twice as large, later half as large again: a table that doubled would on average stand emptier. */
 function growSegment(index: SeriesIndex, pages: Pages, s: number): Uint32Array {
   const old = index.segments[s] as Uint32Array;
-  const slots = new Uint32Array(Math.ceil(1.5 * old.length));
+  const slots = new Uint32Array(old.length < DOUBLES_BELOW ? 2 * old.length : Math.ceil(1.5 * old.length));
   for (const value of old) {
     if (value !== 0) put(slots, home(index, pages, (value & MAX_ENTRIES) - 1, slots.length), value);
   }

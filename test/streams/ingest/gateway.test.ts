@@ -7,6 +7,7 @@ import { STALE_NAN_HI, STALE_NAN_LO, writeStale } from "../../../src/model/sampl
 import { decodeFrame } from "../../../src/streams/codec/frame-decode.ts";
 import { partitionOf, seriesHash } from "../../../src/streams/codec/series-hash.ts";
 import { type Gateway, type GatewayOptions, makeGateway } from "../../../src/streams/ingest/gateway.ts";
+import { freshKernel } from "../support/kernel.ts";
 import { type MemoryBus, makeMemoryBus, replay } from "../support/memory-bus.ts";
 import { type TestSeries, writeRequestBytes } from "../support/write-request-bytes.ts";
 
@@ -463,7 +464,8 @@ describe("gateway", () => {
     const request = fc.record({
       kind: fc.constant("write" as const),
       tenant: fc.constantFrom("x", "y"),
-      series: fc.array(labels, { minLength: 1, maxLength: 6 }),
+      // Mostly one sample each, as a fleet sends them.
+      series: fc.array(fc.record({ labels, samples: fc.constantFrom(1, 1, 1, 1, 2) }), { minLength: 1, maxLength: 6 }),
     });
     const fate = fc.record({
       kind: fc.constant("settle" as const),
@@ -475,14 +477,18 @@ describe("gateway", () => {
       { weight: 3, arbitrary: request },
       { weight: 3, arbitrary: fate },
       fc.constant({ kind: "turn" as const }),
+      fc.constant({ kind: "idle" as const }),
     );
+    const options = fc.record({ partitions: fc.integer({ min: 1, max: 3 }), fast: fc.boolean() });
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 60 }), fc.integer({ min: 1, max: 3 }), async (steps, partitions) => {
-        const { bus, gateway } = setup({ partitions, maxFrameBytes: 600 });
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), options, async (steps, { partitions, fast }) => {
+        const kernel = fast ? freshKernel() : undefined;
+        const { bus, gateway, clock } = setup({ partitions, maxFrameBytes: 600, kernel });
         const sent: { key: string; result: Promise<boolean> }[] = [];
         let value = 0;
         for (const s of steps) {
           if (s.kind === "turn") await turn();
+          else if (s.kind === "idle") clock.now += 7_200_000;
           else if (s.kind === "settle") {
             // A lost frame cannot be acknowledged.
             if (bus.waiting.length > 0)
@@ -492,15 +498,18 @@ describe("gateway", () => {
               });
             await turn();
           } else {
-            const first = value;
-            const body = write(s.series.map((l) => ({ labels: l, samples: [{ ts: NOW, value: value++ }] })));
+            const series = s.series.map((x) => ({
+              labels: x.labels,
+              samples: Array.from({ length: x.samples }, () => ({ ts: NOW, value: value++ })),
+            }));
+            const body = write(series);
             const result = gateway.remoteWrite(s.tenant, body).then(
               () => true,
               () => false,
             );
-            for (const [i, l] of s.series.entries()) {
-              const key = `${s.tenant} ${labelsFromObject(Object.fromEntries(l)).join()} ${NOW} ${first + i}`;
-              sent.push({ key, result });
+            for (const { labels: l, samples } of series) {
+              const name = `${s.tenant} ${labelsFromObject(Object.fromEntries(l)).join()} ${NOW}`;
+              for (const x of samples) sent.push({ key: `${name} ${x.value}`, result });
             }
           }
         }
