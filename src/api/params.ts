@@ -153,3 +153,12 @@ export function parseMatchSets(params: Params): Matcher[][] {
     return matchers;
   });
 }
+
+/** As `parseMatchSets`; the error's message begins with the parameter's name, as some of Prometheus's calls have it. */
+export function matchSetsNamed(params: Params): Matcher[][] {
+  try {
+    return parseMatchSets(params);
+  } catch (e) {
+    throw e instanceof QueryError ? invalidParameter("match[]", e.message) : e;
+  }
+}

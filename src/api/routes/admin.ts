@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { QueryError } from "../../model/query.ts";
 import type { ApiDeps } from "../deps.ts";
-import { invalidParameter, MAX_TIME, MIN_TIME, parseMatchSets, parseTime } from "../params.ts";
+import { invalidParameter, MAX_TIME, MIN_TIME, matchSetsNamed, parseTime } from "../params.ts";
 import { paramsOf, tenantOf } from "../request.ts";
 import { sendData, sendError, sendQueryError } from "../respond.ts";
 
@@ -17,7 +17,7 @@ export function adminRoutes(app: FastifyInstance, deps: ApiDeps): void {
       answer(reply, async () => {
         const params = paramsOf(request);
         if (params.getAll("match[]").length === 0) throw new QueryError("bad_data", "no match[] parameter provided");
-        const sets = parseMatchSets(params);
+        const sets = matchSetsNamed(params);
         const minT = parseTime(params, "start", MIN_TIME);
         const maxT = parseTime(params, "end", MAX_TIME);
         if (maxT < minT) throw invalidParameter("end", "end timestamp must not be before start time");
@@ -42,13 +42,17 @@ export function adminRoutes(app: FastifyInstance, deps: ApiDeps): void {
     handler: (request, reply) =>
       answer(reply, async () => {
         const skip = paramsOf(request).get("skip_head") ?? "";
-        if (!/^(|0|1|t|f|true|false)$/i.test(skip)) {
+        if (skip !== "" && !YES.has(skip) && !NO.has(skip)) {
           throw invalidParameter("skip_head", `${JSON.stringify(skip)} is neither true nor false`);
         }
-        return sendData(request, reply, { name: await deps.admin.snapshot(/^(1|t|true)$/i.test(skip)) });
+        return sendData(request, reply, { name: await deps.admin.snapshot(YES.has(skip)) });
       }),
   });
 }
+
+/** What Go reads as a boolean. */
+const YES: ReadonlySet<string> = new Set(["1", "t", "T", "true", "TRUE", "True"]);
+const NO: ReadonlySet<string> = new Set(["0", "f", "F", "false", "FALSE", "False"]);
 
 async function answer(reply: FastifyReply, work: () => Promise<FastifyReply>): Promise<FastifyReply> {
   try {

@@ -3,7 +3,7 @@ import { compareLabels, type Labels, labelsKey, labelsToObject } from "../../mod
 import { QueryError } from "../../model/query.ts";
 import type { ShardClient, ShardRequest, ShardResponses } from "../../model/shard.ts";
 import type { ApiDeps } from "../deps.ts";
-import { invalidParameter, MAX_TIME, MIN_TIME, type Params, parseLimit, parseMatchSets, parseTime } from "../params.ts";
+import { MAX_TIME, MIN_TIME, matchSetsNamed, type Params, parseLimit, parseMatchSets, parseTime } from "../params.ts";
 import { clientSignal, paramsOf, tenantOf } from "../request.ts";
 import { sendData, sendQueryError } from "../respond.ts";
 import { TRUNCATED } from "./query.ts";
@@ -73,14 +73,6 @@ export function parseWindow(params: Params): { readonly minT: number; readonly m
 }
 
 /** Only /api/v1/series names the parameter in what it says of a selector; so does Prometheus. */
-function matchSetsNamed(params: Params) {
-  try {
-    return parseMatchSets(params);
-  } catch (e) {
-    throw e instanceof QueryError ? invalidParameter("match[]", e.message) : e;
-  }
-}
-
 async function strings(
   request: FastifyRequest,
   reply: FastifyReply,

@@ -66,9 +66,8 @@ export function statusRoutes(app: FastifyInstance, deps: ApiDeps): void {
   app.get("/api/v1/status/tsdb", async (request, reply) => {
     const text = paramsOf(request).get("limit") ?? "";
     const limit = text === "" ? DEFAULT_RANKING : Number(parseGoInt(text, "Atoi"));
-    if (!(limit >= 1 && limit <= MAX_RANKING)) {
-      return sendError(reply, "bad_data", `limit must be a number from 1 to ${MAX_RANKING}`);
-    }
+    if (!(limit >= 1)) return sendError(reply, "bad_data", "limit must be a positive number");
+    if (limit > MAX_RANKING) return sendError(reply, "bad_data", `limit must not exceed ${MAX_RANKING}`);
     const ask = { kind: "cardinality", tenant: tenantOf(request), limit: SHARD_RANKING + limit } as const;
     const [stats, counted] = await Promise.all([
       shardStats(deps),
