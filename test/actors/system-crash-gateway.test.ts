@@ -102,6 +102,9 @@ describe("the gateway's children", { timeout: 30_000 }, () => {
     await soon(() => readers.length === 1);
     await publish("a 1\n");
     await soon(() => recorded.length === 1);
+    // The server has its acknowledgement, which follows.
+    const unacknowledged = async () => (await bus.jsm.consumers.info(INGEST_STREAM, "gateway")).num_ack_pending;
+    while ((await unacknowledged()) > 0) await new Promise(setImmediate);
     // Its consumer is deleted under its feet: reading cannot go on.
     await bus.jsm.consumers.delete(INGEST_STREAM, "gateway");
     await publish("b 2\n");
