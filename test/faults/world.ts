@@ -33,6 +33,8 @@ export interface WorldOptions {
   readonly steps: number;
   /** Told of what happens, for a person who looks into a failure. */
   readonly trace?: (line: string) => void;
+  /** Told of every operation of the disk as well. */
+  readonly everyOperation?: boolean;
 }
 
 interface World {
@@ -102,10 +104,11 @@ async function live(options: WorldOptions, random: () => number): Promise<void> 
   let disk = makeSimDisk();
   for (let i = 0; i < options.lives; i++) {
     world.trace(`life ${i}`);
-    disk = await oneLife(world, disk, options.steps);
+    disk = await oneLife(world, disk, options);
   }
   world.trace("last life");
   const lab = await openLab({ disk, now: () => world.clock, settings: world.settings });
+  for (const line of lab.lines) world.trace(line);
   reconcile(world, lab);
   await check(world, lab);
   await lab.jobs();
@@ -140,10 +143,17 @@ function newLanes(world: World, lab: Lab): Lanes {
   return { fresh: Math.min(world.last, behind + Math.max(0, skipped)) };
 }
 
-async function consume(world: World, lab: Lab, lanes: Lanes, most: number): Promise<void> {
+async function consume(
+  world: World,
+  lab: Lab,
+  lanes: Lanes,
+  most: number,
+  goesOn: () => boolean = () => true,
+): Promise<void> {
   const { keeper } = lab;
   for (let n = 0; n < most; n++) {
     for (let held = keeper.gate.held(); held !== undefined; held = keeper.gate.held()) await held;
+    if (!goesOn()) return;
     const taken = keeper.wal.state.applied;
     const backlog = taken.gaps(lanes.fresh).find((g) => g.to >= world.first)?.from;
     const isFresh = lanes.fresh < world.last && (backlog === undefined || world.random() < 0.7);
@@ -154,6 +164,7 @@ async function consume(world: World, lab: Lab, lanes: Lanes, most: number): Prom
     const message = world.bus.get(seq);
     if (message === undefined) throw new Error(`message ${seq} was purged before it was on disk`);
     lab.take(seq, message.frame, isFresh ? "frame" : "backlog");
+    world.trace(`takes ${seq}`);
     note(world, { kind: isFresh ? "frame" : "backlog", seq, samples: message.samples });
   }
 }
@@ -194,7 +205,7 @@ function publish(world: World): void {
 }
 
 /** Deletes something; what is asked for is one series, a metric or everything, over some hours or all of time. */
-async function remove(world: World, lab: Lab): Promise<void> {
+async function remove(world: World, lab: Lab, goesOn: () => boolean): Promise<void> {
   const { random } = world;
   const s = Math.floor(random() * SERIES);
   const set = random() < 0.6 ? [{ name: "s", op: "=" as const, value: String(s) }] : [{ name: "__name__", op: "=" as const, value: "n" }];
@@ -208,14 +219,14 @@ async function remove(world: World, lab: Lab): Promise<void> {
   const command = {
     // First read when the record is made: that is its place in the log.
     get tenant() {
-      if (!noted) note(world, entry);
+      if (!noted && goesOn()) note(world, entry);
       noted = true;
       return DEFAULT_TENANT;
     },
     ...{ sets: [set], minT, maxT },
   };
   await lab.keeper.delete(command);
-  entry.acknowledged = true;
+  if (goesOn()) entry.acknowledged = true;
 }
 
 async function check(world: World, lab: Lab): Promise<void> {
@@ -259,7 +270,7 @@ function expected(error: unknown): void {
   throw error;
 }
 
-async function oneLife(world: World, disk: SimDisk, steps: number): Promise<SimDisk> {
+async function oneLife(world: World, disk: SimDisk, options: WorldOptions): Promise<SimDisk> {
   const { random, trace } = world;
   const failing = makeFailingDisk(disk);
   const died = Promise.withResolvers<void>();
@@ -275,6 +286,7 @@ async function oneLife(world: World, disk: SimDisk, steps: number): Promise<SimD
   }
   failing.failAt = Number.POSITIVE_INFINITY;
   failing.lasting = false;
+  for (const line of lab.lines) trace(line);
   reconcile(world, lab);
   await check(world, lab);
   const lanes = newLanes(world, lab);
@@ -282,6 +294,7 @@ async function oneLife(world: World, disk: SimDisk, steps: number): Promise<SimD
   walEpoch(keeper.wal, "stream");
   let failure: { error: unknown } | undefined;
   let over = false;
+  if (options.everyOperation === true) failing.before = (op, path) => trace(`  ${failing.operations} ${op} ${path}`);
   const start = (what: string, work: () => Promise<unknown>): Promise<void> => {
     trace(what);
     const done = work().then(
@@ -302,6 +315,7 @@ async function oneLife(world: World, disk: SimDisk, steps: number): Promise<SimD
     const upTo = [...world.log];
     await lab.sync();
     if (over) return;
+    trace(`on disk: ${upTo.map((e) => (e.kind === "delete" ? "delete" : e.seq)).join()}`);
     for (const e of upTo) if (e.kind !== "delete") world.durable.add(e.seq);
     purge(world, keeper.wal.synced.applied.contiguousEnd());
   };
@@ -310,12 +324,12 @@ async function oneLife(world: World, disk: SimDisk, steps: number): Promise<SimD
     const wait = random() < 0.6;
     let work: Promise<void> | undefined;
     if (dice < 0.22) publish(world);
-    else if (dice < 0.5) await consume(world, lab, lanes, 1 + Math.floor(random() * 6));
+    else if (dice < 0.5) await consume(world, lab, lanes, 1 + Math.floor(random() * 6), goesOn);
     else if (dice < 0.62) work = start("sync", sync);
     else if (dice < 0.66) work = start("checkpoint", () => keeper.checkpoint());
     else if (dice < 0.74) work = start("cut", () => keeper.maintenance.lookAtHead());
     else if (dice < 0.86) work = start("job", () => keeper.maintenance.lookAtBlocks());
-    else if (dice < 0.9) work = start("delete", () => remove(world, lab));
+    else if (dice < 0.9) work = start("delete", () => remove(world, lab, goesOn));
     else if (dice < 0.91) work = start("clean", () => keeper.maintenance.cleanTombstones().catch(notRewritten));
     else if (dice < 0.925) jump(world);
     else if (dice < 0.96) armFault(world, failing, disk, 40);
@@ -323,11 +337,13 @@ async function oneLife(world: World, disk: SimDisk, steps: number): Promise<SimD
       failing.failAt = Number.POSITIVE_INFINITY;
       failing.lasting = false;
     }
+    if (!goesOn()) return;
     if (work !== undefined && wait) await work;
     else for (let turns = Math.floor(random() * 3); turns > 0; turns--) await turn();
   };
+  const goesOn = (): boolean => !over && failure === undefined && keeper.wal.failure === undefined;
   const run = async (): Promise<void> => {
-    for (let n = Math.floor(random() * steps); n > 0 && failure === undefined && keeper.wal.failure === undefined; n--) {
+    for (let n = Math.floor(random() * options.steps); n > 0 && goesOn(); n--) {
       try {
         await step();
       } catch (error) {
@@ -338,7 +354,9 @@ async function oneLife(world: World, disk: SimDisk, steps: number): Promise<SimD
   // Half of the ends are in the middle of something.
   if (random() < 0.5) {
     const at = failing.operations + Math.floor(random() * random() * 600);
+    const { before } = failing;
     failing.before = (op, path) => {
+      before(op, path);
       if (failing.operations < at || over) return;
       trace(`end at ${op} ${path}`);
       over = true;

@@ -23,6 +23,8 @@ export interface MergeJob {
     readonly rules: readonly SeriesRetention[];
     readonly ageMs: number;
     readonly now: number;
+    /** Samples behind this are kept in any case: their rollups do not exist yet. */
+    readonly rolledUpTo: number;
   };
 }
 
@@ -34,6 +36,8 @@ export interface RollupJob {
   readonly ids: readonly string[];
   readonly after: number;
   readonly until: number;
+  /** Time for the ids of the new blocks, which win over all with an earlier one; Unix ms. */
+  readonly madeAt: number;
 }
 
 export interface JobResult {

@@ -15,8 +15,8 @@ import { makeLock } from "./lock.ts";
 import { compactionRanges, planCompaction } from "./plan-compaction.ts";
 import { planRetention } from "./plan-retention.ts";
 import { retentionRules } from "./retention-rules.ts";
-import { accountBlocks, isRolledUp, nextStretch, stretchDone } from "./rollup-progress.ts";
-import { cutHead, replaceBlocks, type ShardStorage, setAside } from "./shard-storage.ts";
+import { accountBlocks, allRolledUpTo, isRolledUp, nextStretch, rawRemoved, stretchDone, wholeFrom } from "./rollup-progress.ts";
+import { cutHead, dataTime, newestId, replaceBlocks, type ShardStorage, setAside } from "./shard-storage.ts";
 
 export interface MaintenanceOptions {
   readonly storage: ShardStorage;
@@ -92,21 +92,27 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
   const cut = (cutoff: number): Promise<boolean> =>
     storage.lock.run(async () => {
       const any = await cutHead(storage, cutoff, pause);
-      lastCutoff = Math.max(lastCutoff, cutoff);
+      lastCutoff = cutoff;
       lastCutAt = now();
       lateAtCut = head.totals.outOfOrder;
       if (any) await options.afterCut();
       return any;
     });
 
+  /** Whether something that was put off is not due yet. A clock that was set back does not put it off further. */
+  const isBefore = (time: number): boolean => now() < time && time - now() <= RETRY_MS;
+
   /** The cutoff to cut at now, undefined when it is not time. */
   const cutDue = (): number | undefined => {
     const newest = Math.max(head.maxT, now());
-    const cutoff = Math.floor((newest - GRACE_MS) / CHUNK_RANGE) * CHUNK_RANGE;
+    // A clock that is far ahead must not make windows complete that nobody has written to yet.
+    const behind = (Math.floor(head.maxT / CHUNK_RANGE) + 1) * CHUNK_RANGE;
+    const cutoff = Math.min(behind, Math.floor((newest - GRACE_MS) / CHUNK_RANGE) * CHUNK_RANGE);
     if (head.minT >= cutoff) return undefined;
     if (cutoff > lastCutoff) return cutoff;
     const late = head.totals.outOfOrder - lateAtCut;
-    return late >= LATE_SAMPLES || now() - lastCutAt >= LATE_EVERY_MS ? cutoff : undefined;
+    // Also when the clock was set back.
+    return late >= LATE_SAMPLES || Math.abs(now() - lastCutAt) >= LATE_EVERY_MS ? cutoff : undefined;
   };
 
   /** One job at a time; what it made counts only when nothing was deleted meanwhile. */
@@ -140,7 +146,9 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
 
   const merge = (tier: Tier, ids: readonly string[], start: number, end: number): Promise<boolean> => {
     const { ages, rules } = storage.options;
-    const retention = { rules, ageMs: ages[tier], now: now() };
+    const keptFrom = retentionRules(rules, tier, ages[tier]).newestKept(dataTime(storage));
+    const rolledUpTo = tier === "raw" ? allRolledUpTo(storage.state.progress) : Number.POSITIVE_INFINITY;
+    const retention = { rules, ageMs: ages[tier], now: dataTime(storage), rolledUpTo };
     const work: StorageJob = { kind: "merge", blocksDir: storage.blocks.dir, tier, ids, start, end, retention };
     return attempt(work, async ({ made }) => {
       counts.compactions++;
@@ -149,11 +157,13 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
         ...storage.state,
         thinned: { ...storage.state.thinned, ...Object.fromEntries(made.map(({ id }) => [id, key])) },
       };
+      const goneUpTo = Math.min(keptFrom, rolledUpTo, end);
       await replaceBlocks(
         storage,
         tier,
         made.map((m) => m.id),
         ids,
+        (before) => (tier === "raw" && goneUpTo > start ? rawRemoved(before, goneUpTo) : before),
       );
     });
   };
@@ -176,11 +186,14 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
         accountBlocks({ ...stretchDone(before, stretch), known }, rawInfo(storage)),
       );
     };
-    if (ids.length === 0) {
+    const after = Math.max(stretch.after, wholeFrom(progress));
+    if (ids.length === 0 || after >= stretch.until) {
       await storage.lock.run(() => finish({ made: [] }));
       return true;
     }
-    return attempt({ kind: "rollup", blocksDir: storage.blocks.dir, ids, ...stretch }, finish);
+    const madeAt = newestId(storage);
+    const { until } = stretch;
+    return attempt({ kind: "rollup", blocksDir: storage.blocks.dir, ids, after, until, madeAt }, finish);
   };
 
   const compact = async (): Promise<boolean> => {
@@ -208,11 +221,14 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
           droppable: tier !== "raw" || isRolledUp(storage.state.progress, meta),
           appliedRules: storage.state.thinned[meta.id] === byRule.key ? byRule.key : undefined,
         })),
-        { now: now(), maxAgeMs: ages[tier], maxBytes: options.maxBytes[tier], longestRuleMs: byRule.longest },
+        { now: dataTime(storage), maxAgeMs: ages[tier], maxBytes: options.maxBytes[tier], longestRuleMs: byRule.longest },
       );
       const gone = [...plan.expired, ...plan.oversize];
       if (gone.length > 0) {
-        await storage.lock.run(() => replaceBlocks(storage, tier, [], gone));
+        const newest = Math.max(...open.filter((b) => gone.includes(b.block.meta.id)).map((b) => b.block.meta.maxT));
+        await storage.lock.run(() =>
+          replaceBlocks(storage, tier, [], gone, (before) => (tier === "raw" ? rawRemoved(before, newest) : before)),
+        );
         counts.blocksDropped += gone.length;
         say(
           "info",
@@ -235,7 +251,7 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
   };
   const lookAtHead = async (): Promise<boolean> => {
     const cutoff = cutDue();
-    if (cutoff === undefined || now() < cutAgainAt) return false;
+    if (cutoff === undefined || isBefore(cutAgainAt)) return false;
     try {
       return await cut(cutoff);
     } catch (error) {
@@ -249,7 +265,7 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
     }
   };
   const lookAtBlocks = async (): Promise<boolean> => {
-    if (held > 0 || now() < retryAt) return false;
+    if (held > 0 || isBefore(retryAt)) return false;
     return (await retain()) || (await rollUp()) || (await compact());
   };
   const headLoop = everySoOften(lookAtHead);

@@ -17,6 +17,8 @@ export interface SeriesRetention {
 export interface RetentionRules {
   /** Oldest time (Unix ms) that is kept of a series; -Infinity keeps all. */
   keepFrom(tenant: string, labels: Labels, now: number): number;
+  /** The newest time before which samples of any series are dropped; -Infinity: none are. */
+  newestKept(now: number): number;
   /** The longest age that any rule gives (0: for ever); undefined when no rule speaks of this tier. */
   readonly longest: number | undefined;
   /** Names the rules: blocks written under the same key need no second look. */
@@ -40,6 +42,7 @@ export function retentionRules(rules: readonly SeriesRetention[], tier: Tier, ag
       );
       return from(now, rule?.age ?? age);
     },
+    newestKept: (now) => Math.max(from(now, age), ...spoken.map((ms) => from(now, ms))),
     longest: spoken.length === 0 ? undefined : spoken.includes(0) ? 0 : Math.max(...spoken),
     key: spoken.length === 0 ? "" : JSON.stringify([rules, tier, age]),
   };

@@ -4,6 +4,7 @@ import type { Disk } from "../../lib/disk.ts";
 import { makeRollupBuffer, TIER_MS } from "../../model/rollup.ts";
 import { makeSampleBuffer } from "../../model/sample.ts";
 import type { Block } from "../block/block.ts";
+import { makeBlockId } from "../block/block-id.ts";
 import { keepSamples } from "../block/row-span.ts";
 import { readMergedSamples, seriesInOrder } from "../block/series-in-order.ts";
 import { makeBlockWriter } from "../block/writer.ts";
@@ -20,8 +21,9 @@ export async function rollUpBlocks(
 ): Promise<JobResult["made"]> {
   const { after, until } = job;
   const options = { level: 1, sources: job.ids, effort: "small" as const, rangeStart: after, rangeEnd: until };
-  const minutes = await makeBlockWriter(disk, join(job.blocksDir, "1m"), { ...options, tier: "1m" });
-  const hours = await makeBlockWriter(disk, join(job.blocksDir, "1h"), { ...options, tier: "1h" });
+  const id = (): string => makeBlockId(job.madeAt, Math.random);
+  const minutes = await makeBlockWriter(disk, join(job.blocksDir, "1m"), { ...options, tier: "1m", id: id() });
+  const hours = await makeBlockWriter(disk, join(job.blocksDir, "1h"), { ...options, tier: "1h", id: id() });
   const samples = makeSampleBuffer(4096);
   const minuteRows = makeRollupBuffer(256);
   const hourRows = makeRollupBuffer(16);

@@ -18,6 +18,8 @@ export interface RollupProgress {
   readonly known: readonly string[];
   /** All samples before this time are in blocks. */
   readonly cutUpTo: number;
+  /** Raw samples up to here were dropped, of some series at least; undefined: none. */
+  readonly rawGoneUpTo: number | undefined;
 }
 
 export const NO_PROGRESS: RollupProgress = {
@@ -25,6 +27,7 @@ export const NO_PROGRESS: RollupProgress = {
   pending: [],
   known: [],
   cutUpTo: Number.NEGATIVE_INFINITY,
+  rawGoneUpTo: undefined,
 };
 
 /** A raw block: its samples lie within [minT, maxT]; `sources` are the blocks that it was merged from. */
@@ -104,6 +107,23 @@ export function stretchRemoved(progress: RollupProgress, minT: number, maxT: num
   const pending = new Set(progress.pending);
   for (let w = windowOf(Math.max(minT, from)); w <= windowOf(maxT) && w < doneUpTo; w += ROLLUP_WINDOW) pending.add(w);
   return { ...progress, pending: [...pending].sort((a, b) => a - b) };
+}
+
+/** The state once raw samples up to a time were dropped. */
+export function rawRemoved(progress: RollupProgress, upTo: number): RollupProgress {
+  return { ...progress, rawGoneUpTo: Math.max(progress.rawGoneUpTo ?? upTo, upTo) };
+}
+
+const HOUR = 3600_000;
+
+/** Buckets are made anew from here on only: of earlier ones the raw samples are gone, and their rows are what there is. */
+export function wholeFrom({ rawGoneUpTo }: RollupProgress): number {
+  return rawGoneUpTo === undefined ? Number.NEGATIVE_INFINITY : Math.ceil(rawGoneUpTo / HOUR) * HOUR;
+}
+
+/** Every sample up to here is in rows, or was once. */
+export function allRolledUpTo({ doneUpTo, pending }: RollupProgress): number {
+  return Math.min(doneUpTo ?? Number.NEGATIVE_INFINITY, pending[0] ?? Number.POSITIVE_INFINITY);
 }
 
 /** Where the rows hold every sample: all that is done, before the oldest sample that is not in a block yet. */

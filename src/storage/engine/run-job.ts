@@ -52,7 +52,7 @@ async function merge(
   blocks: readonly Block[],
   check: () => void,
 ): Promise<JobResult["made"]> {
-  const { rules, ageMs, now } = job.retention;
+  const { rules, ageMs, now, rolledUpTo } = job.retention;
   const retention = retentionRules(rules, job.tier, ageMs);
   const options = {
     id: idOfMerge(job.ids, Math.random),
@@ -66,7 +66,7 @@ async function merge(
   const tierDir = join(job.blocksDir, job.tier);
   const keep = (tenant: string, labels: Labels): number => {
     check();
-    return retention.keepFrom(tenant, labels, now);
+    return Math.min(retention.keepFrom(tenant, labels, now), rolledUpTo);
   };
   const meta = await mergeBlocks(disk, tierDir, blocks, options, { keep }).catch(async (error: unknown) => {
     // It may be there already when its folder could not be synced.

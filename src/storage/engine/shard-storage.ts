@@ -176,12 +176,13 @@ function headPart(head: Head): SourcePart {
   };
 }
 
-function coverage({ blocks, options, state }: ShardStorage): Coverage {
-  const { head, ages, now } = options;
+function coverage(storage: ShardStorage): Coverage {
+  const { blocks, options, state } = storage;
+  const { head, ages } = options;
   const complete = completeStretches(state.progress, head.minT);
   const tiers = (["1m", "1h"] as const).filter((tier) => blocks.tiers[tier].length > 0);
   return {
-    rawAfter: ages.raw === 0 ? Number.NEGATIVE_INFINITY : now() - ages.raw,
+    rawAfter: ages.raw === 0 ? Number.NEGATIVE_INFINITY : dataTime(storage) - ages.raw,
     tiers: tiers.map((tier) => ({ tier, complete })),
   };
 }
@@ -205,7 +206,7 @@ export async function replaceBlocks(
  */
 export async function cutHead(storage: ShardStorage, cutoff: number, pause: Pause): Promise<boolean> {
   const { options, blocks, counts } = storage;
-  const { head, disk, now, say } = options;
+  const { head, disk, say } = options;
   if (head.minT >= cutoff) return false;
   const start = performance.now();
   beginCut(head, cutoff);
@@ -214,7 +215,7 @@ export async function cutHead(storage: ShardStorage, cutoff: number, pause: Paus
     const starts = await windowsBefore(head, cutoff, pause);
     const windows = starts.map((from) => ({ start: from, end: from + CHUNK_RANGE }));
     const order = await seriesInLabelOrder(head, pause);
-    made = await writeWindows(disk, join(blocks.dir, "raw"), head, order, windows, newestId(storage, now()), pause);
+    made = await writeWindows(disk, join(blocks.dir, "raw"), head, order, windows, newestId(storage), pause);
     const cut = (p: RollupProgress) => ({ ...p, cutUpTo: Math.max(p.cutUpTo, cutoff) });
     await replaceBlocks(storage, "raw", made, [], cut);
   } catch (error) {
@@ -236,10 +237,22 @@ export async function cutHead(storage: ShardStorage, cutoff: number, pause: Paus
 }
 
 /** A time for the ids of new blocks: after that of every block there is, also when the clock was set back. */
-function newestId({ blocks }: ShardStorage, now: number): number {
-  let newest = now;
-  for (const { block } of blocks.tiers.raw) newest = Math.max(newest, blockIdTime(block.meta.id) + 1);
+export function newestId({ blocks, options }: ShardStorage): number {
+  let newest = options.now();
+  for (const tier of TIERS) {
+    for (const { block } of blocks.tiers[tier]) newest = Math.max(newest, blockIdTime(block.meta.id) + 1);
+  }
   return newest;
+}
+
+/**
+ * The time that ages are counted from, Unix ms: now, but not later than the newest sample. So a clock that jumps ahead makes
+ * nothing too old.
+ */
+export function dataTime({ blocks, options }: ShardStorage): number {
+  let newest = options.head.maxT;
+  for (const tier of TIERS) for (const { block } of blocks.tiers[tier]) newest = Math.max(newest, block.meta.maxT);
+  return Math.min(options.now(), newest);
 }
 
 /** Removes the samples in [minT, maxT] of the series that a set selects, from blocks and head. Resolves to how many series may have had some. */

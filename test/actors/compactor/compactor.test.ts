@@ -36,7 +36,7 @@ const mergeOf = (blocksDir: string, ids: readonly string[]): MergeJob => ({
   ids,
   start: 0,
   end: 2 * H,
-  retention: { rules: [], ageMs: 0, now: 0 },
+  retention: { rules: [], ageMs: 0, now: 0, rolledUpTo: 0 },
 });
 
 const never = new AbortController().signal;
