@@ -16,6 +16,10 @@ const all: Readonly<Record<string, Benchmark>> = {
     load: async () => (await import("./remote-write.ts")).benchRemoteWrite,
   },
   native: { title: "Native path", load: async () => (await import("./native.ts")).benchNative },
+  "ten-million": {
+    title: "Ten million series",
+    load: async () => (await import("./ten-million.ts")).benchTenMillion,
+  },
   memory: { title: "Memory", load: async () => (await import("./memory.ts")).benchMemory },
   "disk-size": { title: "Bytes on disk", load: async () => (await import("./disk-size.ts")).benchDiskSize },
   recovery: { title: "Recovery", load: async () => (await import("./recovery.ts")).benchRecovery },
