@@ -258,6 +258,13 @@ async function checkRollups(world: World, lab: Lab, model: ReturnType<typeof mod
       const there = row !== undefined && matrix.present[row * steps + i] === 1;
       const got = there ? matrix.values[row * steps + i] : undefined;
       if (got !== want) {
+        const { blocks, state } = lab.keeper.storage;
+        const inside = [...(model.get(keys[s] as string) ?? [])].filter(([t]) => t > at - HOUR && t <= at);
+        world.trace(`samples ${inside.map(([t, o]) => `${t}=${[...o].join("|")}`).join()}; head from ${lab.core.head.minT}`);
+        world.trace(JSON.stringify(state.progress));
+        for (const [tier, open] of Object.entries(blocks.tiers)) {
+          for (const { block: { meta } } of open) if (meta.maxT > at - 3 * HOUR && meta.minT <= at + 3 * HOUR) world.trace(`${tier} ${meta.id} ${meta.minT} to ${meta.maxT}, range ${meta.rangeStart} to ${meta.rangeEnd} of ${meta.sources.join()}`);
+        }
         throw new Error(`${f}_over_time of series ${s} in the hour to ${at}: ${got} instead of ${want}`);
       }
     }

@@ -53,12 +53,35 @@ export function planCompaction(blocks: readonly BlockInfo[], options: Compaction
       else group.push(block);
     }
     for (const [start, group] of [...groups].sort(([a], [b]) => a - b)) {
-      if (group.length > 1 && isWorthIt(group, range, options.now)) {
-        return { ids: group.map((b) => b.id), start, end: start + range };
+      for (const run of withoutOthersBetween(group, blocks, start, start + range)) {
+        if (run.length > 1 && isWorthIt(run, range, options.now)) {
+          return { ids: run.map((b) => b.id), start, end: start + range };
+        }
       }
     }
   }
   return undefined;
+}
+
+/**
+ * The group in parts such that no block that overlaps it and stays is newer than one and older than another block of a part: the
+ * merged block is as new as its newest, and what wins over its oldest must win over it too.
+ */
+function withoutOthersBetween(
+  group: readonly BlockInfo[],
+  blocks: readonly BlockInfo[],
+  start: number,
+  end: number,
+): BlockInfo[][] {
+  const others = blocks.filter((b) => !group.includes(b) && b.start < end && b.end > start).map((b) => b.id);
+  const parts = new Map<number, BlockInfo[]>();
+  for (const block of group) {
+    const before = others.filter((id) => id < block.id).length;
+    const part = parts.get(before);
+    if (part === undefined) parts.set(before, [block]);
+    else part.push(block);
+  }
+  return [...parts.values()];
 }
 
 function isWorthIt(group: readonly BlockInfo[], range: number, now: number): boolean {

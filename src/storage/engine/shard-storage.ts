@@ -29,7 +29,7 @@ import { writeWindows } from "./cut-head.ts";
 import { type Lock, makeLock } from "./lock.ts";
 import { type MergedSource, makeMergedSource, type Problems, type SourcePart } from "./merged-source.ts";
 import type { SeriesRetention, TierAges } from "./retention-rules.ts";
-import { accountBlocks, completeStretches, type RollupProgress, stretchRemoved } from "./rollup-progress.ts";
+import { accountBlocks, allRolledUpTo, completeStretches, type RollupProgress, stretchRemoved } from "./rollup-progress.ts";
 import { type KnownBlock, readState, type StorageState, writeState } from "./storage-state.ts";
 
 export interface StorageOptions {
@@ -180,9 +180,11 @@ function coverage(storage: ShardStorage): Coverage {
   const { blocks, options, state } = storage;
   const { head, ages } = options;
   const complete = completeStretches(state.progress, head.minT);
+  // What is not rolled up is kept beyond its age.
+  const mayGo = Math.max(allRolledUpTo(state.progress), state.progress.rawGoneUpTo ?? Number.NEGATIVE_INFINITY);
   const tiers = (["1m", "1h"] as const).filter((tier) => blocks.tiers[tier].length > 0);
   return {
-    rawAfter: ages.raw === 0 ? Number.NEGATIVE_INFINITY : dataTime(storage) - ages.raw,
+    rawAfter: ages.raw === 0 ? Number.NEGATIVE_INFINITY : Math.min(dataTime(storage) - ages.raw, mayGo),
     tiers: tiers.map((tier) => ({ tier, complete })),
   };
 }
