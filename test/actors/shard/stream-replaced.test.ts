@@ -53,7 +53,7 @@ test(
         shard = runShard(options);
         await shard.ready();
         expect(problems(shard.lines)).toEqual([]);
-        expect(shard.lines.join("\n")).toContain("read 7 frames from the WAL");
+        expect(shard.lines.join("\n")).toContain("read 7 frames of the WAL");
         const stats = await shard.client.request<"stats">({ kind: "stats" });
         expect(stats).toMatchObject({ headSeries: 1, headMinTime: 1_000, headMaxTime: 7_000, consumedSequence: 2 });
         await shard.stop();
