@@ -53,8 +53,8 @@ interface World {
   durable: Set<number>;
   /** Newest time that was applied in any life. */
   newest: number;
-  /** Hours (their ends) about whose rollups nothing is promised: they came when their raw samples were about to go. */
-  readonly fuzzy: Set<number>;
+  /** Hours (their ends) that late samples came to: when raw samples go, nothing is promised about their rollups. */
+  readonly late: Set<number>;
   value: number;
 }
 
@@ -98,7 +98,7 @@ async function live(options: WorldOptions, random: () => number): Promise<void> 
     log: [],
     durable: new Set(),
     newest: Number.NEGATIVE_INFINITY,
-    fuzzy: new Set(),
+    late: new Set(),
     value: 0,
   };
   let disk = makeSimDisk();
@@ -174,7 +174,7 @@ function note(world: World, entry: Entry): void {
   if (entry.kind === "delete") return;
   for (const { t } of entry.samples) {
     world.newest = Math.max(world.newest, t);
-    if (world.rawAge > 0 && t < world.newest - world.rawAge + 6 * HOUR) world.fuzzy.add(Math.ceil(t / HOUR) * HOUR);
+    if (t < world.newest - 2 * HOUR) world.late.add(Math.ceil(t / HOUR) * HOUR);
   }
 }
 
@@ -251,7 +251,7 @@ async function checkRollups(world: World, lab: Lab, model: ReturnType<typeof mod
   for (let s = 0; s < SERIES; s++) {
     for (let i = 0; i < steps; i++) {
       const at = start + i * HOUR;
-      if (world.fuzzy.has(at)) continue;
+      if (world.rawAge > 0 && at < world.newest - world.rawAge + 6 * HOUR && world.late.has(at)) continue;
       const want = windowValue(f, model.get(keys[s] as string), at);
       if (want === "open") continue;
       const row = rowOf.get(String(s));

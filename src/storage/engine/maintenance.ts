@@ -86,6 +86,8 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
   const jobLock = makeLock();
   let job: AbortController | undefined;
   let held = 0;
+  /** Counts beginnings and ends of what no job may overlap. */
+  let turns = 0;
   let cutAgainAt = Number.NEGATIVE_INFINITY;
   let retryAt = Number.NEGATIVE_INFINITY;
 
@@ -120,11 +122,12 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
     jobLock.run(async () => {
       const mine = new AbortController();
       job = mine;
+      const began = turns;
       try {
         const result = await options.runJob(work, AbortSignal.any([mine.signal, signal]));
         counts.jobSeconds += result.seconds;
         await storage.lock.run(async () => {
-          if (!mine.signal.aborted) return done(result);
+          if (!mine.signal.aborted && turns === began) return done(result);
           for (const { tier, id } of result.made) await disk.removeDir(join(storage.blocks.dir, tier, id));
           throw new JobCancelled();
         });
@@ -277,7 +280,14 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
     try {
       // Until what the job made is gone again: a crash must not find it in the place of its sources.
       await jobLock.run(async () => undefined);
-      return await storage.lock.run(work);
+      return await storage.lock.run(async () => {
+        turns++;
+        try {
+          return await work();
+        } finally {
+          turns++;
+        }
+      });
     } finally {
       held--;
     }

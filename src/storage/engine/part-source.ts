@@ -1,5 +1,5 @@
 /** A block as a part of the merged source: what is damaged in it is left out and said, the rest is served. */
-import type { RollupBuffer } from "../../model/rollup.ts";
+import { type RollupBuffer, TIER_MS } from "../../model/rollup.ts";
 import type { Block } from "../block/block.ts";
 import { BlockError } from "../block/block-error.ts";
 import { blockIdTime } from "../block/block-id.ts";
@@ -12,6 +12,8 @@ export type OnDamage = (what: string) => void;
 export function blockPart(block: Block, onDamage: OnDamage): SourcePart {
   const { meta } = block;
   const source = blockSource(block);
+  /** A bucket counts up to its end, and is known by its start. */
+  const width = meta.tier === "raw" ? 0 : TIER_MS[meta.tier];
   /** Set when labels could not be read: a series without its labels would be a wrong answer. */
   let unnamed = false;
   const guard = <T>(read: () => T, instead: T): T => {
@@ -31,7 +33,7 @@ export function blockPart(block: Block, onDamage: OnDamage): SourcePart {
     source: {
       select: (tenant, matchers, minT, maxT) => {
         if (unnamed) onDamage(`block ${meta.tier}/${meta.id} is damaged and left out: its labels cannot be read`);
-        return unnamed ? NONE : guard(() => source.select(tenant, matchers, minT, maxT), NONE);
+        return unnamed ? NONE : guard(() => source.select(tenant, matchers, minT - width, maxT), NONE);
       },
       labels: (id) => {
         const labels = guard(() => source.labels(id), undefined);
@@ -45,9 +47,9 @@ export function blockPart(block: Block, onDamage: OnDamage): SourcePart {
         out.length = 0;
         guard(() => source.read(id, minT, maxT, out), undefined);
       },
-      labelNames: (tenant, matchers, minT, maxT) => guard(() => source.labelNames(tenant, matchers, minT, maxT), []),
+      labelNames: (tenant, matchers, minT, maxT) => guard(() => source.labelNames(tenant, matchers, minT - width, maxT), []),
       labelValues: (tenant, name, matchers, minT, maxT) =>
-        guard(() => source.labelValues(tenant, name, matchers, minT, maxT), []),
+        guard(() => source.labelValues(tenant, name, matchers, minT - width, maxT), []),
       identity: (id, out, at) => {
         // What stays when it cannot be read is nobody's.
         out[at] = 0xffff_ffff;
