@@ -156,9 +156,18 @@ export function parseMatchSets(params: Params): Matcher[][] {
 
 /** As `parseMatchSets`; the error's message begins with the parameter's name, as some of Prometheus's calls have it. */
 export function matchSetsNamed(params: Params): Matcher[][] {
+  return naming("match[]", () => parseMatchSets(params));
+}
+
+/** As `matchSetsNamed`, but selectors may be such that every series fits, as `{__name__!="up"}` is. */
+export function anyMatchSets(params: Params): Matcher[][] {
+  return naming("match[]", () => params.getAll("match[]").map(parseSelector));
+}
+
+function naming<T>(name: string, parse: () => T): T {
   try {
-    return parseMatchSets(params);
+    return parse();
   } catch (e) {
-    throw e instanceof QueryError ? invalidParameter("match[]", e.message) : e;
+    throw e instanceof QueryError ? invalidParameter(name, e.message) : e;
   }
 }

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { QueryError } from "../../model/query.ts";
 import type { ApiDeps } from "../deps.ts";
-import { invalidParameter, MAX_TIME, MIN_TIME, matchSetsNamed, parseTime } from "../params.ts";
+import { anyMatchSets, invalidParameter, MAX_TIME, MIN_TIME, parseTime } from "../params.ts";
 import { paramsOf, tenantOf } from "../request.ts";
 import { sendData, sendError, sendQueryError } from "../respond.ts";
 
@@ -17,7 +17,7 @@ export function adminRoutes(app: FastifyInstance, deps: ApiDeps): void {
       answer(reply, async () => {
         const params = paramsOf(request);
         if (params.getAll("match[]").length === 0) throw new QueryError("bad_data", "no match[] parameter provided");
-        const sets = matchSetsNamed(params);
+        const sets = anyMatchSets(params);
         const minT = parseTime(params, "start", MIN_TIME);
         const maxT = parseTime(params, "end", MAX_TIME);
         if (maxT < minT) throw invalidParameter("end", "end timestamp must not be before start time");
