@@ -126,11 +126,18 @@ export function allRolledUpTo({ doneUpTo, pending }: RollupProgress): number {
   return Math.min(doneUpTo ?? Number.NEGATIVE_INFINITY, pending[0] ?? Number.POSITIVE_INFINITY);
 }
 
-/** Where the rows hold every sample: all that is done, before the oldest sample that is not in a block yet. */
-export function completeStretches(progress: RollupProgress, oldestInHead: number): Stretch[] {
+/**
+ * Where the rows hold every sample: all that is done, before the oldest sample that is not in a block yet; and up to `rawAfter` in
+ * any case, since raw samples of before are not kept: rows without a late sample are the best there is.
+ */
+export function completeStretches(
+  progress: RollupProgress,
+  oldestInHead: number,
+  rawAfter = Number.NEGATIVE_INFINITY,
+): Stretch[] {
   const { doneUpTo, pending } = progress;
   if (doneUpTo === undefined) return [];
-  const end = Math.min(doneUpTo, windowOf(oldestInHead));
+  const end = Math.min(doneUpTo, Math.max(windowOf(oldestInHead), Math.ceil(rawAfter / HOUR) * HOUR));
   const out: Stretch[] = [];
   let after = Number.NEGATIVE_INFINITY;
   for (const w of pending) {

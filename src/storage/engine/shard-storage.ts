@@ -179,12 +179,14 @@ function headPart(head: Head): SourcePart {
 function coverage(storage: ShardStorage): Coverage {
   const { blocks, options, state } = storage;
   const { head, ages } = options;
-  const complete = completeStretches(state.progress, head.minT);
-  // What is not rolled up is kept beyond its age.
-  const mayGo = Math.max(allRolledUpTo(state.progress), state.progress.rawGoneUpTo ?? Number.NEGATIVE_INFINITY);
+  // What is not rolled up is kept beyond its age; what is gone stays gone when the clock is set back.
+  const oldest = Math.min(dataTime(storage) - ages.raw, allRolledUpTo(state.progress));
+  const gone = state.progress.rawGoneUpTo ?? Number.NEGATIVE_INFINITY;
+  const rawAfter = ages.raw === 0 ? gone : Math.max(oldest, gone);
+  const complete = completeStretches(state.progress, head.minT, rawAfter);
   const tiers = (["1m", "1h"] as const).filter((tier) => blocks.tiers[tier].length > 0);
   return {
-    rawAfter: ages.raw === 0 ? Number.NEGATIVE_INFINITY : Math.min(dataTime(storage) - ages.raw, mayGo),
+    rawAfter,
     tiers: tiers.map((tier) => ({ tier, complete })),
   };
 }
