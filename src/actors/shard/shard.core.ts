@@ -11,16 +11,25 @@
  */
 import { makeSampleBuffer, type SampleBuffer, type SampleColumns } from "../../model/sample.ts";
 import { type AppendOptions, appendColumns } from "../../storage/head/append.ts";
-import { beginFrame, defineSeries, type Head } from "../../storage/head/head.ts";
+import { beginFrame, defineText, type Head } from "../../storage/head/head.ts";
+import type { SeriesText } from "../../storage/head/shapes.ts";
 import {
   type DecodedFrame,
   decodeFrame,
-  type FrameDefinition,
   type FrameScratch,
   makeFrameScratch,
 } from "../../streams/codec/frame-decode.ts";
+import {
+  CHECK,
+  DEFINITION_WORDS,
+  type DefinitionTexts,
+  GIVEN_HI,
+  GIVEN_LO,
+  REAL_HI,
+  REAL_LO,
+} from "../../streams/codec/frame-definitions.ts";
 import { FrameError } from "../../streams/codec/frame-layout.ts";
-import { partitionOf, seriesHash } from "../../streams/codec/series-hash.ts";
+import { partitionOf } from "../../streams/codec/series-hash.ts";
 import { takeExemplars } from "./frame-exemplars.ts";
 import { type MetadataTable, makeMetadataTable, setMetadata } from "./metric-metadata.ts";
 import { makeParkedSamples, type ParkedSamples, parkedHashes, parkRows, unpark } from "./parked-samples.ts";
@@ -125,14 +134,14 @@ export function applyFrame(core: ShardCore, bytes: Uint8Array, mode: FrameMode =
   let frame: DecodedFrame;
   try {
     frame = decodeFrame(bytes, core.scratch);
-    if (core.owned !== undefined) checkDefinitions(frame.definitions, core.owned);
+    if (core.owned !== undefined) checkDefinitions(frame.texts, core.owned);
   } catch (error) {
     counts.badFrames++;
     throw error;
   }
   counts.frames++;
   beginFrame(head);
-  for (const definition of frame.definitions) define(core, definition);
+  for (let d = 0; d < frame.texts.count; d++) define(core, frame.texts, d);
   const backlog = mode === "backlog";
   const options = { anyAge: backlog || frame.backfill, keepExisting: backlog };
   if (frame.bound.rows.length === 0) append(core, frame.columns, options);
@@ -144,23 +153,27 @@ export function applyFrame(core: ShardCore, bytes: Uint8Array, mode: FrameMode =
 }
 
 /** A wrong hash would give a series' samples to another one, a wrong partition would show the series twice. */
-function checkDefinitions(definitions: readonly FrameDefinition[], { partition, partitions }: OwnedPartition): void {
-  for (let d = 0; d < definitions.length; d++) {
-    const { hashLo, hashHi, tenant, labels } = definitions[d]!;
-    const { lo, hi } = seriesHash(tenant, labels);
-    if (lo !== hashLo || hi !== hashHi)
+function checkDefinitions({ count, words }: DefinitionTexts, { partition, partitions }: OwnedPartition): void {
+  for (let d = 0, w = 0; d < count; d++, w += DEFINITION_WORDS) {
+    if (words[w + GIVEN_LO] !== words[w + REAL_LO] || words[w + GIVEN_HI] !== words[w + REAL_HI])
       throw new FrameError("definition", `hash of definition ${d} is not its labels'`);
-    const owner = partitionOf(hi, partitions);
+    const owner = partitionOf(words[w + REAL_HI]!, partitions);
     if (owner !== partition) throw new FrameError("definition", `definition ${d} belongs to partition ${owner}`);
   }
 }
 
-function define(core: ShardCore, definition: FrameDefinition): void {
-  const { hashLo, hashHi, tenant, labels } = definition;
-  const { check } = seriesHash(tenant, labels);
-  const known = defineSeries(core.head, hashLo, hashHi, tenant, labels, check);
+function define(core: ShardCore, texts: DefinitionTexts, d: number): void {
+  const { head, parked } = core;
+  const { words } = texts;
+  const hashLo = words[d * DEFINITION_WORDS + GIVEN_LO]!;
+  const hashHi = words[d * DEFINITION_WORDS + GIVEN_HI]!;
+  const known = defineText(head, hashLo, hashHi, words[d * DEFINITION_WORDS + CHECK]!, seriesText(texts, d));
   if (known === "collision") tellAmbiguous(core, hashLo, hashHi);
-  else if (known === "new" && unpark(core.parked, hashLo, hashHi, core.unparked)) appendUnparked(core, hashLo, hashHi);
+  else if (known === "new" && unpark(parked, hashLo, hashHi, core.unparked)) appendUnparked(core, hashLo, hashHi);
+}
+
+function seriesText({ bytes, at, first }: DefinitionTexts, d: number): SeriesText {
+  return { bytes, at, first: first[d]!, labels: (first[d + 1]! - first[d]!) >> 1 };
 }
 
 function tellAmbiguous(core: ShardCore, hashLo: number, hashHi: number): void {
@@ -217,7 +230,7 @@ function append(core: ShardCore, columns: SampleColumns, options: AppendOptions)
  * other rows are appended as always. Rows of one series stay in order.
  */
 function appendBound(core: ShardCore, frame: DecodedFrame, options: AppendOptions): void {
-  const { columns, bound, definitions } = frame;
+  const { columns, bound, texts } = frame;
   const rowsOf = new Map<number, number[]>();
   const free: number[] = [];
   for (let row = 0, b = 0; row < columns.length; row++) {
@@ -233,13 +246,15 @@ function appendBound(core: ShardCore, frame: DecodedFrame, options: AppendOption
   pick(core, columns, free);
   append(core, core.picked, options);
   for (const [number, rows] of rowsOf) {
-    const definition = definitions[number]!;
+    const hashLo = texts.words[number * DEFINITION_WORDS + GIVEN_LO]!;
+    const hashHi = texts.words[number * DEFINITION_WORDS + GIVEN_HI]!;
+    const check = texts.words[number * DEFINITION_WORDS + CHECK]!;
     beginFrame(core.head);
-    defineSeries(core.head, definition.hashLo, definition.hashHi, definition.tenant, definition.labels);
+    defineText(core.head, hashLo, hashHi, check, seriesText(texts, number));
     pick(core, columns, rows);
     // A bound row belongs to its definition, whatever hash it carries.
-    core.picked.hashLo.fill(definition.hashLo, 0, rows.length);
-    core.picked.hashHi.fill(definition.hashHi, 0, rows.length);
+    core.picked.hashLo.fill(hashLo, 0, rows.length);
+    core.picked.hashHi.fill(hashHi, 0, rows.length);
     append(core, core.picked, options);
   }
 }

@@ -1,7 +1,7 @@
 /** Posting lists after a collection: the series that are left, under their new ids. */
-import { EVERYTHING } from "./head.ts";
 import {
   BLOCK_SHIFT,
+  EVERYTHING,
   FIRST_IDS,
   FIRST_ORDER,
   LAST_ORDER,

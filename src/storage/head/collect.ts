@@ -7,8 +7,9 @@
  * comes back is unknown, and its labels are asked for.
  */
 import { keepPostings } from "./collect-postings.ts";
-import type { Head, Shape } from "./head.ts";
+import type { Head } from "./head.ts";
 import { LAST_T_F64, listSeries, ROW_SHIFT, ROW_WORDS, SHAPE, shrinkRows, VALUES } from "./series-table.ts";
+import type { Shape } from "./shapes.ts";
 import { makeSlotTable } from "./slot-table.ts";
 import { COMPANION, companionOf } from "./start-times.ts";
 import { keepSymbols } from "./symbols.ts";

@@ -1,9 +1,10 @@
 import type { Matcher } from "../../model/matcher.ts";
 import type { SeriesSource } from "../../model/series-source.ts";
-import { type Head, type Shape, seriesLabels, seriesValue } from "./head.ts";
+import { type Head, seriesLabels, seriesValue } from "./head.ts";
 import { readSeries } from "./read.ts";
 import { selectSeries, valuesInTime } from "./select.ts";
 import { ROW_SHIFT, SHAPE } from "./series-table.ts";
+import type { Shape } from "./shapes.ts";
 import { findSymbol, symbolText } from "./symbols.ts";
 
 /** The head as what queries read from. Selecting throws `RegexError` (src/lib/regex.ts) for a bad pattern. */

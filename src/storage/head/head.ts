@@ -16,7 +16,7 @@ import type { CutLog } from "./cut-log.ts";
 import { type ExemplarRing, makeExemplarRing } from "./exemplar-ring.ts";
 import { type HistogramArena, histogramArenaBytes, makeHistogramArena } from "./histogram-arena.ts";
 import { type MatchedValues, makeMatchedValues } from "./match-values.ts";
-import { makePostings, obtainField, obtainList, type Postings, postingsBytes, pushPosting } from "./postings.ts";
+import { EVERYTHING, makePostings, obtainList, type Postings, postingsBytes, pushPosting } from "./postings.ts";
 import {
   addSeries,
   firstOfHash,
@@ -31,8 +31,9 @@ import {
   UNKNOWN,
   VALUES,
 } from "./series-table.ts";
+import { type SeriesText, type Shape, shapeOfText, textOfSeries } from "./shapes.ts";
 import { makeStartTimes, type StartTimes } from "./start-times.ts";
-import { findSymbol, internSymbol, makeSymbols, type Symbols, symbolsBytes, symbolText } from "./symbols.ts";
+import { internBytes, isSymbol, makeSymbols, type Symbols, symbolsBytes, symbolText } from "./symbols.ts";
 import { makeWordPool, poolBytes, SLAB_MASK, SLAB_SHIFT, SLAB_WORDS, type WordPool } from "./word-pool.ts";
 
 export interface HeadOptions {
@@ -40,16 +41,6 @@ export interface HeadOptions {
   readonly outOfOrderWindowMs: number;
   /** Exemplars that are kept; the default is DEFAULT_EXEMPLARS (exemplar-ring.ts). */
   readonly maxExemplars?: number;
-}
-
-/** What many series share, so that a series stores one symbol a label: a tenant and the names of the labels. */
-export interface Shape {
-  readonly tenant: number;
-  /** Symbols of the label names in label order, and the postings fields of (tenant, name). */
-  readonly names: Int32Array;
-  readonly fields: Int32Array;
-  /** Postings list of all series of the tenant. */
-  readonly everything: number;
 }
 
 /** The series that share one hash, and which of them the current frame defined: -1 none, -2 several. */
@@ -148,25 +139,32 @@ export function defineSeries(
   tenant: string,
   labels: Labels,
   check = 0,
-): "new" | "known" | "collision" {
+): Defined {
+  return defineText(head, hashLo, hashHi, check, textOfSeries(tenant, labels));
+}
+
+export type Defined = "new" | "known" | "collision";
+
+/** The same for a series whose strings are given as bytes. */
+export function defineText(head: Head, hashLo: number, hashHi: number, check: number, text: SeriesText): Defined {
   const { series } = head;
   const first = firstOfHash(series, hashLo, hashHi);
   if (first === UNKNOWN) {
-    createSeries(head, hashLo, hashHi, check, tenant, labels, true);
+    createSeries(head, hashLo, hashHi, check, text, true);
     return "new";
   }
-  const shape = shapeOf(head, tenant, labels);
+  const shape = shapeOfText(head, text);
   const key = `${hashHi >>> 0}:${hashLo >>> 0}`;
   let collision = head.collisions.get(key);
   if (collision === undefined) {
-    if (hasLabels(head, first, shape, labels)) return "known";
+    if (hasLabels(head, first, shape, text)) return "known";
     collision = { ids: [first], frame: -1, resolved: UNKNOWN };
     head.collisions.set(key, collision);
     markAmbiguous(series, first);
   }
-  let id = collision.ids.find((candidate) => hasLabels(head, candidate, shape, labels));
+  let id = collision.ids.find((candidate) => hasLabels(head, candidate, shape, text));
   if (id === undefined) {
-    id = createSeries(head, hashLo, hashHi, check, tenant, labels, false);
+    id = createSeries(head, hashLo, hashHi, check, text, false);
     collision.ids.push(id);
   }
   if (collision.frame !== head.frame) {
@@ -197,26 +195,26 @@ function createSeries(
   hashLo: number,
   hashHi: number,
   check: number,
-  tenant: string,
-  labels: Labels,
+  text: SeriesText,
   listed: boolean,
 ): number {
   const { series, postings, symbols } = head;
-  const shapeId = shapeOf(head, tenant, labels);
-  const shape = head.shapes[shapeId] as Shape;
+  const shapeId = shapeOfText(head, text);
+  const { fields, everything } = head.shapes[shapeId] as Shape;
   const id = addSeries(series, hashLo, hashHi, check, listed);
-  const n = shape.names.length;
-  const at = allocateValues(head, n);
+  const { bytes, at: starts, first, labels } = text;
+  const at = allocateValues(head, labels);
   const slab = head.values.slabs[at >>> SLAB_SHIFT] as Int32Array;
   const row = id << ROW_SHIFT;
   series.rows[row + VALUES] = at;
   series.rows[row + SHAPE] = shapeId;
-  for (let i = 0; i < n; i++) {
-    const value = internSymbol(symbols, labels[2 * i + 1] as string);
-    slab[(at & SLAB_MASK) + i] = value;
-    pushPosting(postings, obtainList(postings, shape.fields[i] as number, value), id);
+  const to = at & SLAB_MASK;
+  for (let i = 0, k = first + 2; i < labels; i++, k += 2) {
+    const value = internBytes(symbols, bytes, starts[k] as number, (starts[k + 1] as number) - 1);
+    slab[to + i] = value;
+    pushPosting(postings, obtainList(postings, fields[i] as number, value), id);
   }
-  pushPosting(postings, shape.everything, id);
+  pushPosting(postings, everything, id);
   return id;
 }
 
@@ -230,47 +228,20 @@ function allocateValues(head: Head, n: number): number {
   return at;
 }
 
-/** Postings field 0xffffffff of a tenant has one list, value 0, with all of its series. */
-export const EVERYTHING = 0xffff_ffff;
-
-function shapeOf(head: Head, tenant: string, labels: Labels): number {
-  // Lengths, so that no byte in a name can make two name sets look alike.
-  let key = `${tenant.length}:${tenant}`;
-  for (let i = 0; i < labels.length; i += 2) {
-    const name = labels[i] as string;
-    key += `${name.length}:${name}`;
-  }
-  const known = head.shapesByKey.get(key);
-  if (known !== undefined) return known;
-  const { postings, symbols } = head;
-  const tenantSymbol = internSymbol(symbols, tenant);
-  const n = labels.length >> 1;
-  const names = new Int32Array(n);
-  const fields = new Int32Array(n);
-  for (let i = 0; i < n; i++) {
-    const name = internSymbol(symbols, labels[2 * i] as string);
-    names[i] = name;
-    fields[i] = obtainField(postings, tenantSymbol, name);
-  }
-  const everything = obtainList(postings, obtainField(postings, tenantSymbol, EVERYTHING), 0);
-  const shape = head.shapes.push({ tenant: tenantSymbol, names, fields, everything }) - 1;
-  head.shapesByKey.set(key, shape);
-  return shape;
-}
-
 /** The postings list of all series of a tenant, -1 when it has none. */
 export function tenantList(head: Head, tenant: number): number {
   const field = head.postings.fields.get(tenant * 0x1_0000_0000 + EVERYTHING);
   return field === undefined ? -1 : (head.postings.fieldFirst[field] as number) - 1;
 }
 
-function hasLabels(head: Head, id: number, shape: number, labels: Labels): boolean {
+function hasLabels(head: Head, id: number, shape: number, { bytes, at, first, labels }: SeriesText): boolean {
   const row = id << ROW_SHIFT;
   if (head.series.rows[row + SHAPE] !== shape) return false;
-  const at = (head.series.rows[row + VALUES] as number) >>> 0;
-  const slab = head.values.slabs[at >>> SLAB_SHIFT] as Int32Array;
-  for (let i = 0; i < labels.length; i += 2) {
-    if (slab[(at & SLAB_MASK) + (i >> 1)] !== findSymbol(head.symbols, labels[i + 1] as string)) return false;
+  const values = (head.series.rows[row + VALUES] as number) >>> 0;
+  const slab = head.values.slabs[values >>> SLAB_SHIFT] as Int32Array;
+  for (let i = 0, k = first + 2; i < labels; i++, k += 2) {
+    const value = slab[(values & SLAB_MASK) + i] as number;
+    if (!isSymbol(head.symbols, value, bytes, at[k] as number, (at[k + 1] as number) - 1)) return false;
   }
   return true;
 }

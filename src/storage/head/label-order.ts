@@ -1,6 +1,7 @@
 /** The order of series in a block: by tenant, then by labels as compareLabels (src/model/labels.ts) orders them. */
-import type { Head, Shape } from "./head.ts";
+import type { Head } from "./head.ts";
 import { ROW_SHIFT, SHAPE, VALUES } from "./series-table.ts";
+import type { Shape } from "./shapes.ts";
 import { type Pause, sortInSlices } from "./sliced-sort.ts";
 import { COMPANION } from "./start-times.ts";
 import type { Symbols } from "./symbols.ts";

@@ -63,6 +63,9 @@ export function makePostings(pool: WordPool): Postings {
   };
 }
 
+/** As a name: the field of a tenant that has one list, value 0, with all of its series. */
+export const EVERYTHING = 0xffff_ffff;
+
 const fieldKey = (tenant: number, name: number): number => tenant * 0x1_0000_0000 + name;
 
 /** The field of a tenant's label name (symbols), -1 when no series has it. */
@@ -179,8 +182,15 @@ export function pushPosting(p: Postings, list: number, id: number): void {
 
 let tailOrder = 0;
 
+/** Ids in a chain before its blocks are of the last order: one word less a block, and those of the first block's head. */
+const LARGE = (1 << LAST_ORDER) - (1 << FIRST_ORDER) - (LAST_ORDER - FIRST_ORDER) * OTHER_IDS - FIRST_IDS + OTHER_IDS;
+
 /** Words used in the last block of a chain of n ids (its head included); leaves that block's order in tailOrder. */
 function usedInTail(n: number): number {
+  if (n > LARGE) {
+    tailOrder = LAST_ORDER;
+    return ((n - LARGE - 1) % ((1 << LAST_ORDER) - 1)) + 2;
+  }
   let before = 0;
   let order = FIRST_ORDER;
   let ids = FIRST_IDS;
@@ -192,9 +202,7 @@ function usedInTail(n: number): number {
     order++;
   }
   tailOrder = order;
-  const rest = n - before;
-  if (order < LAST_ORDER) return rest + ids;
-  return ((rest - 1) % ((1 << LAST_ORDER) - 1)) + 2;
+  return n - before + ids;
 }
 
 /** Copies the list's ids to out[at...] and returns the position after them. */

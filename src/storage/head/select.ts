@@ -6,10 +6,11 @@
  */
 import { literalAlternatives, type StringTest } from "../../lib/regex.ts";
 import { compileMatcher, type Matcher } from "../../model/matcher.ts";
-import { type Head, type Shape, tenantList } from "./head.ts";
+import { type Head, tenantList } from "./head.ts";
 import { matchLists, remembersMatch } from "./match-values.ts";
 import { copyList, findField, findList, hitList, listLength, markList } from "./postings.ts";
 import { LAST_T_F64, ROW_SHIFT, SHAPE, VALUES } from "./series-table.ts";
+import type { Shape } from "./shapes.ts";
 import { findSymbol, passingText } from "./symbols.ts";
 import { SLAB_MASK, SLAB_SHIFT } from "./word-pool.ts";
 

@@ -49,22 +49,36 @@ export function makeSymbols(): Symbols {
 /** The string's symbol, -1 when it has none. */
 export function findSymbol(s: Symbols, text: string): number {
   const length = encode(text);
-  return findBytes(s, hashBytes(scratch, length), length);
+  return findBytes(s, hashBytes(scratch, 0, length), scratch, 0, length);
 }
 
 /** The string's symbol, a new one when it has none. */
 export function internSymbol(s: Symbols, text: string): number {
   const length = encode(text);
-  const hash = hashBytes(scratch, length);
-  const found = findBytes(s, hash, length);
+  return internBytes(s, scratch, 0, length);
+}
+
+/** The symbol of bytes[from, to), well-formed UTF-8 in a plain Uint8Array (a Buffer would slow the loops down). */
+export function internBytes(s: Symbols, bytes: Uint8Array, from: number, to: number): number {
+  const hash = hashBytes(bytes, from, to);
+  const found = findBytes(s, hash, bytes, from, to);
   if (found >= 0) return found;
   const start = s.starts[s.count] as number;
-  reserve(s, start + length);
+  const end = start + to - from;
+  reserve(s, end);
   const symbol = s.count++;
-  s.bytes.set(scratch.subarray(0, length), start);
-  s.starts[symbol + 1] = start + length;
+  const into = s.bytes;
+  for (let i = start, k = from; i < end; i++, k++) into[i] = bytes[k] as number;
+  s.starts[symbol + 1] = end;
   addSlot(s.slots, hash, symbol, (n) => hashOfSymbol(s, n));
   return symbol;
+}
+
+/** True when the symbol, which may be one that is not there, is bytes[from, to). */
+export function isSymbol(s: Symbols, symbol: number, bytes: Uint8Array, from: number, to: number): boolean {
+  if (symbol >= s.count) return false;
+  const start = s.starts[symbol] as number;
+  return (s.starts[symbol + 1] as number) - start === to - from && sameBytes(s.bytes, start, bytes, from, to);
 }
 
 /** As `hashBytes`, apart from it since a Buffer there would slow the loop down. */
@@ -116,15 +130,16 @@ function encode(text: string): number {
   return n;
 }
 
-function hashBytes(bytes: Uint8Array, length: number): number {
+function hashBytes(bytes: Uint8Array, from: number, to: number): number {
   let h = 0x811c9dc5;
-  for (let i = 0; i < length; i++) h = Math.imul(h ^ (bytes[i] as number), 0x01000193);
+  for (let i = from; i < to; i++) h = Math.imul(h ^ (bytes[i] as number), 0x01000193);
   return finish(h);
 }
 
-/** The symbol of the string in scratch, -1 when it has none. */
-function findBytes(s: Symbols, hash: number, length: number): number {
+/** The symbol of bytes[from, to), -1 when it has none. */
+function findBytes(s: Symbols, hash: number, bytes: Uint8Array, from: number, to: number): number {
   const { starts } = s;
+  const length = to - from;
   const slots = s.slots.parts[hash >>> PART_SHIFT] as Uint32Array;
   const mask = slots.length - 1;
   let slot = (hash >>> START_SHIFT) & mask;
@@ -134,14 +149,16 @@ function findBytes(s: Symbols, hash: number, length: number): number {
     if (entry >>> TAG_SHIFT === (hash & TAG_MASK)) {
       const symbol = (entry & NUMBER_MASK) - 1;
       const start = starts[symbol] as number;
-      if ((starts[symbol + 1] as number) - start === length && sameBytes(s.bytes, start, length)) return symbol;
+      if ((starts[symbol + 1] as number) - start === length && sameBytes(s.bytes, start, bytes, from, to))
+        return symbol;
     }
     slot = (slot + 1) & mask;
   }
 }
 
-function sameBytes(bytes: Uint8Array, start: number, length: number): boolean {
-  for (let i = 0; i < length; i++) if (bytes[start + i] !== scratch[i]) return false;
+function sameBytes(known: Buffer, start: number, bytes: Uint8Array, from: number, to: number): boolean {
+  const shift = start - from;
+  for (let i = from; i < to; i++) if (known[i + shift] !== bytes[i]) return false;
   return true;
 }
 

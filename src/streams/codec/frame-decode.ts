@@ -1,10 +1,13 @@
-import { isUtf8 } from "node:buffer";
-import { asBuffer } from "../../lib/utf8.ts";
-import type { Labels } from "../../model/labels.ts";
 import type { SampleColumns } from "../../model/sample.ts";
+import {
+  type DefinitionTexts,
+  definitionAt,
+  type FrameDefinition,
+  makeDefinitionTexts,
+  readDefinitions,
+} from "./frame-definitions.ts";
 import { checkHistogramRows } from "./frame-histograms.ts";
 import {
-  DEFINITION_HEADER_BYTES,
   FRAME_BACKFILL,
   FRAME_FLAGS,
   FRAME_HEADER_BYTES,
@@ -29,21 +32,16 @@ import {
 } from "./frame-layout.ts";
 import { type FrameExemplars, type FrameMetadata, readExemplars, readMetadata } from "./frame-records.ts";
 
-export interface FrameDefinition {
-  /** Unsigned 32-bit halves of the series hash. */
-  readonly hashLo: number;
-  readonly hashHi: number;
-  readonly tenant: string;
-  readonly labels: Labels;
-}
-
 /**
- * A frame's content. `columns` are views of the scratch that was given to `decodeFrame` (histograms: of the frame): valid until
- * its next use.
+ * A frame's content. `columns` are views of the scratch that was given to `decodeFrame` (histograms: of the frame), `texts` are
+ * its own: valid until its next use.
  * `columns.values` starts at byte 0 of its buffer, so a Uint32Array over that buffer sees the bits of NaNs.
  */
 export interface DecodedFrame {
+  /** Made of `texts` at each asking. */
   readonly definitions: readonly FrameDefinition[];
+  /** The definitions as bytes. */
+  readonly texts: DefinitionTexts;
   readonly columns: SampleColumns;
   /**
    * Rows whose hash alone does not name the series, because two label sets share it: row `rows[i]` belongs to
@@ -63,9 +61,14 @@ export interface FrameScratch {
   ts: Float64Array;
   values: Float64Array;
   startTs: Float64Array;
+  readonly texts: DefinitionTexts;
 }
 
 export function makeFrameScratch(capacity = 8192): FrameScratch {
+  return { ...makeColumns(capacity), texts: makeDefinitionTexts() };
+}
+
+function makeColumns(capacity: number): Omit<FrameScratch, "texts"> {
   return {
     hashLo: new Uint32Array(capacity),
     hashHi: new Uint32Array(capacity),
@@ -112,19 +115,23 @@ export function decodeFrame(frame: Uint8Array, scratch: FrameScratch = makeFrame
   column(at(SECTION_HASH_LO), samples, 4, "low hashes");
   column(at(SECTION_HASH_HI), samples, 4, "high hashes");
   column(at(SECTION_VALUES), samples, 8, "values");
-  const definitions = readDefinitions(frame, view, at(SECTION_DEFINITIONS), definitionCount);
+  const range = (type: number): [from: number, to: number] => [at(type).offset, at(type).offset + at(type).bytes];
+  const { texts } = scratch;
+  readDefinitions(frame, view, ...range(SECTION_DEFINITIONS), definitionCount, texts);
 
   reserveScratch(scratch, samples);
   copyColumn(frame, at(SECTION_HASH_LO), scratch.hashLo);
   copyColumn(frame, at(SECTION_HASH_HI), scratch.hashHi);
   copyColumn(frame, at(SECTION_VALUES), scratch.values);
   readTimes(frame, view, sections, samples, base, scratch.ts);
-  const range = (type: number): [from: number, to: number] => [at(type).offset, at(type).offset + at(type).bytes];
   const values = scratch.values.subarray(0, samples);
   const histograms = sections.has(SECTION_HISTOGRAMS) ? frame.subarray(...range(SECTION_HISTOGRAMS)) : undefined;
   if (histograms !== undefined) checkHistogramRows(values, histograms);
   return {
-    definitions,
+    get definitions() {
+      return Array.from({ length: texts.count }, (_, d) => definitionAt(texts, d));
+    },
+    texts,
     columns: {
       length: samples,
       hashLo: scratch.hashLo.subarray(0, samples),
@@ -239,70 +246,7 @@ function readBoundRows(view: DataView, section: Section, samples: number, defini
   return { rows, definition };
 }
 
-function readDefinitions(frame: Uint8Array, view: DataView, section: Section, count: number): FrameDefinition[] {
-  // Before memory is taken for them: each has at least its header.
-  if (count * DEFINITION_HEADER_BYTES > section.bytes) {
-    throw new FrameError("definition", `${count} definitions in ${section.bytes} bytes`);
-  }
-  const definitions: FrameDefinition[] = [];
-  const end = section.offset + section.bytes;
-  let at = section.offset;
-  for (let d = 0; d < count; d++) {
-    const size = end - at >= DEFINITION_HEADER_BYTES ? view.getUint32(at + 8, true) : 0;
-    const labels = size > 0 ? view.getUint16(at + 12, true) : 0;
-    if (size < DEFINITION_HEADER_BYTES + 4 * labels || at + size > end) {
-      throw new FrameError("definition", `definition ${d} of ${size} bytes with ${labels} labels`);
-    }
-    definitions.push(readDefinition(frame, view, at, size, labels, d));
-    at += size;
-  }
-  if (at !== end) throw new FrameError("definition", `${end - at} bytes after the last definition`);
-  return definitions;
-}
-
-function readDefinition(
-  frame: Uint8Array,
-  view: DataView,
-  at: number,
-  size: number,
-  count: number,
-  number: number,
-): FrameDefinition {
-  const lengths = at + DEFINITION_HEADER_BYTES;
-  const textStart = lengths + 4 * count;
-  const end = at + size;
-  // The text as a whole is UTF-8 and no string starts inside a character: so each string is UTF-8.
-  if (!isUtf8(frame.subarray(textStart, end))) throw new FrameError("utf8", `text of definition ${number}`);
-  const text = asBuffer(frame);
-  let i = textStart;
-  const next = (length: number): string => {
-    const to = i + length;
-    if (to > end) throw new FrameError("definition", `strings of definition ${number} are longer than it`);
-    if (to < end && ((frame[to] as number) & 0xc0) === 0x80)
-      throw new FrameError("utf8", `text of definition ${number}`);
-    const s = text.toString("utf8", i, to);
-    i = to;
-    return s;
-  };
-  const tenant = next(view.getUint16(at + 14, true));
-  const labels: string[] = [];
-  for (let k = 0; k < count; k++) {
-    const name = next(view.getUint16(lengths + 4 * k, true));
-    const value = next(view.getUint16(lengths + 4 * k + 2, true));
-    if (value === "" || (k === 0 ? name === "" : name <= (labels[2 * k - 2] as string))) {
-      throw new FrameError(
-        "definition",
-        `labels of definition ${number} are empty or out of order at ${JSON.stringify(name)}`,
-      );
-    }
-    labels.push(name, value);
-  }
-  if (i !== end || tenant === "")
-    throw new FrameError("definition", `definition ${number} has ${end - i} bytes too many`);
-  return { hashLo: view.getUint32(at, true), hashHi: view.getUint32(at + 4, true), tenant, labels };
-}
-
 function reserveScratch(scratch: FrameScratch, samples: number): void {
   if (samples <= scratch.ts.length) return;
-  Object.assign(scratch, makeFrameScratch(Math.max(samples, 2 * scratch.ts.length)));
+  Object.assign(scratch, makeColumns(Math.max(samples, 2 * scratch.ts.length)));
 }
