@@ -28,8 +28,14 @@ export type Model = Map<string, Map<number, Outcomes>>;
 
 const GONE: Outcomes = new Set([undefined]);
 
-export function modelOf(log: readonly Entry[]): Model {
+/** `ghosts` may have been applied or not. */
+export function modelOf(log: readonly Entry[], ghosts: readonly Entry[] = []): Model {
   const model: Model = new Map();
+  const seriesOf = (key: string): Map<number, Outcomes> => {
+    const found = model.get(key) ?? new Map<number, Outcomes>();
+    model.set(key, found);
+    return found;
+  };
   for (const entry of log) {
     if (entry.kind === "delete") {
       for (const key of entry.keys) {
@@ -43,16 +49,19 @@ export function modelOf(log: readonly Entry[]): Model {
       continue;
     }
     for (const { key, t, v } of entry.samples) {
-      let series = model.get(key);
-      if (series === undefined) {
-        series = new Map();
-        model.set(key, series);
-      }
+      const series = seriesOf(key);
       const before = series.get(t) ?? GONE;
       if (entry.kind === "frame") series.set(t, new Set([v]));
       else if (before.size === 1 && before.has(undefined)) series.set(t, new Set([v]));
       // What lies in a block the head does not know: a sample of the backlog may then stand over it.
       else series.set(t, new Set([...before, v].filter((x) => x !== undefined)));
+    }
+  }
+  for (const ghost of ghosts) {
+    if (ghost.kind === "delete") continue;
+    for (const { key, t, v } of ghost.samples) {
+      const series = seriesOf(key);
+      series.set(t, new Set([...(series.get(t) ?? GONE), v]));
     }
   }
   return model;
