@@ -132,7 +132,9 @@ async function snapshotProblem(
     return undefined;
   } catch (error) {
     if (!(error instanceof SnapshotError)) throw error;
-    return { path: join(headDir(dir), snapshotName(generation)), offset: 0, problem: error.message };
+    // The message begins with the path.
+    const path = join(headDir(dir), snapshotName(generation));
+    return { path, offset: 0, problem: error.message.replace(`${path}: `, "") };
   }
 }
 
