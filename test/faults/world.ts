@@ -231,6 +231,7 @@ async function remove(world: World, lab: Lab, goesOn: () => boolean): Promise<vo
   if (random() < 0.3) [minT, maxT] = [Math.floor(minT / HOUR) * HOUR + 1, Math.floor(maxT / HOUR) * HOUR];
   if (random() < 0.1) [minT, maxT] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
   const entry: Entry = { kind: "delete", keys: hit, minT, maxT, acknowledged: false };
+  world.trace(`delete of ${[...hit].join()} from ${minT} to ${maxT}, raw for ${world.rawAge / HOUR} h`);
   let noted = false;
   const command = {
     // First read when the record is made: that is its place in the log.

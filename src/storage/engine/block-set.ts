@@ -87,8 +87,9 @@ export async function openBlockSet(
 }
 
 /**
- * Blocks that do not count: one that was replaced, or that was made of blocks which are all there, is removed. One that was
- * made of nothing else (its samples are in head or log) goes to the folder `quarantine`. One whose sources are gone is used.
+ * Blocks that do not count: one that was replaced, or that was made of blocks which are there, is removed. One whose sources
+ * ought to be there and are not is used in their place. Any other goes to the folder `quarantine`: its samples are in head
+ * and log, or in blocks that were made since.
  */
 async function clearUnnamed(disk: Disk, dir: string, named: ReadonlySet<string>): Promise<void> {
   const unnamed: { tier: Tier; id: string; sources: readonly string[] | undefined }[] = [];
@@ -105,10 +106,11 @@ async function clearUnnamed(disk: Disk, dir: string, named: ReadonlySet<string>)
     }
   }
   for (const { tier, id, sources } of unnamed) {
-    const ofNothing = sources?.length === 0;
-    const needless = sources?.every((source) => there.has(source));
-    if (replaced.has(id) || (needless && !ofNothing)) await removeBlock(disk, join(dir, tier), id);
-    else if (ofNothing) await setApart(disk, dir, tier, id);
+    const isMade = sources !== undefined && sources.length > 0;
+    const isNeedless = isMade && sources.every((source) => there.has(source) || replaced.has(source));
+    const isAllThatIsLeft = isMade && sources.every((source) => named.has(source) && !there.has(source));
+    if (replaced.has(id) || isNeedless) await removeBlock(disk, join(dir, tier), id);
+    else if (!isAllThatIsLeft) await setApart(disk, dir, tier, id);
   }
 }
 

@@ -15,7 +15,15 @@ import { makeLock } from "./lock.ts";
 import { compactionRanges, planCompaction } from "./plan-compaction.ts";
 import { planRetention } from "./plan-retention.ts";
 import { retentionRules } from "./retention-rules.ts";
-import { accountBlocks, allRolledUpTo, isRolledUp, nextStretch, rawRemoved, stretchDone, wholeFrom } from "./rollup-progress.ts";
+import {
+  accountBlocks,
+  allRolledUpTo,
+  isRolledUp,
+  nextStretch,
+  rawRemoved,
+  stretchDone,
+  wholeFrom,
+} from "./rollup-progress.ts";
 import { cutHead, dataTime, newestId, replaceBlocks, type ShardStorage, setAside } from "./shard-storage.ts";
 
 export interface MaintenanceOptions {
@@ -224,7 +232,12 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
           droppable: tier !== "raw" || isRolledUp(storage.state.progress, meta),
           appliedRules: storage.state.thinned[meta.id] === byRule.key ? byRule.key : undefined,
         })),
-        { now: dataTime(storage), maxAgeMs: ages[tier], maxBytes: options.maxBytes[tier], longestRuleMs: byRule.longest },
+        {
+          now: dataTime(storage),
+          maxAgeMs: ages[tier],
+          maxBytes: options.maxBytes[tier],
+          longestRuleMs: byRule.longest,
+        },
       );
       const gone = [...plan.expired, ...plan.oversize];
       if (gone.length > 0) {

@@ -47,7 +47,8 @@ export function blockPart(block: Block, onDamage: OnDamage): SourcePart {
         out.length = 0;
         guard(() => source.read(id, minT, maxT, out), undefined);
       },
-      labelNames: (tenant, matchers, minT, maxT) => guard(() => source.labelNames(tenant, matchers, minT - width, maxT), []),
+      labelNames: (tenant, matchers, minT, maxT) =>
+        guard(() => source.labelNames(tenant, matchers, minT - width, maxT), []),
       labelValues: (tenant, name, matchers, minT, maxT) =>
         guard(() => source.labelValues(tenant, name, matchers, minT - width, maxT), []),
       identity: (id, out, at) => {

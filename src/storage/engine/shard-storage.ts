@@ -29,7 +29,13 @@ import { writeWindows } from "./cut-head.ts";
 import { type Lock, makeLock } from "./lock.ts";
 import { type MergedSource, makeMergedSource, type Problems, type SourcePart } from "./merged-source.ts";
 import type { SeriesRetention, TierAges } from "./retention-rules.ts";
-import { accountBlocks, allRolledUpTo, completeStretches, type RollupProgress, stretchRemoved } from "./rollup-progress.ts";
+import {
+  accountBlocks,
+  allRolledUpTo,
+  completeStretches,
+  type RollupProgress,
+  stretchRemoved,
+} from "./rollup-progress.ts";
 import { type KnownBlock, readState, type StorageState, writeState } from "./storage-state.ts";
 
 export interface StorageOptions {

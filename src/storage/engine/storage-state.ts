@@ -48,7 +48,8 @@ export async function readState(
     return { state: empty, known: false, problem: `${path}: the checksum does not match` };
   }
   const read = JSON.parse(body) as { version: number; cutUpTo: number | null } & StorageState;
-  if (read.version !== VERSION) return { state: empty, known: false, problem: `${path}: version ${read.version} is not known` };
+  if (read.version !== VERSION)
+    return { state: empty, known: false, problem: `${path}: version ${read.version} is not known` };
   // JSON has no infinity.
   const progress = { ...read.progress, cutUpTo: read.cutUpTo ?? Number.NEGATIVE_INFINITY };
   return { state: { progress, blocks: read.blocks, setAside: read.setAside, thinned: read.thinned }, known: true };

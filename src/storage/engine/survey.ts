@@ -206,9 +206,7 @@ async function forgetMissing(disk: Disk, dir: string): Promise<string[]> {
   }
   if (missing.length === 0) return [];
   await writeState(disk, join(dir, BLOCKS), { ...state, blocks: state.blocks.filter((b) => present.has(b.id)) });
-  return [
-    ...missing.map((b) => `block ${b.tier}/${b.id} is no longer missed`),
-  ];
+  return [...missing.map((b) => `block ${b.tier}/${b.id} is no longer missed`)];
 }
 
 async function readStateOf(disk: Disk, dir: string): ReturnType<typeof readState> {
