@@ -1,6 +1,8 @@
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, expect, test, vi } from "vitest";
 import { compileKernel } from "../../../../src/streams/codec/kernel/compile.ts";
 import { CONTROL, CONTROL_WORDS, FREE_MEMORY, loadKernel } from "../../../../src/streams/codec/kernel/kernel.ts";
@@ -10,6 +12,13 @@ vi.setConfig({ testTimeout: 120_000 });
 
 const dir = mkdtempSync(join(tmpdir(), "tocsin-kernel-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+test("the build that npm ci runs makes a kernel that is loaded", () => {
+  const file = join(dir, "build", "kernel.wasm");
+  const build = fileURLToPath(new URL("../../../../src/streams/codec/kernel/build.ts", import.meta.url));
+  expect(execFileSync(process.execPath, [build, file], { encoding: "utf8" })).toBe("");
+  expect(loadKernel(file).problem).toBeUndefined();
+});
 
 test("what is built is loaded, small, and keeps out of the caller's memory", async () => {
   const file = join(dir, "kernel.wasm");
