@@ -7,6 +7,7 @@ import { literalAlternatives, literalPrefix } from "../../lib/regex.ts";
 import { compileMatcher, type Matcher } from "../../model/matcher.ts";
 import type { Block } from "./block.ts";
 import { VALUE_COUNT, VALUE_SYMBOL } from "./index-tables.ts";
+import type { LabelPart } from "./label-table.ts";
 import {
   findField,
   findSymbol,
@@ -15,11 +16,10 @@ import {
   numberAt,
   passingText,
   rowFrom,
-  seriesValue,
   symbolFrom,
   type TenantRow,
 } from "./lookup.ts";
-import { filterByRow, idsOfRows } from "./postings.ts";
+import { filterByLists, idsOfRows } from "./postings.ts";
 import { sectionPart } from "./section.ts";
 import { passingStringAt, type StringPart } from "./string-table.ts";
 
@@ -121,14 +121,27 @@ function search(block: Block, tenant: TenantRow, tests: readonly Test[]): Uint32
   return ids;
 }
 
-/** Looking at a candidate's own label costs about as much as reading this many numbers of a list; when it is not in memory. */
-const LOOK = 16;
+/**
+ * Looking at a candidate's own label costs about as much as reading this many numbers of a list: next to the candidate before it;
+ * where each is in memory of its own, which the processor waits for; when it is not in memory.
+ */
+const LOOK = 4;
+const FAR_LOOK = 64;
+const FAR = 16;
 const LOOK_FROM_DISK = 1000;
-/** Of so few lists only the groups around candidates are read. */
-const FEW_LISTS = 8;
+/** Trying a value that is a string. */
+const TRY = 16;
+/** Of a list only the groups around candidates are read. */
 const GROUP = 128;
 
-function costOfLooks(block: Block, ids: Uint32Array): number {
+/** What was spent on lists of a block because the labels were not in memory. Once that would have paid for them, they are read. */
+const spent = new WeakMap<Block, number>();
+
+/** Whether looks cost less than `others` does. */
+function looksPay(block: Block, ids: Uint32Array, others: number): boolean {
+  const span = (ids.at(-1) as number) - (ids[0] as number);
+  const looks = ids.length * LOOK + Math.min(ids.length, span / FAR) * FAR_LOOK;
+  if (looks >= others) return false;
   const { table, slots } = block.labels;
   const probes = Math.min(ids.length, 16);
   let absent = 0;
@@ -137,15 +150,20 @@ function costOfLooks(block: Block, ids: Uint32Array): number {
     if (slots[id >>> table.shift] === undefined) absent++;
   }
   // Candidates next to one another share what is read.
-  const spread = Math.min(ids.length, ((ids.at(-1) as number) - (ids[0] as number)) / 2 ** table.shift + 1);
-  return ids.length * LOOK + (spread * LOOK_FROM_DISK * absent) / Math.max(probes, 1);
+  const spread = Math.min(ids.length, span / 2 ** table.shift + 1);
+  const reading = (spread * LOOK_FROM_DISK * absent) / Math.max(probes, 1);
+  if (looks + reading < others) return true;
+  const before = spent.get(block) ?? 0;
+  const pays = before > reading;
+  spent.set(block, pays ? 0 : before + others - looks);
+  return pays;
 }
 
 function costOfLists(block: Block, ids: Uint32Array, rows: readonly number[]): number {
   let cost = 0;
   for (const row of rows) {
     const count = numberAt(block.values, VALUE_COUNT, row);
-    cost += rows.length <= FEW_LISTS ? Math.min(count, ids.length * GROUP) + count / GROUP : count;
+    cost += Math.min(count, ids.length * GROUP) + count / GROUP;
   }
   return cost;
 }
@@ -158,18 +176,8 @@ function filterByRows(
   rows: readonly number[],
   refused: boolean,
 ): Uint32Array {
-  if (costOfLists(block, ids, rows) > costOfLooks(block, ids)) return filterByLook(block, ids, test);
-  const found = rows.length <= FEW_LISTS ? rows.map((row) => filterByRow(block, row, ids)) : [idsOfRows(block, rows)];
-  if (refused) return found.reduce(subtract, ids);
-  if (found.length === 1)
-    return rows.length === 1 ? (found[0] as Uint32Array) : intersect(ids, found[0] as Uint32Array);
-  const kept = new Uint32Array(found.reduce((n, some) => n + some.length, 0));
-  let at = 0;
-  for (const some of found) {
-    kept.set(some, at);
-    at += some.length;
-  }
-  return kept.sort();
+  if (looksPay(block, ids, costOfLists(block, ids, rows))) return filterByLook(block, ids, test);
+  return filterByLists(block, rows, ids, refused);
 }
 
 /** Rows of `=` and of patterns that are a few literals; undefined where all values would have to be tried. */
@@ -182,7 +190,7 @@ function rowsByLookup(
   if (test.equal !== undefined) return [row(test.equal)].filter((r) => r >= 0);
   if (test.matcher.op !== "=~") return undefined;
   const literals = literalAlternatives(test.matcher.value);
-  if (literals === undefined || literals.length * LOOK > field.end - field.first) return undefined;
+  if (literals === undefined || literals.length * TRY > field.end - field.first) return undefined;
   const rows = literals.map((text) => row(findSymbol(block, text))).filter((r) => r >= 0);
   return rows.sort((a, b) => a - b);
 }
@@ -248,48 +256,54 @@ function leastByValues(block: Block, tenant: TenantRow, tests: readonly Test[]):
 function filterByValues(block: Block, tenant: TenantRow, ids: Uint32Array, test: Test): Uint32Array {
   const field = findField(block, tenant, test.name);
   const values = field === undefined ? 0 : field.end - field.first;
-  if (costOfLooks(block, ids) <= values * LOOK) return filterByLook(block, ids, test);
+  if (looksPay(block, ids, values * TRY)) return filterByLook(block, ids, test);
   const refused = test.matchesAbsent;
   const rows = rowsByValue(block, tenant, test, refused ? (v) => !test.matches(v) : test.matches);
   return filterByRows(block, ids, test, rows, refused);
 }
 
 function filterByLook(block: Block, ids: Uint32Array, test: Test): Uint32Array {
-  const { equal } = test;
-  if (equal !== undefined) return ids.filter((id) => seriesValue(block, id, test.name) === equal);
+  const { labels } = block;
+  const { shift } = labels.table;
+  const { name, equal } = test;
+  const kept = new Uint32Array(ids.length);
+  let n = 0;
+  // Candidates come in order: neighbours are of one part, mostly of one shape, often of one value.
+  let part: LabelPart | undefined;
+  let partOf = -1;
+  let shape = -1;
+  let place = -1;
   const verdicts = new Map<number, boolean>();
   let last = -2;
-  let lastVerdict = false;
-  return ids.filter((id) => {
-    const value = seriesValue(block, id, test.name);
-    if (value === last) return lastVerdict;
-    let verdict = verdicts.get(value);
-    if (verdict === undefined) {
-      verdict = value < 0 ? test.matchesAbsent : test.matches(passingText(block, value));
-      verdicts.set(value, verdict);
+  let verdict = false;
+  for (let k = 0; k < ids.length; k++) {
+    const id = ids[k] as number;
+    if (part === undefined || id >>> shift !== partOf) {
+      partOf = id >>> shift;
+      part = sectionPart(labels, partOf);
+      shape = -1;
     }
-    last = value;
-    lastVerdict = verdict;
-    return verdict;
-  });
-}
-
-function intersect(a: Uint32Array, b: Uint32Array): Uint32Array {
-  const out = new Uint32Array(Math.min(a.length, b.length));
-  let n = 0;
-  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
-    const [x, y] = [a[i] as number, b[j] as number];
-    if (x === y) out[n++] = x;
-    if (x <= y) i++;
-    if (y <= x) j++;
+    const i = id & labels.mask;
+    if (part.shapeOf[i] !== shape) {
+      shape = part.shapeOf[i] as number;
+      place = (part.shapes[shape] as Uint32Array).indexOf(name);
+    }
+    const value = place < 0 ? -1 : (part.values[(part.starts[i] as number) + place] as number);
+    if (value !== last) {
+      last = value;
+      verdict = equal === undefined ? verdictOn(block, test, value, verdicts) : value === equal;
+    }
+    if (verdict) kept[n++] = id;
   }
-  return out.subarray(0, n);
+  return kept.subarray(0, n);
 }
 
-function subtract(a: Uint32Array, b: Uint32Array): Uint32Array {
-  let j = 0;
-  return a.filter((id) => {
-    while (j < b.length && (b[j] as number) < id) j++;
-    return b[j] !== id;
-  });
+function verdictOn(block: Block, test: Test, value: number, verdicts: Map<number, boolean>): boolean {
+  if (value < 0) return test.matchesAbsent;
+  let verdict = verdicts.get(value);
+  if (verdict === undefined) {
+    verdict = test.matches(passingText(block, value));
+    verdicts.set(value, verdict);
+  }
+  return verdict;
 }

@@ -79,35 +79,58 @@ export function readList(bytes: Uint8Array, at: number, count: number, out: Uint
 }
 
 /**
- * Of the ascending ids[0, n) those that are in the list go to the front of `ids`; returns how many. Groups without a candidate
- * are not decoded.
+ * Sets hits[i] where ids[i] is in the list; the ids ascend. Groups without a candidate are not decoded, and those of numbers
+ * without gaps need not be.
  */
-export function intersectList(bytes: Uint8Array, at: number, count: number, ids: Uint32Array, n: number): number {
+export function hitList(bytes: Uint8Array, at: number, count: number, ids: Uint32Array, hits: Uint8Array): void {
   const groups = readDirectory(bytes, at, count);
+  const n = ids.length;
   let start = cursor.at;
   let i = 0;
-  let kept = 0;
-  for (let g = 0; g < groups && i < n; g++) {
+  for (let g = 0; g < groups; g++) {
     const first = firsts[g] as number;
-    while (i < n && (ids[i] as number) < first) i++;
+    i = idFrom(ids, i, first);
+    if (i === n) return;
     const size = Math.min(GROUP, count - g * GROUP);
     const width = widths[g] as number;
     const next = g + 1 < groups ? (firsts[g + 1] as number) : Number.POSITIVE_INFINITY;
-    if (i < n && (ids[i] as number) < next) {
-      unpackBits(bytes, start, size - 1, width, group, 1);
-      let id = first;
-      for (let k = 0; k < size && i < n; ) {
-        const wanted = ids[i] as number;
-        if (id < wanted) {
-          k++;
-          if (k < size) id += (group[k] as number) + 1;
-        } else {
-          if (id === wanted) ids[kept++] = wanted;
-          i++;
+    if ((ids[i] as number) < next) {
+      if (width === 0) for (; i < n && (ids[i] as number) < first + size; i++) hits[i] = 1;
+      else {
+        unpackBits(bytes, start, size - 1, width, group, 1);
+        let id = first;
+        for (let k = 0; i < n; ) {
+          const wanted = ids[i] as number;
+          if (id < wanted) {
+            if (++k === size) break;
+            id += (group[k] as number) + 1;
+          } else {
+            if (id === wanted) hits[i++] = 1;
+            i = idFrom(ids, i, id);
+          }
         }
       }
     }
     start += groupBytes(size, width);
   }
-  return kept;
+}
+
+/** The first of the ascending ids, from i on, that is not below the wanted one: found the faster the nearer it is. */
+export function idFrom(ids: Uint32Array, i: number, wanted: number): number {
+  const n = ids.length;
+  if (i === n || (ids[i] as number) >= wanted) return i;
+  let step = 1;
+  let low = i;
+  while (low + step < n && (ids[low + step] as number) < wanted) {
+    low += step;
+    step <<= 1;
+  }
+  let high = Math.min(low + step, n);
+  low++;
+  while (low < high) {
+    const mid = (low + high) >>> 1;
+    if ((ids[mid] as number) < wanted) low = mid + 1;
+    else high = mid;
+  }
+  return low;
 }

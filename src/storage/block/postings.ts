@@ -3,7 +3,7 @@ import type { Block } from "./block.ts";
 import { BlockError } from "./block-error.ts";
 import { VALUE_COUNT, VALUE_LIST, VALUE_SERIES } from "./index-tables.ts";
 import { numberAt, startAt } from "./lookup.ts";
-import { intersectList, readList } from "./posting-list.ts";
+import { hitList, idFrom, readList } from "./posting-list.ts";
 import { sectionPart } from "./section.ts";
 
 /** The series of all these values of one label, ascending: no series has two of them. */
@@ -24,18 +24,21 @@ export function idsOfRows(block: Block, rows: readonly number[]): Uint32Array {
   return total > 1024 && total > block.meta.series >>> 6 ? sortByBits(ids, block.meta.series) : ids.sort();
 }
 
-/** Those of the ascending ids that have the row's value. */
-export function filterByRow(block: Block, row: number, ids: Uint32Array): Uint32Array {
-  const count = numberAt(block.values, VALUE_COUNT, row);
-  if (count === 1) {
-    const only = numberAt(block.values, VALUE_SERIES, row);
-    return ids.filter((id) => id === only);
+/** Those of the ascending ids that have one of the rows' values, or with `refused` none of them. */
+export function filterByLists(block: Block, rows: readonly number[], ids: Uint32Array, refused: boolean): Uint32Array {
+  const hits = new Uint8Array(ids.length);
+  for (const row of rows) {
+    const count = numberAt(block.values, VALUE_COUNT, row);
+    if (count === 1) {
+      const only = numberAt(block.values, VALUE_SERIES, row);
+      const i = idFrom(ids, 0, only);
+      if (ids[i] === only) hits[i] = 1;
+    } else readRow(block, row, (bytes) => hitList(bytes, 0, count, ids, hits));
   }
-  const kept = ids.slice();
+  const wanted = refused ? 0 : 1;
+  const kept = new Uint32Array(ids.length);
   let n = 0;
-  readRow(block, row, (bytes) => {
-    n = intersectList(bytes, 0, count, kept, kept.length);
-  });
+  for (let i = 0; i < ids.length; i++) if (hits[i] === wanted) kept[n++] = ids[i] as number;
   return kept.subarray(0, n);
 }
 

@@ -2,16 +2,16 @@
 import type { Head } from "./head.ts";
 import { ROW_SHIFT, SHAPE, VALUES } from "./series-table.ts";
 import type { Shape } from "./shapes.ts";
-import { type Pause, sortInSlices } from "./sliced-sort.ts";
+import { KEY_LIMIT, type Pause, sortInSlices } from "./sliced-sort.ts";
 import { COMPANION } from "./start-times.ts";
 import type { Symbols } from "./symbols.ts";
 import { SLAB_MASK, SLAB_SHIFT } from "./word-pool.ts";
 
 /**
  * Ids of the series that are there when it is called, in order. Takes seconds for millions, in slices; series may be defined
- * and samples appended meanwhile, but none collected.
+ * and samples appended meanwhile, but none collected. Keys from `limit` on are split.
  */
-export async function seriesInLabelOrder(head: Head, pause: Pause): Promise<Uint32Array> {
+export async function seriesInLabelOrder(head: Head, pause: Pause, limit = KEY_LIMIT): Promise<Uint32Array> {
   const { count } = head.series;
   const ids = new Uint32Array(count);
   let n = 0;
@@ -21,21 +21,40 @@ export async function seriesInLabelOrder(head: Head, pause: Pause): Promise<Uint
   }
   const order = ids.subarray(0, n);
   const ranks = await symbolRanks(head.symbols, pause);
-  // Strings are compared by their symbols' ranks. A key is a rank + 1, tenant first, then names and values by turns.
+  const names = nameNumbers(head.shapes, ranks);
+  // Strings are compared by their symbols' ranks: a key is that of a value, the tenant's at first, and of the name behind it.
+  const room = names.count + 1;
   const keyAt = (id: number, depth: number): number => {
     const { rows } = head.series;
     const row = id << ROW_SHIFT;
-    const { tenant, names } = head.shapes[rows[row + SHAPE] as number] as Shape;
-    if (depth === 0) return (ranks[tenant] as number) + 1;
-    const i = (depth - 1) >> 1;
-    if (i >= names.length) return 0;
-    if ((depth & 1) === 1) return (ranks[names[i] as number] as number) + 1;
-    const at = ((rows[row + VALUES] as number) >>> 0) + i;
+    const shape = rows[row + SHAPE] as number;
+    const next = names.ofShape[shape] as Int32Array;
+    if (depth === 0) return ((ranks[(head.shapes[shape] as Shape).tenant] as number) + 1) * room + (next[0] as number);
+    if (depth >= next.length) return 0;
+    const at = ((rows[row + VALUES] as number) >>> 0) + depth - 1;
     const value = (head.values.slabs[at >>> SLAB_SHIFT] as Int32Array)[at & SLAB_MASK] as number;
-    return (ranks[value] as number) + 1;
+    return ((ranks[value] as number) + 1) * room + (next[depth] as number);
   };
-  await sortInSlices(order, keyAt, pause);
+  if ((ranks.length + 1) * room <= limit) await sortInSlices(order, keyAt, pause);
+  else {
+    // Too many for one number: the value at even depths, the name behind it at odd ones.
+    const half = (id: number, depth: number): number => {
+      const key = keyAt(id, depth >> 1);
+      return (depth & 1) === 0 ? Math.floor(key / room) : key % room;
+    };
+    await sortInSlices(order, half, pause);
+  }
   return order;
+}
+
+/** The names of each shape's labels, numbered from 1 in their order; behind the last one 0. */
+function nameNumbers(shapes: readonly Shape[], ranks: Uint32Array): { ofShape: Int32Array[]; count: number } {
+  const used = new Set<number>();
+  for (const { names } of shapes) for (const name of names) used.add(name);
+  const sorted = [...used].sort((a, b) => (ranks[a] as number) - (ranks[b] as number));
+  const numbers = new Map(sorted.map((name, i) => [name, i + 1]));
+  const ofShape = shapes.map(({ names }) => Int32Array.from([...names, -1], (name) => numbers.get(name) ?? 0));
+  return { ofShape, count: sorted.length };
 }
 
 /** The rank of each symbol among all, in the order of UTF-16 code units, as JavaScript compares strings. */

@@ -8,6 +8,7 @@ export type Pause = () => Promise<void>;
 
 /** Items are below this, keys below 2^27: together they fit a float64, which the engine sorts without a comparison function. */
 const ITEM_LIMIT = 2 ** 26;
+export const KEY_LIMIT = 2 ** 27;
 /** Elements sorted, gathered or merged at once. */
 const SLICE = 1 << 14;
 

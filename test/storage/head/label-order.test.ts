@@ -22,14 +22,15 @@ describe("series in the order of a block", () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.tuple(fc.constantFrom("default", "other", "a"), set), { maxLength: 80 }),
-        async (all) => {
+        fc.constantFrom(0, undefined),
+        async (all, limit) => {
           const unique = new Map(all.map(([tenant, labels]) => [JSON.stringify([tenant, labels]), { tenant, labels }]));
           const head = createHead({ outOfOrderWindowMs: 0 });
           [...unique.values()].forEach(({ tenant, labels }, n) => {
             defineSeries(head, hashOf(n).lo, hashOf(n).hi, tenant, labels);
             if (n % 5 === 0) obtainCompanion(head.starts, head.series, head.series.count - 1);
           });
-          const got = [...(await seriesInLabelOrder(head, noPause))].map((id) => ({
+          const got = [...(await seriesInLabelOrder(head, noPause, limit))].map((id) => ({
             tenant: seriesTenant(head, id),
             labels: seriesLabels(head, id),
           }));
