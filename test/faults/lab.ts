@@ -6,16 +6,17 @@ import type { Disk } from "../../src/lib/disk.ts";
 import { labelsKey } from "../../src/model/labels.ts";
 import type { RangeResult } from "../../src/model/query.ts";
 import { DEFAULT_TENANT, makeSampleBuffer } from "../../src/model/sample.ts";
+import type { ShardClient, ShardRequest, ShardResponses } from "../../src/model/shard.ts";
 import { makeEngine } from "../../src/query/engine.ts";
+import { runShardQuery } from "../../src/query/execute/run-shard-query.ts";
 import { BlockError } from "../../src/storage/block/block-error.ts";
 import { JobFailed, type JobResult, type StorageJob } from "../../src/storage/engine/jobs.ts";
 import { runJob } from "../../src/storage/engine/run-job.ts";
-import { beginRequest } from "../../src/storage/engine/shard-storage.ts";
+import { answerFrom } from "../../src/storage/engine/shard-storage.ts";
 import { createHead } from "../../src/storage/head/head.ts";
 import type { RecordKind } from "../../src/storage/wal/format.ts";
 import { walAppend, walClose, walSync } from "../../src/storage/wal/wal.ts";
 import { FrameError } from "../../src/streams/codec/frame-layout.ts";
-import { localShard } from "../query/promqltest/memory-source.ts";
 
 export const DIR = "/shard";
 export const HOUR = 3600_000;
@@ -108,26 +109,24 @@ export async function openLab(options: LabOptions): Promise<Lab> {
       while (done < most && (await maintenance.lookAtBlocks())) done++;
       return done;
     },
-    contents: (minT = Number.NEGATIVE_INFINITY, maxT = Number.POSITIVE_INFINITY) => {
-      beginRequest(storage);
-      return read(minT, maxT);
-    },
-    warnings: (minT = Number.NEGATIVE_INFINITY, maxT = Number.POSITIVE_INFINITY) => {
-      beginRequest(storage);
-      read(minT, maxT);
-      return [...(storage.source.problems?.(minT, maxT) ?? [])];
-    },
+    contents: (minT = Number.NEGATIVE_INFINITY, maxT = Number.POSITIVE_INFINITY) =>
+      answerFrom(storage, () => read(minT, maxT)),
+    warnings: (minT = Number.NEGATIVE_INFINITY, maxT = Number.POSITIVE_INFINITY) =>
+      answerFrom(storage, () => {
+        read(minT, maxT);
+        return [...(storage.source.problems?.(minT, maxT) ?? [])];
+      }),
     ask: async (query, start, end, step) => {
-      // The shard begins a request when it is asked, not when the query begins.
-      const shard = localShard(0, storage.source);
-      const begun = {
-        ...shard,
-        request: ((request, signal) => {
-          beginRequest(storage);
-          return shard.request(request, signal);
-        }) as typeof shard.request,
+      const shard: ShardClient = {
+        partition: 0,
+        request: async <K extends ShardRequest["kind"]>(request: Extract<ShardRequest, { kind: K }>) => {
+          const asked = structuredClone(request) as ShardRequest;
+          if (asked.kind !== "query") throw new Error(`not a query: ${asked.kind}`);
+          const { result } = answerFrom(storage, () => runShardQuery(storage.source, asked.plan));
+          return structuredClone(result) as ShardResponses[K];
+        },
       };
-      return makeEngine({ shards: [begun] }).range({ tenant: DEFAULT_TENANT, query, start, end, step });
+      return makeEngine({ shards: [shard] }).range({ tenant: DEFAULT_TENANT, query, start, end, step });
     },
     close: async () => {
       await keeper.close();

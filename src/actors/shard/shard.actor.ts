@@ -14,7 +14,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Disk } from "../../lib/disk.ts";
 import type { ShardRequest, ShardStats } from "../../model/shard.ts";
-import { beginRequest } from "../../storage/engine/shard-storage.ts";
+import { answerFrom } from "../../storage/engine/shard-storage.ts";
 import { createHead, headStats } from "../../storage/head/head.ts";
 import type { RecordKind } from "../../storage/wal/format.ts";
 import type { SequenceRange } from "../../storage/wal/sequence-set.ts";
@@ -330,8 +330,8 @@ export function startShard(options: ShardOptions): Shard {
     },
     answer: (request, stopped) => {
       const { storage } = recovered();
-      beginRequest(storage, backlogProblem);
-      return answerRequest({ source: storage.source, head, metadata: core.metadata, stats }, request, stopped);
+      const from = { source: storage.source, head, metadata: core.metadata, stats };
+      return answerFrom(storage, () => answerRequest(from, request, stopped), backlogProblem);
     },
     later: (request) => {
       switch (request.kind) {

@@ -2,12 +2,22 @@
 import { type RollupBuffer, TIER_MS } from "../../model/rollup.ts";
 import type { Block } from "../block/block.ts";
 import { BlockError } from "../block/block-error.ts";
-import { blockIdTime } from "../block/block-id.ts";
 import { blockSource } from "../block/block-source.ts";
 import type { SourcePart } from "./merged-source.ts";
 
 /** Hears what could not be read, in words. */
 export type OnDamage = (what: string) => void;
+
+/**
+ * A series cannot be told from others any more, since a part of its block's index is damaged: whatever the request has made of
+ * the block is void. Begin it again: the block is left out from now on.
+ */
+export class UnnamedSeries extends Error {
+  constructor(cause: BlockError) {
+    super(`a series without a name: ${cause.message}`, { cause });
+    this.name = "UnnamedSeries";
+  }
+}
 
 export function blockPart(block: Block, onDamage: OnDamage): SourcePart {
   const { meta } = block;
@@ -25,39 +35,41 @@ export function blockPart(block: Block, onDamage: OnDamage): SourcePart {
       return instead;
     }
   };
+  /** Reads what says which series one is. */
+  const name = <T>(read: () => T): T => {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof BlockError)) throw error;
+      unnamed = true;
+      throw new UnnamedSeries(error);
+    }
+  };
+  const leftOut = (): boolean => {
+    if (unnamed) onDamage(`block ${meta.tier}/${meta.id} is damaged and left out: its labels cannot be read`);
+    return unnamed;
+  };
   return {
     tier: meta.tier,
     minT: meta.minT,
     // A bucket that starts at maxT ends later: its rows count up to the range's end.
     maxT: meta.tier === "raw" ? meta.maxT : meta.rangeEnd,
     source: {
-      select: (tenant, matchers, minT, maxT) => {
-        if (unnamed) onDamage(`block ${meta.tier}/${meta.id} is damaged and left out: its labels cannot be read`);
-        return unnamed ? NONE : guard(() => source.select(tenant, matchers, minT - width, maxT), NONE);
-      },
-      labels: (id) => {
-        const labels = guard(() => source.labels(id), undefined);
-        unnamed ||= labels === undefined;
-        return labels ?? [];
-      },
-      symbol: (text) => guard(() => source.symbol(text), -1),
-      text: (symbol) => source.text(symbol),
-      valueSymbol: (id, name) => guard(() => source.valueSymbol(id, name), -1),
+      select: (tenant, matchers, minT, maxT) =>
+        leftOut() ? NONE : guard(() => source.select(tenant, matchers, minT - width, maxT), NONE),
+      labels: (id) => name(() => source.labels(id)),
+      symbol: (text) => name(() => source.symbol(text)),
+      text: (symbol) => name(() => source.text(symbol)),
+      valueSymbol: (id, label) => name(() => source.valueSymbol(id, label)),
       read: (id, minT, maxT, out) => {
         out.length = 0;
         guard(() => source.read(id, minT, maxT, out), undefined);
       },
       labelNames: (tenant, matchers, minT, maxT) =>
-        guard(() => source.labelNames(tenant, matchers, minT - width, maxT), []),
-      labelValues: (tenant, name, matchers, minT, maxT) =>
-        guard(() => source.labelValues(tenant, name, matchers, minT - width, maxT), []),
-      identity: (id, out, at) => {
-        // What stays when it cannot be read is nobody's.
-        out[at] = 0xffff_ffff;
-        out[at + 1] = blockIdTime(meta.id);
-        out[at + 2] = id;
-        guard(() => source.identity(id, out, at), undefined);
-      },
+        leftOut() ? [] : guard(() => source.labelNames(tenant, matchers, minT - width, maxT), []),
+      labelValues: (tenant, label, matchers, minT, maxT) =>
+        leftOut() ? [] : guard(() => source.labelValues(tenant, label, matchers, minT - width, maxT), []),
+      identity: (id, out, at) => name(() => source.identity(id, out, at)),
     },
     ...(meta.tier === "raw"
       ? {}

@@ -28,6 +28,7 @@ import { type BlockSet, closeBlockSet, exchangeBlocks, type MissingData, openBlo
 import { writeWindows } from "./cut-head.ts";
 import { type Lock, makeLock } from "./lock.ts";
 import { type MergedSource, makeMergedSource, type Problems, type SourcePart } from "./merged-source.ts";
+import { UnnamedSeries } from "./part-source.ts";
 import type { SeriesRetention, TierAges } from "./retention-rules.ts";
 import {
   accountBlocks,
@@ -146,8 +147,22 @@ async function saveState(storage: ShardStorage, progress: RollupProgress): Promi
   await writeState(options.disk, blocks.dir, storage.state);
 }
 
-/** Begins a request: fixes what it reads from. `more` says what else is missing. */
-export function beginRequest(storage: ShardStorage, more: Problems = () => []): void {
+/**
+ * Answers a request from the storage. `more` says what else is missing. `work` reads from `storage.source` and is done again, without
+ * the block, when a damaged block cannot say which series are in it.
+ */
+export function answerFrom<T>(storage: ShardStorage, work: () => T, more: Problems = () => []): T {
+  for (;;) {
+    beginRequest(storage, more);
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof UnnamedSeries)) throw error;
+    }
+  }
+}
+
+function beginRequest(storage: ShardStorage, more: Problems): void {
   const { source, blocks, options, met } = storage;
   met.clear();
   const parts: SourcePart[] = [];
