@@ -36,6 +36,12 @@ export function putByte(w: DirectoryWriter, value: number): void {
 }
 
 export function takeNumber(r: DirectoryReader): number {
+  // Most are of one byte.
+  const byte = r.bytes[r.cursor.at] as number;
+  if (byte < 128) {
+    r.cursor.at++;
+    return byte;
+  }
   try {
     return readVarint(r.bytes, r.cursor);
   } catch (error) {

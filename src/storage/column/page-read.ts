@@ -97,7 +97,8 @@ function unpack(bytes: Uint8Array, length: number): Uint8Array {
   if (bytes.length > length) throw new PageError("a part is longer packed than unpacked");
   let unpacked: Uint8Array;
   try {
-    unpacked = zstdDecompressSync(bytes, { maxOutputLength: length });
+    // Room for all at once: by default each call takes 16 KiB, which is more than most directories need.
+    unpacked = zstdDecompressSync(bytes, { maxOutputLength: length, chunkSize: length + 64 });
   } catch (error) {
     throw new PageError(`a part cannot be unpacked: ${(error as Error).message}`);
   }
