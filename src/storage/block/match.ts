@@ -195,12 +195,44 @@ function rowsByLookup(
   return rows.sort((a, b) => a - b);
 }
 
-/** Rows of the field's values that the predicate accepts. Values are tried in order, each once. */
-function rowsByValue(block: Block, tenant: TenantRow, test: Test, accepts: (value: string) => boolean): number[] {
+/** What patterns found among very many values of a block, oldest first; a block never changes. */
+const remembered = new WeakMap<Block, { readonly rows: Map<string, readonly number[]>; size: number }>();
+const REMEMBERED_FIELD = 1000;
+const MAX_REMEMBERED = 1 << 16;
+
+/** Rows of the field's values that the test accepts, or with `refused` refuses. */
+function rowsByValue(block: Block, tenant: TenantRow, test: Test, refused: boolean): readonly number[] {
   const field = findField(block, tenant, test.name);
   if (field === undefined) return [];
+  if (field.end - field.first < REMEMBERED_FIELD) return tryValues(block, field, test, refused);
+  let known = remembered.get(block);
+  if (known === undefined) {
+    known = { rows: new Map(), size: 0 };
+    remembered.set(block, known);
+  }
+  const key = `${field.first} ${refused} ${test.matcher.op} ${test.matcher.value}`;
+  let rows = known.rows.get(key);
+  if (rows !== undefined) return rows;
+  rows = tryValues(block, field, test, refused);
+  known.rows.set(key, rows);
+  known.size += rows.length + 16;
+  for (const [old, { length }] of known.rows) {
+    if (known.size <= MAX_REMEMBERED) break;
+    known.rows.delete(old);
+    known.size -= length + 16;
+  }
+  return rows;
+}
+
+/** Values are tried in order, each once. */
+function tryValues(
+  block: Block,
+  field: { readonly first: number; readonly end: number },
+  test: Test,
+  refused: boolean,
+): number[] {
   const { values } = block;
-  const prefix = test.matcher.op === "=~" && accepts === test.matches ? literalPrefix(test.matcher.value) : "";
+  const prefix = test.matcher.op === "=~" && !refused ? literalPrefix(test.matcher.value) : "";
   const first =
     prefix === "" ? field.first : rowFrom(values, VALUE_SYMBOL, field.first, field.end, symbolFrom(block, prefix));
   const end = prefix === "" ? field.end : endOfPrefix(block, first, field.end, prefix);
@@ -218,7 +250,7 @@ function rowsByValue(block: Block, tenant: TenantRow, test: Test, accepts: (valu
         partOf = symbol >>> symbols.table.shift;
         strings = sectionPart(symbols, partOf);
       }
-      if (accepts(passingStringAt(strings, symbol & symbols.mask))) rows.push(row);
+      if (test.matches(passingStringAt(strings, symbol & symbols.mask)) !== refused) rows.push(row);
     }
   }
   return rows;
@@ -246,7 +278,7 @@ function leastByValues(block: Block, tenant: TenantRow, tests: readonly Test[]):
   let best: Accepted | undefined;
   for (const test of tests) {
     if (test.matchesAbsent) continue;
-    const rows = rowsByValue(block, tenant, test, test.matches);
+    const rows = rowsByValue(block, tenant, test, false);
     const series = countSeries(block, rows);
     if (best === undefined || series < best.series) best = { test, rows, series };
   }
@@ -258,7 +290,7 @@ function filterByValues(block: Block, tenant: TenantRow, ids: Uint32Array, test:
   const values = field === undefined ? 0 : field.end - field.first;
   if (looksPay(block, ids, values * TRY)) return filterByLook(block, ids, test);
   const refused = test.matchesAbsent;
-  const rows = rowsByValue(block, tenant, test, refused ? (v) => !test.matches(v) : test.matches);
+  const rows = rowsByValue(block, tenant, test, refused);
   return filterByRows(block, ids, test, rows, refused);
 }
 

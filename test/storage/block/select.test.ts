@@ -131,6 +131,11 @@ describe("selecting series of a block", () => {
         { name: "one", op: "!=", value: "1" },
         { name: "each", op: "=~", value: ".+" },
       ],
+      // The same pattern the other way round, beside what is remembered of it.
+      [
+        { name: "one", op: "=", value: "1" },
+        { name: "each", op: "!~", value: "1.*3" },
+      ],
       [
         { name: "one", op: "!=", value: "2" },
         { name: "host", op: "!=", value: "h5" },
