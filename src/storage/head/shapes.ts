@@ -2,9 +2,8 @@
  * What series are made of, from the bytes of their strings: a frame's definitions come here without a JavaScript string being
  * made of anything that the head has already.
  */
-import type { Head } from "./head.ts";
-import { EVERYTHING, obtainField, obtainList } from "./postings.ts";
-import { internBytes, isSymbol } from "./symbols.ts";
+import { EVERYTHING, obtainField, obtainList, type Postings } from "./postings.ts";
+import { internBytes, isSymbol, type Symbols } from "./symbols.ts";
 
 /** What many series share, so that a series stores one symbol a label: a tenant and the names of the labels. */
 export interface Shape {
@@ -14,6 +13,14 @@ export interface Shape {
   readonly fields: Int32Array;
   /** Postings list of all series of the tenant. */
   readonly everything: number;
+}
+
+/** What of a head shapes are made in. */
+export interface ShapeTables {
+  readonly shapes: Shape[];
+  readonly shapesByKey: Map<string, number>;
+  readonly symbols: Symbols;
+  readonly postings: Postings;
 }
 
 /**
@@ -37,7 +44,7 @@ export interface SeriesText extends Texts {
 const hints = new Int32Array(1024);
 
 /** The number of the series' shape, which is made when there is none yet. */
-export function shapeOfText(head: Head, { bytes, at, first, labels }: SeriesText): number {
+export function shapeOfText(head: ShapeTables, { bytes, at, first, labels }: SeriesText): number {
   let hash = labels;
   for (let k = first, left = labels; left >= 0; left--, k += left === labels - 1 ? 1 : 2) {
     const from = at[k] as number;
@@ -54,7 +61,7 @@ export function shapeOfText(head: Head, { bytes, at, first, labels }: SeriesText
 }
 
 function isShape(
-  head: Head,
+  head: ShapeTables,
   number: number,
   bytes: Uint8Array,
   at: Uint32Array,
@@ -73,7 +80,7 @@ function isShape(
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-function findShape(head: Head, bytes: Uint8Array, at: Uint32Array, first: number, labels: number): number {
+function findShape(head: ShapeTables, bytes: Uint8Array, at: Uint32Array, first: number, labels: number): number {
   const textAt = (k: number): string => decoder.decode(bytes.subarray(at[k], (at[k + 1] as number) - 1));
   // Lengths, so that no byte in a name can make two name sets look alike.
   const tenant = textAt(first);
