@@ -42,7 +42,7 @@ export interface BlockSet {
   readonly dir: string;
   readonly cache: BlockCache;
   readonly tiers: Record<Tier, OpenBlock[]>;
-  readonly damaged: (MissingData & { readonly id: string })[];
+  readonly damaged: (MissingData & { readonly tier: Tier; readonly id: string })[];
   /** Ids of open blocks that are known to be damaged. */
   readonly setAside: Set<string>;
   /** Replaced, and to be removed from the disk when that is recorded. */
@@ -130,7 +130,7 @@ async function openInto(set: BlockSet, tier: Tier, id: string): Promise<void> {
   } catch (error) {
     if (!(error instanceof BlockError)) throw error;
     const span = await spanOf(set.disk, folder);
-    set.damaged.push({ id, what: `block ${tier}/${id} cannot be opened (${error.message})`, ...span });
+    set.damaged.push({ tier, id, what: `block ${tier}/${id} cannot be opened (${error.message})`, ...span });
   }
 }
 

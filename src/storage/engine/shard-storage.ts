@@ -36,6 +36,7 @@ import {
   completeStretches,
   type RollupProgress,
   stretchRemoved,
+  wholeFrom,
 } from "./rollup-progress.ts";
 import { type KnownBlock, readState, type StorageState, writeState } from "./storage-state.ts";
 
@@ -87,26 +88,38 @@ export async function openStorage(options: StorageOptions): Promise<ShardStorage
   };
   const named = known ? new Set(state.blocks.map((b) => b.id)) : undefined;
   const blocks = await openBlockSet(disk, folder, makeBlockCache(options.cacheBytes), hear, named);
+  const lost = lostBlocks(blocks, state);
+  const again = lost.filter((b) => b.tier !== "raw" && b.minT >= wholeFrom(state.progress));
   const storage: ShardStorage = {
     options,
     blocks,
     source: makeMergedSource(),
     lock: makeLock(),
     state,
-    lost: lostBlocks(blocks, state),
-    missing: [...blocks.damaged],
+    lost: lost.filter((b) => !again.includes(b)),
+    missing: [],
     met,
     counts,
   };
-  for (const { tier, id, minT, maxT } of storage.lost) {
-    if (blocks.damaged.some((d) => d.id === id)) continue;
-    storage.missing.push({ what: `block ${tier}/${id} is missing`, minT, maxT });
+  for (const { tier, id, minT, maxT } of lost) {
+    const what = blocks.damaged.find((d) => d.id === id)?.what ?? `block ${tier}/${id} is missing`;
+    if (storage.lost.some((b) => b.id === id)) storage.missing.push({ what, minT, maxT: endOf(tier, maxT) });
+    else say("error", `${what}; it is made anew`);
+  }
+  for (const damage of blocks.damaged) {
+    if (!lost.some((b) => b.id === damage.id))
+      storage.missing.push({ ...damage, maxT: endOf(damage.tier, damage.maxT) });
   }
   for (const id of state.setAside) setAside(storage, id);
   for (const { what } of storage.missing) say("error", what);
-  await saveState(storage, state.progress);
+  const oldest = Math.min(...blocks.tiers.raw.map((b) => b.block.meta.minT));
+  const redone = again.reduce((p, b) => stretchRemoved(p, b.minT + 1, endOf(b.tier, b.maxT), oldest), state.progress);
+  await saveState(storage, redone);
   return storage;
 }
+
+/** The last time that a block has something of; a bucket is known by its start. */
+const endOf = (tier: Tier, maxT: number): number => (tier === "raw" ? maxT : maxT + TIER_MS[tier]);
 
 /** Blocks that there ought to be and that are not open. A merge may have replaced them before a crash. */
 function lostBlocks(blocks: BlockSet, state: StorageState): KnownBlock[] {
@@ -128,7 +141,11 @@ export function setAside({ blocks, missing }: ShardStorage, id: string): void {
     if (found === undefined || blocks.setAside.has(id)) continue;
     blocks.setAside.add(id);
     const { minT, maxT } = found.block.meta;
-    missing.push({ what: `block ${tier}/${id} is damaged: part of its samples is lost`, minT, maxT });
+    missing.push({
+      what: `block ${tier}/${id} is damaged: part of its samples is lost`,
+      minT,
+      maxT: endOf(tier, maxT),
+    });
   }
 }
 
