@@ -73,7 +73,7 @@ export async function call(
   method = "GET",
   headers: Record<string, string> = {},
 ): Promise<{ status: number; body: unknown }> {
-  const search = new URLSearchParams(params.map(([name, value]) => [name, String(value)]));
+  const search = new URLSearchParams(params.map(([name, value]): [string, string] => [name, String(value)]));
   const response = await fetch(`${url}${path}?${search}`, { method, headers });
   const text = await response.text();
   return { status: response.status, body: text.startsWith("{") ? JSON.parse(text) : text };

@@ -8,6 +8,8 @@ export type RunJob = (job: StorageJob, signal: AbortSignal) => Promise<JobResult
 export function makeJobSender(post: (message: FromShard) => void): {
   readonly run: RunJob;
   heard(message: Extract<ToShard, { kind: "jobDone" }>): void;
+  /** The thread is told nothing more: who waits for a job is told that it was called off. */
+  close(): void;
 } {
   const waiting = new Map<number, (outcome: JobOutcome) => void>();
   let nextId = 0;
@@ -30,6 +32,10 @@ export function makeJobSender(post: (message: FromShard) => void): {
       const settle = waiting.get(id);
       waiting.delete(id);
       settle?.(outcome);
+    },
+    close: () => {
+      for (const settle of [...waiting.values()]) settle({ cancelled: true });
+      waiting.clear();
     },
   };
 }

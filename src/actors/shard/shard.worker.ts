@@ -34,7 +34,12 @@ const shard = startShard({
 });
 
 port.on("message", (message: ToShard) => {
-  if (message.kind === "stop") return shard.stop();
+  if (message.kind === "stop") {
+    shard.stop();
+    // Its jobs are called off; that they have ended is not told to a thread that stops.
+    jobs.close();
+    return;
+  }
   if (message.kind === "jobDone") return jobs.heard(message);
   const { id, slot, request } = message;
   const later = shard.later(request);
