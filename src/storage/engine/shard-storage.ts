@@ -26,6 +26,7 @@ import { CHUNK_RANGE } from "../head/open-chunk.ts";
 import type { Pause } from "../head/sliced-sort.ts";
 import { type BlockSet, closeBlockSet, exchangeBlocks, type MissingData, openBlockSet, TIERS } from "./block-set.ts";
 import { writeWindows } from "./cut-head.ts";
+import { forgetBusy, IDLE_MS, type IdleSeries, noteIdle } from "./idle-series.ts";
 import { type Lock, makeLock } from "./lock.ts";
 import { type MergedSource, makeMergedSource, type Problems, type SourcePart } from "./merged-source.ts";
 import { UnnamedSeries } from "./part-source.ts";
@@ -61,6 +62,7 @@ export interface ShardStorage {
   /** One change of the blocks, or of what the head holds of the past, at a time. */
   readonly lock: Lock;
   state: StorageState;
+  idle: IdleSeries | undefined;
   /** Blocks that there ought to be and that are not open. */
   lost: readonly KnownBlock[];
   /** Data that is lost, for as long as a query may ask for its times. */
@@ -96,6 +98,7 @@ export async function openStorage(options: StorageOptions): Promise<ShardStorage
     source: makeMergedSource(),
     lock: makeLock(),
     state,
+    idle: undefined,
     lost: lost.filter((b) => !again.includes(b)),
     missing: [],
     met,
@@ -251,6 +254,7 @@ export async function cutHead(storage: ShardStorage, cutoff: number, pause: Paus
   const { head, disk, say } = options;
   if (head.minT >= cutoff) return false;
   const start = performance.now();
+  if (storage.idle !== undefined) forgetBusy(storage.idle, head);
   beginCut(head, cutoff);
   let made: string[];
   try {
@@ -265,8 +269,7 @@ export async function cutHead(storage: ShardStorage, cutoff: number, pause: Paus
     throw error;
   }
   await finishCut(head, pause);
-  // Renumbering is one pass over everything: not for a handful of series.
-  const gone = collectSeries(head, cutoff, Math.max(1, head.series.count >> 5));
+  const gone = collectIdle(storage, cutoff);
   const seconds = (performance.now() - start) / 1000;
   counts.cuts++;
   counts.cutSeconds += seconds;
@@ -295,6 +298,18 @@ export function dataTime({ blocks, options }: ShardStorage): number {
   let newest = options.head.maxT;
   for (const tier of TIERS) for (const { block } of blocks.tiers[tier]) newest = Math.max(newest, block.meta.maxT);
   return Math.min(options.now(), newest);
+}
+
+/** Series that have been idle for long leave the head. Numbers change, so that what was noted of the rest begins anew. */
+function collectIdle(storage: ShardStorage, cutoff: number): number {
+  const { head, now } = storage.options;
+  const { idle } = storage;
+  if (idle !== undefined && now() - idle.since < IDLE_MS) return 0;
+  // Renumbering is one pass over everything: not for a handful of series.
+  const least = Math.max(1, head.series.count >> 5);
+  const gone = idle === undefined ? 0 : collectSeries(head, cutoff, least, idle.empty);
+  storage.idle = noteIdle(head, now());
+  return gone;
 }
 
 /** Removes the samples in [minT, maxT] of the series that a set selects, from blocks and head. Resolves to how many series may have had some. */

@@ -20,11 +20,11 @@ import { SLAB_MASK, SLAB_SHIFT, SLAB_WORDS } from "./word-pool.ts";
  * least `least` of them. Returns how many went. One pass over everything, without a pause: bench/storage/head-collect.ts says
  * how long it takes. Not during a cut.
  */
-export function collectSeries(head: Head, idleBefore: number, least = 1): number {
+export function collectSeries(head: Head, idleBefore: number, least = 1, may?: Uint8Array): number {
   if (head.cut !== undefined) throw new Error("series cannot be collected during a cut");
   const { series } = head;
   const before = series.count - head.starts.count;
-  const ids = numberSeries(head, idleBefore);
+  const ids = numberSeries(head, idleBefore, may);
   const after = ids.series;
   if (before - after < least) return 0;
   const shapes = new Uint8Array(head.shapes.length);
@@ -48,11 +48,12 @@ interface NewIds {
   readonly series: number;
 }
 
-function numberSeries(head: Head, idleBefore: number): NewIds {
+function numberSeries(head: Head, idleBefore: number, may: Uint8Array | undefined): NewIds {
   const { count, rows, times, firstT } = head.series;
   const renamed = new Int32Array(count);
   const empty = (id: number): boolean => firstT[id] === Number.POSITIVE_INFINITY;
   const leaves = (id: number): boolean => {
+    if (may !== undefined && may[id] !== 1) return false;
     if (!empty(id) || !((times[(id << (ROW_SHIFT - 1)) + LAST_T_F64] as number) < idleBefore)) return false;
     const companion = companionOf(head.starts, id);
     return companion < 0 || empty(companion);
