@@ -126,7 +126,7 @@ export async function openLab(options: LabOptions): Promise<Lab> {
           return structuredClone(result) as ShardResponses[K];
         },
       };
-      return makeEngine({ shards: [shard] }).range({ tenant: DEFAULT_TENANT, query, start, end, step });
+      return makeEngine({ shards: [shard] }).range({ tenant: DEFAULT_TENANT, query, start, end, step, stats: "total" });
     },
     close: async () => {
       await keeper.close();
