@@ -15,6 +15,12 @@ import { readServerInfo } from "./server-info.ts";
 import { endStaleServer } from "./stale-server.ts";
 import { canStore, storeTrouble } from "./store-trouble.ts";
 
+/**
+ * Messages stay for seconds, so Go's default of a heap twice as large as what lives would only be memory taken from others.
+ * What the environment says has precedence.
+ */
+const SMALL_HEAP = { GOGC: "40", GOMEMLIMIT: "128MiB" };
+
 export interface EmbeddedServerOptions {
   /** From obtainNatsServer. */
   readonly binary: string;
@@ -84,7 +90,7 @@ async function launch(
   say: Say,
 ): Promise<EmbeddedServer> {
   const { host, port } = options.listen;
-  const child = spawnOnLeash(options.binary, ["-c", confFile]);
+  const child = spawnOnLeash(options.binary, ["-c", confFile], SMALL_HEAP);
   const words: string[] = [];
   let noteTrouble: (words: string) => void = () => {};
   const storeFailed = new Promise<string>((resolve) => {

@@ -28,8 +28,13 @@ exec "$@" 3<&-
 `;
 
 /** Standard output and error are pipes; `pid` is the program's own. */
-export function spawnOnLeash(file: string, args: readonly string[]): ChildProcess {
+export function spawnOnLeash(
+  file: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): ChildProcess {
   const child = spawn("/bin/sh", ["-c", WATCH, "tocsin-leash", file, ...args], {
+    env: { ...env, ...process.env },
     stdio: ["pipe", "pipe", "pipe"],
     detached: true,
   });
