@@ -68,7 +68,11 @@ describe("backfill", () => {
     bus.open();
     expect((await Promise.all([old, fresh, late])).map((r) => r.accepted)).toEqual([1, 1, 1]);
     const frames = bus.stored.map((s) => decodeFrame(s.frame));
-    const shown = frames.map((f) => [f.backfill, f.definitions.length > 0, [...f.columns.ts].map((t) => (NOW - t) / DAY)]);
+    const shown = frames.map((f) => [
+      f.backfill,
+      f.definitions.length > 0,
+      [...f.columns.ts].map((t) => (NOW - t) / DAY),
+    ]);
     expect(shown.sort()).toEqual([
       [false, true, [0]],
       [true, true, [100, 50]],
