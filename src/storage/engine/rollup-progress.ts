@@ -137,12 +137,15 @@ export function completeStretches(
 ): Stretch[] {
   const { doneUpTo, pending } = progress;
   if (doneUpTo === undefined) return [];
-  const end = Math.min(doneUpTo, Math.max(windowOf(oldestInHead), Math.ceil(rawAfter / HOUR) * HOUR));
+  const kept = Math.ceil(rawAfter / HOUR) * HOUR;
+  const end = Math.min(doneUpTo, Math.max(windowOf(oldestInHead), kept));
   const out: Stretch[] = [];
   let after = Number.NEGATIVE_INFINITY;
   for (const w of pending) {
-    if (w >= end) break;
-    if (w > after) out.push({ after, until: w });
+    const from = Math.max(w, kept);
+    if (from >= end) break;
+    if (from >= w + ROLLUP_WINDOW) continue;
+    if (from > after) out.push({ after, until: from });
     after = w + ROLLUP_WINDOW;
   }
   if (end > after) out.push({ after, until: end });
