@@ -38,13 +38,18 @@ test(
         const random = seededRandom(SEED);
         const bus = await nats.bus({ partitions: 1 });
         const publisher = jetStreamPublisher(bus);
+        const jobs = new Set<Promise<unknown>>();
         const shard = runShard({
           dir,
           busUrl: nats.url,
           storage: { ...KEEP_ALL, maxBlockRangeMs: 24 * HOUR, everyMs: 20 },
           lanes: { maxBehindBytes: 100_000, maxBehindMs: 0 },
           maxParkedSamples: FRAMES * SERIES,
-          runJob: (job, signal) => runHere(realDisk, job, signal),
+          runJob: (job, signal) => {
+            const running = runHere(realDisk, job, signal);
+            jobs.add(running.catch(() => undefined));
+            return running;
+          },
         });
         let acknowledged = 0;
         let waiting: { count: number; resolve: () => void } | undefined;
@@ -106,6 +111,8 @@ test(
         expect([...counts.matrix.values].filter((v) => v !== 60)).toEqual([]);
         publisher.close();
         await shard.stop();
+        // One that was called off may still be writing.
+        await Promise.all(jobs);
       }),
     ),
 );
