@@ -4,8 +4,8 @@ import { appendExemplar } from "../../storage/head/exemplar-ring.ts";
 import type { Head } from "../../storage/head/head.ts";
 import { firstOfHash, UNKNOWN } from "../../storage/head/series-table.ts";
 import type { DecodedFrame } from "../../streams/codec/frame-decode.ts";
+import { CHECK, DEFINITION_WORDS } from "../../streams/codec/frame-definitions.ts";
 import { EXEMPLAR_HEADER_BYTES } from "../../streams/codec/frame-records.ts";
-import { seriesHash } from "../../streams/codec/series-hash.ts";
 
 /**
  * Stores a frame's exemplars, whose definitions are known already; returns how many were not stored: there already, out of order, or
@@ -35,10 +35,7 @@ export function takeExemplars(head: Head, frame: DecodedFrame): number {
 
 /** Third word of the series' hash, -1 when the series is not known. `definition`: number of the definition that names it + 1, or 0. */
 function checkOf(head: Head, frame: DecodedFrame, low: number, high: number, definition: number): number {
-  if (definition > 0) {
-    const { tenant, labels } = frame.definitions[definition - 1]!;
-    return seriesHash(tenant, labels).check;
-  }
+  if (definition > 0) return frame.texts.words[(definition - 1) * DEFINITION_WORDS + CHECK]!;
   const id = firstOfHash(head.series, low, high);
   return id === UNKNOWN || head.series.ambiguous.has(id) ? -1 : head.series.checks[id]!;
 }
