@@ -32,7 +32,8 @@ export type ShardRequest =
       readonly maxT: number;
     }
   | { readonly kind: "stats" }
-  | { readonly kind: "cardinality"; readonly tenant: string; readonly limit: number }
+  /** `sketch`: how many hashes of a label's values to tell, so that several shards' values can be counted; 0 none. */
+  | { readonly kind: "cardinality"; readonly tenant: string; readonly limit: number; readonly sketch: number }
   | {
       readonly kind: "exemplars";
       readonly tenant: string;
@@ -109,7 +110,9 @@ export interface Cardinality {
   readonly labelPairs: number;
   readonly seriesByMetricName: Ranking;
   readonly valuesByLabelName: Ranking;
-  /** Bytes of the values, each as often as series have it. */
+  /** The smallest hashes of the values of each of these names (src/lib/bottom-k.ts); empty for names for which there is no room. */
+  readonly valueSketches: readonly Float64Array[];
+  /** Bytes of names and values with their lengths, each as often as series have it: what Prometheus would need for them. */
   readonly bytesByLabelName: Ranking;
   readonly seriesByLabelPair: Ranking;
 }

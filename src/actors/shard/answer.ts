@@ -58,7 +58,7 @@ function answerUnchecked(from: AnswerSources, request: ShardRequest, stopped: ()
     case "stats":
       return plain(from.stats());
     case "cardinality":
-      return plain(cardinality(from.head, request.tenant, request.limit));
+      return plain(cardinality(from.head, request.tenant, request.limit, request.sketch));
     case "exemplars": {
       const { tenant, sets, minT, maxT } = request;
       return plain(sets.flatMap((set) => selectExemplars(from.head, tenant, set, minT, maxT)));

@@ -1,8 +1,8 @@
 import { hostname } from "node:os";
 import type { FastifyInstance } from "fastify";
 import { formatDuration } from "../../lib/duration.ts";
-import type { Cardinality, Ranking, ShardStats } from "../../model/shard.ts";
-import { mergeCardinality } from "../cardinality.ts";
+import type { Ranking, ShardStats } from "../../model/shard.ts";
+import { type MergedCardinality, mergeCardinality } from "../cardinality.ts";
 import type { ApiDeps } from "../deps.ts";
 import { parseGoInt } from "../go-number.ts";
 import { paramsOf, tenantOf } from "../request.ts";
@@ -19,6 +19,8 @@ const DEFAULT_RANKING = 10;
 const MAX_RANKING = 10_000;
 /** A shard tells more than that: what is large in all need not be among the largest of each. */
 const SHARD_RANKING = 1_000;
+/** Hashes of a label's values that each shard tells: the union of the shards' values is exact up to here, estimated beyond. */
+const SKETCH = 1_024;
 
 /** /api/v1/status/* */
 export function statusRoutes(app: FastifyInstance, deps: ApiDeps): void {
@@ -68,7 +70,9 @@ export function statusRoutes(app: FastifyInstance, deps: ApiDeps): void {
     const limit = text === "" ? DEFAULT_RANKING : Number(parseGoInt(text, "Atoi"));
     if (!(limit >= 1)) return sendError(reply, "bad_data", "limit must be a positive number");
     if (limit > MAX_RANKING) return sendError(reply, "bad_data", `limit must not exceed ${MAX_RANKING}`);
-    const ask = { kind: "cardinality", tenant: tenantOf(request), limit: SHARD_RANKING + limit } as const;
+    const asked = SHARD_RANKING + limit;
+    const sketch = deps.shards.length > 1 ? SKETCH : 0;
+    const ask = { kind: "cardinality", tenant: tenantOf(request), limit: asked, sketch } as const;
     const [stats, counted] = await Promise.all([
       shardStats(deps),
       Promise.allSettled(deps.shards.map((s) => s.request<"cardinality">(ask))),
@@ -77,7 +81,8 @@ export function statusRoutes(app: FastifyInstance, deps: ApiDeps): void {
     const missing = deps.shards.length - parts.length;
     const warnings =
       missing === 0 ? [] : [`${missing} of ${deps.shards.length} shards did not answer: counts are too low`];
-    return sendData(request, reply, headStatistics(stats, mergeCardinality(parts, limit)), { warnings, infos: [] });
+    const merged = mergeCardinality(parts, asked, limit);
+    return sendData(request, reply, headStatistics(stats, merged), { warnings, infos: merged.notes });
   });
 }
 
@@ -87,7 +92,7 @@ async function shardStats(deps: ApiDeps): Promise<ShardStats[]> {
 }
 
 /** Names and values are those of the request's tenant; chunks and times of all. */
-function headStatistics(stats: readonly ShardStats[], counts: Cardinality) {
+function headStatistics(stats: readonly ShardStats[], counts: MergedCardinality) {
   const filled = stats.filter((s) => s.headSeries > 0);
   const named = (ranking: Ranking) => ranking.map(([name, value]) => ({ name, value }));
   return {

@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { mergeCardinality } from "../../../src/api/cardinality.ts";
 import { labelsFromObject } from "../../../src/model/labels.ts";
 import type { Ranking } from "../../../src/model/shard.ts";
 import { cardinality } from "../../../src/storage/head/cardinality.ts";
@@ -8,6 +7,9 @@ import { seededRandom } from "../../lib/sim-disk.ts";
 
 const top = (counts: ReadonlyMap<string, number>, limit: number): Ranking =>
   [...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)).slice(0, limit);
+
+/** As Prometheus counts memory: each text with its length in one byte, in four from 255 on. */
+const sizeOf = (text: string) => Buffer.byteLength(text) + (Buffer.byteLength(text) < 255 ? 1 : 4);
 
 test("counts are those of a walk over all series, of one tenant", () => {
   const random = seededRandom(3);
@@ -22,7 +24,7 @@ test("counts are those of a walk over all series, of one tenant", () => {
       __name__: `metric_${Math.floor(random() ** 3 * 30)}`,
       host: `h${Math.floor(random() * 50)}`,
     };
-    if (random() < 0.5) labels.zone = `zone-${Math.floor(random() * 4)}-ü`;
+    if (random() < 0.5) labels.zone = `zone-${Math.floor(random() * 4)}-${"ü".repeat(130)}`;
     const key = JSON.stringify(labels);
     if (seen.has(key)) continue;
     seen.add(key);
@@ -31,24 +33,26 @@ test("counts are those of a walk over all series, of one tenant", () => {
     defineSeries(head, i, i * 7 + 1, "other", labelsFromObject({ ...labels, extra: "x" }));
     for (const [name, value] of Object.entries(labels)) {
       pairs.set(`${name}=${value}`, (pairs.get(`${name}=${value}`) ?? 0) + 1);
-      bytes.set(name, (bytes.get(name) ?? 0) + Buffer.byteLength(value));
+      bytes.set(name, (bytes.get(name) ?? 0) + sizeOf(name) + sizeOf(value));
       if (!values.has(name)) values.set(name, new Set());
       values.get(name)?.add(value);
     }
     metrics.set(labels.__name__ as string, (metrics.get(labels.__name__ as string) ?? 0) + 1);
   }
-  const all = cardinality(head, "mine", 1000);
+  const all = cardinality(head, "mine", 1000, 0);
   expect(all.series).toBe(seen.size);
   expect(all.labelPairs).toBe(pairs.size);
   expect(all.seriesByMetricName).toEqual(top(metrics, 1000));
   expect(all.seriesByLabelPair).toEqual(top(pairs, 1000));
   expect(all.bytesByLabelName).toEqual(top(bytes, 10));
   expect(all.valuesByLabelName).toEqual(top(new Map([...values].map(([n, v]) => [n, v.size])), 10));
-  expect(cardinality(head, "mine", 3).seriesByLabelPair.map(([, n]) => n)).toEqual(top(pairs, 3).map(([, n]) => n));
-  expect(cardinality(head, "nobody", 10)).toMatchObject({ series: 0, labelPairs: 0, seriesByMetricName: [] });
+  expect(cardinality(head, "mine", 3, 0).seriesByLabelPair.map(([, n]) => n)).toEqual(top(pairs, 3).map(([, n]) => n));
+  expect(cardinality(head, "nobody", 10, 8)).toMatchObject({ series: 0, labelPairs: 0, seriesByMetricName: [] });
 
-  const both = mergeCardinality([all, all], 5);
-  expect(both.series).toBe(2 * seen.size);
-  expect(both.seriesByMetricName).toEqual(top(metrics, 5).map(([name, n]) => [name, 2 * n]));
-  expect(both.valuesByLabelName).toEqual(all.valuesByLabelName);
+  // Sketches are of the values of the names, in their order, as many as there are up to the number asked for.
+  const sketched = cardinality(head, "mine", 1000, 8);
+  expect(sketched.valueSketches.map((sketch) => sketch.length)).toEqual(
+    all.valuesByLabelName.map(([, n]) => Math.min(8, n)),
+  );
+  expect(all.valueSketches).toEqual([]);
 });
