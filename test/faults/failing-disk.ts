@@ -1,4 +1,5 @@
 import { type Disk, DiskError, type DiskFile } from "../../src/lib/disk.ts";
+import type { SimDisk } from "../lib/sim-disk.ts";
 
 /** The disk as one process sees it: operations fail as it is told, and none has any effect after the process was killed. */
 export interface FailingDisk extends Disk {
@@ -12,13 +13,11 @@ export interface FailingDisk extends Disk {
   before: (op: string, path: string) => void;
   /** Failures so far. */
   failures: number;
-  /** A failed sync: what was not on disk is gone. */
-  syncFailed: boolean;
   /** From now on no operation does anything, and none comes to an end. */
   kill(): void;
 }
 
-export function makeFailingDisk(disk: Disk): FailingDisk {
+export function makeFailingDisk(disk: SimDisk): FailingDisk {
   let killed = false;
   const never = new Promise<never>(() => undefined);
   const change = async <A>(op: string, path: string, work: () => Promise<A>): Promise<A> => {
@@ -28,7 +27,11 @@ export function makeFailingDisk(disk: Disk): FailingDisk {
     if (killed) return never;
     if (n === failing.failAt || (failing.lasting && n > failing.failAt)) {
       failing.failures++;
-      if (op === "sync" || op === "syncdir") failing.syncFailed = true;
+      // The disk below has to know: what was not on disk then is lost, though it can be read.
+      if (op === "sync") {
+        disk.failNext("sync", failing.code);
+        await work().catch(() => undefined);
+      }
       throw new DiskError(op, path, failing.code, `${failing.code}: simulated at operation ${n}`);
     }
     const result = await work();
@@ -55,7 +58,6 @@ export function makeFailingDisk(disk: Disk): FailingDisk {
     code: "EIO",
     before: () => undefined,
     failures: 0,
-    syncFailed: false,
     kill: () => {
       killed = true;
     },

@@ -401,8 +401,7 @@ async function oneLife(world: World, disk: SimDisk, options: WorldOptions): Prom
   over = true;
   failing.kill();
   if (failure !== undefined) throw failure.error;
-  // After a failed sync the page cache may show what is not on disk: the machine is gone as well then.
-  const power = failing.syncFailed || random() < 0.6;
+  const power = random() < 0.6;
   trace(power ? "power cut" : "kill");
   return power ? disk.crash(random) : disk;
 }

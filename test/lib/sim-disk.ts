@@ -6,7 +6,10 @@ import { type Disk, DiskError, type DiskFile } from "../../src/lib/disk.ts";
  * Fault model of `crash`: of a file, what was there at its last sync survives; of each later write any of the 512-byte
  * sectors may survive, in any combination, and the file may have any length from the synced one to the written one, with
  * zeros where nothing survived. Of names made, renamed or removed since the last sync of their folder, each may or may not be
- * there; a folder that was made is there at once. Truncation is atomic. A failed sync loses what was not synced, and a sync after it does not bring it back.
+ * there; a folder that was made is there at once. Truncation is atomic.
+ *
+ * A failed sync loses what was not synced, as Linux does it: the file still reads as if it were there, also when it is opened
+ * again, and a sync after it succeeds and does not bring it back. Only what is written anew is on disk by a sync.
  */
 export interface SimDisk extends Disk {
   /** Fails the next operation of this kind with this errno; repeated calls queue up. */
@@ -143,7 +146,8 @@ export function makeSimDisk(files: ReadonlyMap<string, Uint8Array> = new Map()):
         n.writes = [];
         throw error;
       }
-      if (n.writes.length > 0 || n.content.length !== n.durable.length) n.durable = n.content.slice();
+      if (n.content.length !== n.durable.length) n.durable = resized(n.durable, n.content.length);
+      for (const w of n.writes) n.durable.set(w.bytes, w.at);
       n.writes = [];
     },
     close: async () => operation("other", path),

@@ -3,13 +3,16 @@
  * damaged the rest is used and the loss named.
  */
 import { join } from "node:path";
-import type { Disk, DiskFile } from "../../lib/disk.ts";
+import { readU32 } from "../../lib/bytes.ts";
+import { type Disk, DiskError, type DiskFile } from "../../lib/disk.ts";
 import { WAL_FSYNC_BUCKETS } from "../../model/shard.ts";
 import { makeBatch } from "./batch.ts";
 import {
   EPOCH,
+  goodRecord,
   kindOf,
   type RecordKind,
+  recordSize,
   SEGMENT_HEADER,
   SKIP,
   STATE,
@@ -118,8 +121,7 @@ export async function openWal(dir: string, disk: Disk, options: OpenOptions): Pr
         await begin(wal, number);
       } else {
         if (end.verdict === "truncate") await file.truncate(end.offset);
-        // What a killed process wrote may be in the machine's memory only, and counts as on disk from here on.
-        await file.sync();
+        await writeAgain(file, path, end);
         await disk.syncDir(dir);
         continueIn(wal, file, number, end.offset, number === 1 ? SEGMENT_HEADER : end.firstEnd);
         wal.finish = end.verdict === "salvage" || end.version !== VERSION;
@@ -138,6 +140,31 @@ export async function openWal(dir: string, disk: Disk, options: OpenOptions): Pr
   const { replayed, skipped } = opening;
   const damage = losses.end(opening.state);
   return { wal, lastSeq: applied.last(), epoch, applied, replayed, skipped, truncated, damage };
+}
+
+/**
+ * Makes durable what was read at the end of the last segment: it counts as on disk from here on. A killed process may have left
+ * it in the machine's memory only. A sync alone is not enough: where an earlier one has failed, Linux still shows the pages
+ * and believes that they are on disk. So the last commit, all that can be concerned, is written again as it was read.
+ */
+async function writeAgain(file: DiskFile, path: string, end: ScanEnd): Promise<void> {
+  // The header is on disk before the first record is written.
+  const ranges = end.lastCommit.length > 0 ? end.lastCommit : [{ from: 0, to: Math.min(SEGMENT_HEADER, end.offset) }];
+  for (const { from, to } of ranges) {
+    const bytes = new Uint8Array(to - from);
+    const count = await file.read(bytes, from);
+    if (count < bytes.length || (end.lastCommit.length > 0 && !areRecords(bytes))) {
+      throw new DiskError("read", path, "EIO", `what was at byte ${from} just now is not there any more`);
+    }
+    await file.write(bytes, from);
+  }
+  await file.sync();
+}
+
+function areRecords(bytes: Uint8Array): boolean {
+  let at = 0;
+  while (at < bytes.length && goodRecord(bytes, at, bytes.length)) at += recordSize(readU32(bytes, at + 4));
+  return at === bytes.length;
 }
 
 /** Older than what is needed: only to be removed. */

@@ -50,6 +50,14 @@ export interface ScanEnd {
   readonly version: number;
   /** End of the record at the start of the segment. */
   readonly firstEnd: number;
+  /** Where the records of the last commit lie: everything before them was on disk when they were written. */
+  readonly lastCommit: readonly FileRange[];
+}
+
+/** Bytes `from` to `to` (itself not included) of a file. */
+export interface FileRange {
+  readonly from: number;
+  readonly to: number;
 }
 
 /**
@@ -78,6 +86,8 @@ export async function scanSegment(
     version: bad === undefined ? segmentVersion(header) : 0,
     first: true,
     firstEnd: SEGMENT_HEADER,
+    commitStart: -1,
+    lastCommit: [],
   };
   if (bad !== undefined) return await pickUp(context, 0, bad);
   const reader = readSegment(file, SEGMENT_HEADER, size, buffers);
@@ -121,11 +131,13 @@ interface Context {
   readonly version: number;
   first: boolean;
   firstEnd: number;
+  commitStart: number;
+  lastCommit: FileRange[];
 }
 
 function end(context: Context, v: Verdict, offset: number, problem: string): ScanEnd {
-  const { size, version, firstEnd } = context;
-  return { verdict: v, offset, size, problem, version, firstEnd };
+  const { size, version, firstEnd, lastCommit } = context;
+  return { verdict: v, offset, size, problem, version, firstEnd, lastCommit };
 }
 
 function deliver(context: Context, bytes: Uint8Array, at: number, endOffset: number): void {
@@ -134,8 +146,18 @@ function deliver(context: Context, bytes: Uint8Array, at: number, endOffset: num
   const { first } = context;
   if (first) context.firstEnd = endOffset;
   context.first = false;
+  noteCommit(context, readU32(bytes, at + 12), { from: endOffset - recordSize(length), to: endOffset });
   const ordinal = context.version === 1 ? undefined : readU16(bytes, at + 10);
   context.handlers.onRecord(readU16(bytes, at + 8), ordinal, readU64(bytes, at + 16), payload, first);
+}
+
+function noteCommit(context: Context, commitStart: number, record: FileRange): void {
+  const { lastCommit } = context;
+  const before = lastCommit.at(-1);
+  if (commitStart !== context.commitStart) context.lastCommit = [record];
+  else if (before?.to === record.from) lastCommit[lastCommit.length - 1] = { from: before.from, to: record.to };
+  else lastCommit.push(record);
+  context.commitStart = commitStart;
 }
 
 type Bad = { readonly ending: Ending; readonly problem: string };
