@@ -111,7 +111,6 @@ export async function openLanes(options: LanesOptions): Promise<Lanes> {
   let backlogBytes = 0;
 
   const plan = planLanes(stream, taken, bounds.maxBehindBytes);
-  for (const range of plan.gone) options.skip(range);
   const gaps: Gap[] = plan.backlog.map(({ from, to }) => ({ from, to, since: undefined, until: undefined }));
   if (gaps.length > 0) tellBacklog();
   const openFeed = (startSequence: number, endSequence?: number) =>
@@ -272,6 +271,8 @@ export async function openLanes(options: LanesOptions): Promise<Lanes> {
   };
 
   const run = async () => {
+    if (options.held() !== undefined) await released();
+    if (!closed) for (const range of plan.gone) options.skip(range);
     noteProgress();
     let backlogTurn = performance.now();
     try {

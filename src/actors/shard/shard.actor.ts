@@ -210,6 +210,8 @@ export function startShard(options: ShardOptions): Shard {
       },
       skip: (range) => {
         skip(log, stream, range);
+        // Nothing else may come that would bring it to the disk.
+        commit.advance(0);
         waiters.look();
       },
       room: commit.room,

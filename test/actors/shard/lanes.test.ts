@@ -199,3 +199,26 @@ test("what the stream forgets of a backlog is named once, and the rest is read",
     }),
   ),
 );
+
+test("what the stream has forgotten is on disk as read also when nothing comes after it", { timeout: 60_000 }, () =>
+  withNatsServer((nats) =>
+    withTempDir(async (dir) => {
+      const bus = await nats.bus({ partitions: 1 });
+      const publisher = jetStreamPublisher(bus);
+      for (let n = 0; n < 10; n++) await publisher.publish(0, loadFrame(n, true), `load-${n}`);
+      const options = { dir, busUrl: nats.url };
+      const shard = runShard(options);
+      await consumed(shard, 10);
+      await shard.stop();
+      for (let n = 10; n < 20; n++) await publisher.publish(0, loadFrame(n, true), `load-${n}`);
+      await bus.jsm.streams.purge("SAMPLES_0");
+      const again = runShard(options);
+      await consumed(again, 20);
+      expect(await statsOf(again.client)).toMatchObject({ messagesMissed: 10, streamLag: 0 });
+      expect(again.lines.filter((l) => l.startsWith("error"))).toMatchObject([
+        expect.stringMatching(/10 messages .* were deleted before they were read \(11 to 20\)/),
+      ]);
+      await again.stop();
+    }),
+  ),
+);
