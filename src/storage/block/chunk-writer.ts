@@ -1,5 +1,6 @@
 /** Rows of series into chunks, chunks into the pages of their stripe of time. */
 
+import { firstAt } from "../../lib/search.ts";
 import { histogramSize } from "../../model/histogram-code.ts";
 import {
   HISTOGRAM_ROLLUP_NUMBERS,
@@ -147,15 +148,8 @@ function checkRange(w: ChunkWriter, ts: Float64Array, length: number): void {
 /** Where the chunk that begins at row `from` ends: at its stripe's end, or when it is full. */
 function chunkEnd(w: ChunkWriter, ts: Float64Array, from: number, length: number): number {
   const end = w.rangeStart + (stripeOf(w, ts[from] as number) + 1) * w.stripeMs;
-  let low = from + 1;
-  let high = Math.min(length, from + CHUNK_ROWS);
-  if ((ts[high - 1] as number) < end) return high;
-  while (low < high) {
-    const mid = (low + high) >>> 1;
-    if ((ts[mid] as number) < end) low = mid + 1;
-    else high = mid;
-  }
-  return low;
+  const full = Math.min(length, from + CHUNK_ROWS);
+  return (ts[full - 1] as number) < end ? full : firstAt(ts, from + 1, full, end);
 }
 
 const stripeOf = (w: ChunkWriter, t: number): number => Math.floor((t - w.rangeStart) / w.stripeMs);

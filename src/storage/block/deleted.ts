@@ -1,4 +1,5 @@
 /** What tombstones take away from what is read, and making them. */
+import { firstWordAt } from "../../lib/search.ts";
 import { compileMatcher, type Matcher } from "../../model/matcher.ts";
 import type { Block } from "./block.ts";
 import { matchSeries } from "./match.ts";
@@ -62,12 +63,5 @@ export function withoutDeleted(block: Block, ids: Uint32Array, minT: number, max
 }
 
 function holds(ascending: Uint32Array, id: number): boolean {
-  let low = 0;
-  let high = ascending.length;
-  while (low < high) {
-    const mid = (low + high) >>> 1;
-    if ((ascending[mid] as number) < id) low = mid + 1;
-    else high = mid;
-  }
-  return ascending[low] === id;
+  return ascending[firstWordAt(ascending, 0, ascending.length, id)] === id;
 }

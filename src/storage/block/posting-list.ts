@@ -2,6 +2,7 @@
  * Lists of series numbers, ascending: groups of up to 128, each bit-packed by its own width; what tells where the groups are
  * stands before them, so that a reader skips those it has no candidates in. Docs: docs/format/block.md, "Posting list".
  */
+import { firstWordAt } from "../../lib/search.ts";
 import { type Cursor, readVarint } from "../../lib/varint.ts";
 import { type ByteSink, putByte, putVarint, reserveSink } from "./byte-sink.ts";
 import { packBits, unpackBits } from "./number-column.ts";
@@ -125,12 +126,5 @@ export function idFrom(ids: Uint32Array, i: number, wanted: number): number {
     low += step;
     step <<= 1;
   }
-  let high = Math.min(low + step, n);
-  low++;
-  while (low < high) {
-    const mid = (low + high) >>> 1;
-    if ((ids[mid] as number) < wanted) low = mid + 1;
-    else high = mid;
-  }
-  return low;
+  return firstWordAt(ids, low + 1, Math.min(low + step, n), wanted);
 }

@@ -1,4 +1,5 @@
 /** Cutting the rows of a buffer to a span of time, or a span out of them. */
+import { firstAfter, firstAt } from "../../lib/search.ts";
 import {
   HISTOGRAM_ROLLUP_NUMBERS,
   HISTOGRAM_ROLLUP_REFS,
@@ -7,29 +8,7 @@ import {
 } from "../../model/rollup.ts";
 import type { SampleBuffer } from "../../model/sample.ts";
 
-/** First of the ascending times ts[from, to) that is at or after t. */
-export function firstAt(ts: Float64Array, from: number, to: number, t: number): number {
-  let low = from;
-  let high = to;
-  while (low < high) {
-    const mid = (low + high) >>> 1;
-    if ((ts[mid] as number) < t) low = mid + 1;
-    else high = mid;
-  }
-  return low;
-}
-
-/** First of them that is after t. */
-function firstAfter(ts: Float64Array, from: number, to: number, t: number): number {
-  let low = from;
-  let high = to;
-  while (low < high) {
-    const mid = (low + high) >>> 1;
-    if ((ts[mid] as number) <= t) low = mid + 1;
-    else high = mid;
-  }
-  return low;
-}
+export { firstAt } from "../../lib/search.ts";
 
 /** Keeps the samples in [minT, maxT], or with `cut` all others. */
 export function keepSamples(out: SampleBuffer, minT: number, maxT: number, cut = false): void {

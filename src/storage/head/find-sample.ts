@@ -1,4 +1,5 @@
 /** Whether a series has a sample at a time: what every late sample must know, so it looks at as little as it can. */
+import { firstAt } from "../../lib/search.ts";
 import { makeSampleBuffer } from "../../model/sample.ts";
 import { decodeChunk } from "../chunk/decode.ts";
 import { CHUNK_COUNT, CHUNK_HEADER_WORDS, type ChunkArena, chunkBefore, chunkMaxT, chunkMinT } from "./chunk-arena.ts";
@@ -93,13 +94,7 @@ function decode(arena: ChunkArena, chunk: number): void {
 /** Looks for t in the decoded samples, which begin before it and end behind it. */
 function findInSamples(t: number, inOrder: boolean): boolean {
   const { ts, words } = samples;
-  let low = 0;
-  let high = samples.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((ts[middle] as number) < t) low = middle + 1;
-    else high = middle;
-  }
+  const low = firstAt(ts, 0, samples.length, t);
   if (low === samples.length || ts[low] !== t) {
     if (inOrder) {
       foundGap[0] = ts[low - 1] as number;

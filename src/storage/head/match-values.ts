@@ -6,6 +6,7 @@
  * query looks at the newer ones alone.
  */
 import type { StringTest } from "../../lib/regex.ts";
+import { firstWordAt } from "../../lib/search.ts";
 import type { Postings } from "./postings.ts";
 import { passingText, type Symbols } from "./symbols.ts";
 
@@ -115,7 +116,7 @@ function collectMatches(
       // Lists are walked from the newest, so the older symbols before this one come next.
       if (served < WORTH) single = 64;
       served = 1;
-      const from = symbolAtOrAfter(starts, symbol, end - WINDOW);
+      const from = starts[firstWordAt(starts, 0, symbol, end - WINDOW)] as number;
       text = bytes.toString("utf8", from, end);
       if (text.length === end - from) {
         low = from;
@@ -131,16 +132,4 @@ function collectMatches(
     }
     if (passes) out.push(next - 1);
   }
-}
-
-/** Where the first symbol begins that does not begin before `at` and is not after `symbol`. */
-function symbolAtOrAfter(starts: Uint32Array, symbol: number, at: number): number {
-  let low = 0;
-  let high = symbol;
-  while (low < high) {
-    const mid = (low + high) >>> 1;
-    if ((starts[mid] as number) < at) low = mid + 1;
-    else high = mid;
-  }
-  return starts[low] as number;
 }

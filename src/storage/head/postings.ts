@@ -7,6 +7,7 @@
  * - a list of one id is its record alone (most values of a high-cardinality label have one series); longer ones are a chain of
  *   blocks that double up to 1024 words: the first is [next block, last block, number of ids, ids], the others [next, ids].
  */
+import { firstWordAt } from "../../lib/search.ts";
 import { withCapacityFor, withMoreCapacity, worthShrinking } from "./capacity.ts";
 import {
   addSlot,
@@ -268,7 +269,7 @@ export function hitList(p: Postings, list: number, ids: Uint32Array, n: number, 
   const head = p.listHead[list] as number;
   if (head === 0 || n === 0) return;
   if (head >= SINGLE) {
-    const i = lowerBound(ids, 0, n, head & ~SINGLE);
+    const i = firstWordAt(ids, 0, n, head & ~SINGLE);
     if (i < n && ids[i] === (head & ~SINGLE)) hits[i] = 1;
     return;
   }
@@ -323,17 +324,6 @@ function hitBlock(
     i++;
   }
   return i;
-}
-
-function lowerBound(ids: Uint32Array, from: number, end: number, id: number): number {
-  let low = from;
-  let high = end;
-  while (low < high) {
-    const mid = (low + high) >>> 1;
-    if ((ids[mid] as number) < id) low = mid + 1;
-    else high = mid;
-  }
-  return low;
 }
 
 /** Bytes of the tables in use; the pool is counted by its owner. */
