@@ -35,6 +35,15 @@ export function reserveHistogramBytes(into: HistogramBytes, more: number): void 
   into.bytes = bytes;
 }
 
+/** Appends all bytes of `from` to `to`; returns by how much references to them move. */
+export function appendHistogramBytes(from: HistogramBytes, to: HistogramBytes): number {
+  reserveHistogramBytes(to, from.length);
+  const at = to.length;
+  to.bytes.set(from.bytes.subarray(0, from.length), at);
+  to.length = at + from.length;
+  return at;
+}
+
 /** Appends a histogram's code that lies at `at`; returns where it went. */
 export function copyHistogram(from: Uint8Array, at: number, into: HistogramBytes): number {
   const size = histogramSize(from, at);

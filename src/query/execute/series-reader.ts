@@ -1,3 +1,4 @@
+import { appendSamples } from "../../model/copy-samples.ts";
 import { copyHistogram, makeHistogramBytes } from "../../model/histogram-code.ts";
 import type { TierUse } from "../../model/query.ts";
 import {
@@ -17,7 +18,6 @@ import {
 } from "../../model/sample.ts";
 import type { SeriesSource } from "../../model/series-source.ts";
 import type { Need, Segment } from "../plan/tier.ts";
-import { appendSamples } from "./append-samples.ts";
 import { appendSampleRows, makeTierRows, settleRows, type TierRows } from "./tier-rows.ts";
 import { dropStale } from "./windows.ts";
 

@@ -1,14 +1,16 @@
 /** Samples of one series out of the head: sealed chunks and the open one, with late samples merged over them. */
+import { firstAfter, firstAt } from "../../lib/search.ts";
+import { appendSamples } from "../../model/copy-samples.ts";
 import { copyHistogram, makeHistogramBytes } from "../../model/histogram-code.ts";
 import {
   histogramRef,
   isHistogramAt,
   makeSampleBuffer,
-  reserveSamples,
   type SampleBuffer,
   writeHistogramRef,
 } from "../../model/sample.ts";
 import { decodeChunk, decodeChunkRange } from "../chunk/decode.ts";
+import { mergeSamples } from "../merge/merge-samples.ts";
 import { CHUNK_COUNT, CHUNK_HEADER_WORDS, type ChunkArena, chunkBefore, chunkMaxT, chunkMinT } from "./chunk-arena.ts";
 import type { Head } from "./head.ts";
 import { histogramOffset, histogramSlab } from "./histogram-arena.ts";
@@ -20,7 +22,6 @@ import { SLAB_MASK, SLAB_SHIFT } from "./word-pool.ts";
 
 const open = makeSampleBuffer(128);
 const run = makeSampleBuffer(128);
-const merged = makeSampleBuffer(128);
 const lateRun = makeSampleBuffer(128);
 const starts = makeSampleBuffer(128);
 let found = new Uint32Array(64);
@@ -78,7 +79,8 @@ export function readStored(head: Head, id: number, minT: number, maxT: number, o
   if (rows[row + OPEN] !== 0 && openChunkMinT(head, id) <= maxT) {
     open.length = 0;
     decodeOpenChunk(head, id, open);
-    appendRange(open, minT, maxT, out);
+    const first = firstAt(open.ts, 0, open.length, minT);
+    appendSamples(open, out, first, firstAfter(open.ts, first, open.length, maxT));
   }
   const late = rows[row + LATE] as number;
   if (late !== 0) mergeLate(head, late, minT, maxT, out);
@@ -114,19 +116,6 @@ function decodeSealed(arena: ChunkArena, chunk: number, minT: number, maxT: numb
   }
 }
 
-function appendRange(from: SampleBuffer, minT: number, maxT: number, out: SampleBuffer): void {
-  const { ts } = from;
-  let first = 0;
-  let end = from.length;
-  while (first < end && (ts[first] as number) < minT) first++;
-  while (end > first && (ts[end - 1] as number) > maxT) end--;
-  if (first === end) return;
-  reserveSamples(out, out.length + end - first);
-  out.ts.set(ts.subarray(first, end), out.length);
-  out.words.set(from.words.subarray(2 * first, 2 * end), 2 * out.length);
-  out.length += end - first;
-}
-
 /** Late chunks from the oldest to the newest, then the buffer: each wins over what is there at the same time. */
 function mergeLate(head: Head, buffer: number, minT: number, maxT: number, out: SampleBuffer): void {
   const ascend = lateChunksAscend(head.pool, buffer);
@@ -136,47 +125,10 @@ function mergeLate(head: Head, buffer: number, minT: number, maxT: number, out: 
   for (let i = n - 1; i >= 0; i--) {
     run.length = 0;
     decodeSealed(head.chunks, found[i] as number, minT, maxT, run);
-    mergeOver(lateRun, run);
+    mergeSamples(lateRun, run);
   }
   run.length = 0;
   copyLateBuffer(head.pool, buffer, minT, maxT, run);
-  mergeOver(lateRun, run);
-  mergeOver(out, lateRun);
-}
-
-/** Merges `newer` into `out`; at equal times the newer sample stays. */
-function mergeOver(out: SampleBuffer, newer: SampleBuffer): void {
-  const n = out.length;
-  const m = newer.length;
-  if (m === 0) return;
-  if (n === 0 || (out.ts[n - 1] as number) < (newer.ts[0] as number)) {
-    appendRange(newer, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, out);
-    return;
-  }
-  merged.length = 0;
-  reserveSamples(merged, n + m);
-  const { ts, words } = merged;
-  let i = 0;
-  let j = 0;
-  let k = 0;
-  while (i < n || j < m) {
-    const a = i < n ? (out.ts[i] as number) : Number.POSITIVE_INFINITY;
-    const b = j < m ? (newer.ts[j] as number) : Number.POSITIVE_INFINITY;
-    if (a < b) {
-      ts[k] = a;
-      words[2 * k] = out.words[2 * i] as number;
-      words[2 * k + 1] = out.words[2 * i + 1] as number;
-    } else {
-      ts[k] = b;
-      words[2 * k] = newer.words[2 * j] as number;
-      words[2 * k + 1] = newer.words[2 * j + 1] as number;
-    }
-    if (a <= b) i++;
-    if (b <= a) j++;
-    k++;
-  }
-  reserveSamples(out, k);
-  out.ts.set(ts.subarray(0, k));
-  out.words.set(words.subarray(0, 2 * k));
-  out.length = k;
+  mergeSamples(lateRun, run);
+  mergeSamples(out, lateRun);
 }

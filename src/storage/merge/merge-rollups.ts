@@ -1,4 +1,5 @@
 /** Rows of one rolled-up series from several blocks put together: of two rows for one bucket the later block's stays. */
+import { appendHistogramBytes } from "../../model/histogram-code.ts";
 import {
   HISTOGRAM_ROLLUP_NUMBERS,
   HISTOGRAM_ROLLUP_REFS,
@@ -50,17 +51,7 @@ export function mergeRollups(out: RollupBuffer, from: number, newer: RollupBuffe
 function takeBytes(to: RollupBuffer, from: RollupBuffer): number {
   if (from.histograms === undefined) return 0;
   to.histograms ??= makeRollupHistograms(to.start.length);
-  const source = from.histograms.bytes;
-  const target = to.histograms.bytes;
-  const at = target.length;
-  if (target.bytes.length < at + source.length) {
-    const larger = new Uint8Array(Math.max(at + source.length, 2 * target.bytes.length));
-    larger.set(target.bytes.subarray(0, at));
-    target.bytes = larger;
-  }
-  target.bytes.set(source.bytes.subarray(0, source.length), at);
-  target.length = at + source.length;
-  return at;
+  return appendHistogramBytes(from.histograms.bytes, to.histograms.bytes);
 }
 
 function copyRow(from: RollupBuffer, i: number, to: RollupBuffer, k: number, shift: number): void {
