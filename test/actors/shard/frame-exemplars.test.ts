@@ -24,7 +24,7 @@ test("an exemplar belongs to the definition that it names", () => {
   // Its hash alone names two series.
   writeExemplar(b.exemplars, of(-1), NOW, 0, 0, none);
 
-  const core = makeShardCore(createHead({ maxExemplars: 10 }), 10);
+  const core = makeShardCore(createHead({ outOfOrderWindowMs: 0, maxExemplars: 10 }), 10);
   applyFrame(core, encodeFrame(b));
 
   const found = selectExemplars(core.head, series[0]!.tenant, [], NOW, NOW);
