@@ -104,6 +104,15 @@ export function registerShardMetrics(registry: Registry, shards: readonly ShardC
   );
   readMetric(
     registry,
+    "tocsin_shard_samples_too_old_total",
+    "counter",
+    "Of the samples that the shard did not store: acknowledged ones beyond the out-of-order window of their series.",
+    each((s, partition) =>
+      (s.tooOldByTenant ?? []).map(([tenant, value]) => ({ labels: { partition, tenant }, value })),
+    ),
+  );
+  readMetric(
+    registry,
     "tocsin_wal_fsync_duration_seconds",
     "histogram",
     "Latency of the write-ahead log's fsyncs.",

@@ -66,7 +66,7 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
         limits: config.limits,
         now: Date.now,
         kernel,
-        maxBackfillAgeMs: config.storage.retention.rawMs || Number.POSITIVE_INFINITY,
+        maxAgeMs: longestRetention(config.storage),
       }),
     ),
     (g) => Effect.promise(() => g.close()),
@@ -150,6 +150,12 @@ function storageSettings({ config, retentionRules }: Loaded, partitions: number)
     cacheBytes: share(BLOCK_CACHE_BYTES),
     everyMs: UPKEEP_MS,
   };
+}
+
+/** The age beyond which no sample of any series is kept; Infinity where some are kept for ever. */
+function longestRetention({ retention, retentionRules }: Loaded["config"]["storage"]): number {
+  const ages = [retention.rawMs, ...retentionRules.flatMap(({ keep }) => keep.rawMs ?? [])];
+  return ages.includes(0) ? Number.POSITIVE_INFINITY : Math.max(...ages);
 }
 
 const DAY_MS = 86_400_000;

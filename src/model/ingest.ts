@@ -29,8 +29,9 @@ export interface Ingest {
 
 export interface IngestMode {
   /**
-   * History that is sent late: samples may have any age inside the retention of raw samples (older ones are rejected, reason
-   * beyond_retention); of two samples with one time the one sent last stays, as always. Otherwise a shard takes what its out-of-order window allows.
+   * History that is sent late: samples may have any age inside the retention of raw samples; of two samples with one time the one
+   * sent last stays, as always. Otherwise a shard takes what its out-of-order window allows. What is older than the retention is
+   * rejected in either case (beyond_retention).
    */
   readonly backfill?: boolean;
 }

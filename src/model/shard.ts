@@ -129,6 +129,8 @@ export interface ShardStats {
   readonly samplesAppended: number;
   /** Samples not stored, by reason (out_of_order, too_old, ...), and duplicates that changed nothing. */
   readonly samplesRejected: Readonly<Record<string, number>>;
+  /** Of those that were too old, how many each tenant lost; without a name those of tenants beyond the first thousand. */
+  readonly tooOldByTenant?: Ranking;
   /** Samples parked because their series' labels are unknown here. */
   readonly samplesParked: number;
   /** Up to this stream sequence everything is in the WAL on disk; and the number of messages still waiting in the stream. */

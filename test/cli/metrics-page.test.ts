@@ -28,6 +28,7 @@ function exampleRegistry(): Registry {
     headMaxTime: 1,
     samplesAppended: 1,
     samplesRejected: { r: 1 },
+    tooOldByTenant: [["t", 1]],
     samplesParked: 1,
     consumedSequence: 1,
     streamLag: 1,

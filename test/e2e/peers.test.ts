@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { killPrograms, type Program, startProgram, startPrometheus } from "./program.ts";
-import { datasetBody, END, START, WRITE_HEADERS } from "./prometheus-data.ts";
+import { datasetBody, END, KEEP_ALL, START, WRITE_HEADERS } from "./prometheus-data.ts";
 import { findProgram, freePort, killLeftOvers, query, startTocsin, type Tocsin, tempDir, until } from "./tocsin.ts";
 
 // Programs that people point at Tocsin, as they are: Prometheus, promtool, node_exporter, Grafana's calls.
@@ -21,7 +21,7 @@ const unless = (path: string | undefined, name: string) =>
   path === undefined ? ` (passed over: there is no ${name} on PATH or in PEERS_BIN)` : "";
 
 async function loaded(): Promise<Tocsin> {
-  const tocsin = await startTocsin();
+  const tocsin = await startTocsin({ config: KEEP_ALL });
   const written = await fetch(`${tocsin.url}/api/v1/write`, {
     method: "POST",
     body: datasetBody(),

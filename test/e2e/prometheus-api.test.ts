@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { killPrograms, type Program, startPrometheus } from "./program.ts";
 import { CASES, type Case } from "./prometheus-cases.ts";
-import { datasetBody, END, WRITE_HEADERS } from "./prometheus-data.ts";
+import { datasetBody, END, KEEP_ALL, WRITE_HEADERS } from "./prometheus-data.ts";
 import { findProgram, freePort, killLeftOvers, query, startTocsin, type Tocsin, tempDir, until } from "./tocsin.ts";
 
 // The HTTP API beside that of a real Prometheus on the same data: status, type and body of every answer.
@@ -63,7 +63,10 @@ describe.skipIf(program === undefined)(`the HTTP API beside a Prometheus${why}`,
   let prometheus: Program;
   let tocsin: Tocsin;
   beforeAll(async () => {
-    [prometheus, tocsin] = await Promise.all([startPrometheus(program as string, "global: {}\n"), startTocsin()]);
+    [prometheus, tocsin] = await Promise.all([
+      startPrometheus(program as string, "global: {}\n"),
+      startTocsin({ config: KEEP_ALL }),
+    ]);
     for (const { url } of [prometheus, tocsin]) {
       const written = await fetch(`${url}/api/v1/write`, {
         method: "POST",

@@ -3,6 +3,8 @@ import { type TestSeries, writeRequestBytes } from "../streams/support/write-req
 
 /** The same samples for Tocsin and a real Prometheus: an hour at 15 s, and label sets that are hard to write. */
 export const END = 1_700_003_600;
+/** A configuration under which samples of that time are still taken. */
+export const KEEP_ALL = "agent: { enabled: false }\nstorage: { retention: { raw: 0s } }\n";
 export const START = END - 3600;
 
 const STALE = [0x00000002, 0x7ff00000] as const;

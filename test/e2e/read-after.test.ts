@@ -103,6 +103,8 @@ describe("backfill over HTTP", () => {
     const older = await write("history", 7, { "x-tocsin-backfill": "1" }, now - 31 * 86_400_000);
     expect(older.status).toBe(400);
     expect(older.text).toMatch(/^20 samples refused \(beyond_retention\)/);
+    const fresh = await write("history", 7, {}, now - 31 * 86_400_000);
+    expect({ status: fresh.status, text: fresh.text }).toEqual({ status: 400, text: older.text });
     expect((await write("history", 7, { "x-tocsin-backfill": "yes" })).status).toBe(400);
     await until(async () => {
       const time = (now - 20 * 86_400_000) / 1_000 + 1;

@@ -89,6 +89,7 @@ describe("samples of the past", () => {
     expect([late.status, tooLate.status]).toEqual([204, 204]);
     const rejected = (reason: string) => total(tocsin.url, "tocsin_shard_samples_rejected_total", `reason="${reason}"`);
     await until(async () => (await rejected("too_old")) === 1, "it is counted");
+    expect(await total(tocsin.url, "tocsin_shard_samples_too_old_total", 'tenant="default"')).toBe(1);
     expect(await rejected("out_of_order")).toBe(0);
 
     const beyond = await write(tocsin.url, [one("a", NOW - 31 * DAY), one("a", OLD + 5 * HOUR)], BACKFILL);

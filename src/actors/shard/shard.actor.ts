@@ -310,6 +310,7 @@ export function startShard(options: ShardOptions): Shard {
       headMaxTime: h.maxTime,
       samplesAppended: core.counts.appended,
       samplesRejected: rejections(core.counts),
+      tooOldByTenant: [...core.tooOldBy],
       samplesParked: core.parked.length,
       consumedSequence: keeper?.wal.synced.applied.contiguousEnd() ?? 0,
       streamLag: lag,

@@ -11,7 +11,7 @@
  */
 import { makeSampleBuffer, type SampleBuffer, type SampleColumns } from "../../model/sample.ts";
 import { type AppendOptions, appendColumns } from "../../storage/head/append.ts";
-import { beginFrame, defineText, type Head } from "../../storage/head/head.ts";
+import { beginFrame, defineText, type Head, seriesTenant } from "../../storage/head/head.ts";
 import type { SeriesText } from "../../storage/head/shapes.ts";
 import {
   type DecodedFrame,
@@ -50,6 +50,9 @@ export interface ShardCore {
   /** Hashes with several label sets that the gateways have not been told about yet. */
   readonly ambiguousToTell: Map<string, readonly [lo: number, hi: number]>;
   readonly scratch: FrameScratch;
+  /** Of `counts.tooOld`: how many samples each tenant lost so. */
+  readonly tooOldBy: Map<string, number>;
+  readonly noteTooOld: (id: number) => void;
   unknown: Uint32Array;
   /** Rows taken out of a frame for a separate append. */
   readonly picked: SampleColumns;
@@ -82,7 +85,11 @@ export function makeShardCore(head: Head, maxParkedSamples: number, owned?: Owne
   return {
     head,
     owned,
+/** Tenants beyond so many are counted under no name: whoever may publish can make up as many as he likes. */
+const MAX_TENANTS = 1_000;
+
     parked: makeParkedSamples(maxParkedSamples),
+  const tooOldBy = new Map<string, number>();
     counts: noCounts(),
     metadata: makeMetadataTable(),
     ambiguousToTell: new Map(),
@@ -90,6 +97,12 @@ export function makeShardCore(head: Head, maxParkedSamples: number, owned?: Owne
     unknown: new Uint32Array(8192),
     picked: makeColumns(0),
     unparked: makeSampleBuffer(64),
+    tooOldBy,
+    noteTooOld: (id) => {
+      const tenant = seriesTenant(head, id);
+      const key = tooOldBy.has(tenant) || tooOldBy.size < MAX_TENANTS ? tenant : "";
+      tooOldBy.set(key, (tooOldBy.get(key) ?? 0) + 1);
+    },
   };
 }
 
@@ -130,6 +143,7 @@ const KEEP = 2;
  * Takes a frame into the storage. Throws FrameError when it cannot be decoded: it is counted, and nothing else has changed.
  */
 export function applyFrame(core: ShardCore, bytes: Uint8Array, mode: FrameMode = "live"): void {
+  core.tooOldBy.clear();
   const { head, counts } = core;
   let frame: DecodedFrame;
   try {
@@ -143,7 +157,7 @@ export function applyFrame(core: ShardCore, bytes: Uint8Array, mode: FrameMode =
   beginFrame(head);
   for (let d = 0; d < frame.texts.count; d++) define(core, frame.texts, d);
   const backlog = mode === "backlog";
-  const options = { anyAge: backlog || frame.backfill, keepExisting: backlog };
+  const options = { anyAge: backlog || frame.backfill, keepExisting: backlog, onTooOld: core.noteTooOld };
   if (frame.bound.rows.length === 0) append(core, frame.columns, options);
   else appendBound(core, frame, options);
   const refused = takeExemplars(head, frame);
@@ -196,7 +210,11 @@ function appendUnparked(core: ShardCore, hashLo: number, hashHi: number): void {
     wordsOf(picked.values).set(unparked.words.subarray(2 * from, 2 * to));
     picked.histograms = unparked.histograms?.bytes;
     picked.startTs = unparked.startTs?.subarray(from, to);
-    append(core, picked, { anyAge: (rules[from]! & ANY_AGE) !== 0, keepExisting: (rules[from]! & KEEP) !== 0 });
+    append(core, picked, {
+      anyAge: (rules[from]! & ANY_AGE) !== 0,
+      keepExisting: (rules[from]! & KEEP) !== 0,
+      onTooOld: core.noteTooOld,
+    });
     from = to;
   }
 }

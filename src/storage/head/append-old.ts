@@ -49,6 +49,7 @@ export function appendOld(
   }
   if (options.anyAge !== true && t < last - head.options.outOfOrderWindowMs) {
     result.tooOld++;
+    options.onTooOld?.(id);
     return 0;
   }
   const end = runEnd(ids, cols, words, i, last);
@@ -139,6 +140,7 @@ export function takeHistogram(
   }
   if (options.anyAge !== true && t < last - head.options.outOfOrderWindowMs) {
     result.tooOld++;
+    options.onTooOld?.(id);
     return false;
   }
   const known = findSample(head, id, t);

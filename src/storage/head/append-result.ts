@@ -4,6 +4,8 @@ export interface AppendOptions {
   readonly anyAge?: boolean;
   /** A sample never replaces one that is there. */
   readonly keepExisting?: boolean;
+  /** Called with the series of each sample that is too old. */
+  readonly onTooOld?: ((id: number) => void) | undefined;
 }
 
 /**

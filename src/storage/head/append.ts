@@ -200,5 +200,6 @@ function appendStarts(head: Head, ids: Int32Array, cols: SampleColumns, options:
   const columns: SampleColumns = { length: n, hashLo: NOTHING, hashHi: NOTHING, ts, values };
   const words = new Int32Array(values.buffer, values.byteOffset, 2 * n);
   // What becomes of them was counted with their samples.
-  appendLoop(head, starts.ids, columns, words, n, NOTHING, options, noResult());
+  const uncounted = { ...options, onTooOld: undefined };
+  appendLoop(head, starts.ids, columns, words, n, NOTHING, uncounted, noResult());
 }

@@ -57,8 +57,8 @@ export interface GatewayOptions {
    * yet. Beyond, requests are put off (TryLater). Default 128 MiB; a single body is taken in any case.
    */
   readonly maxQueuedBytes?: number;
-  /** How old a backfilled sample may be; Infinity, the default, for any age. */
-  readonly maxBackfillAgeMs?: number;
+  /** How old a sample may be, fresh or backfilled: what is older than anything that is kept; Infinity, the default, for any age. */
+  readonly maxAgeMs?: number;
   /** Series that are remembered (about 53 bytes each); default and most: 16 million. */
   readonly maxSeries?: number;
   /** Labels of a series that was idle for so long are sent again; default 1 h. */
@@ -117,7 +117,7 @@ export function makeGateway(options: GatewayOptions): Gateway {
     throw new RangeError(`${partitions} partitions: from 1 to 65535 are possible`);
   }
   const maxQueuedBytes = options.maxQueuedBytes ?? 128 << 20;
-  const maxBackfillAgeMs = options.maxBackfillAgeMs ?? Number.POSITIVE_INFINITY;
+  const maxAgeMs = options.maxAgeMs ?? Number.POSITIVE_INFINITY;
   const maxFutureMs = options.maxFutureMs ?? 600_000;
   const maxSeries = options.maxSeries ?? 16_000_000;
   const idleSeconds = Math.ceil((options.idleMs ?? 3_600_000) / 1000);
@@ -244,7 +244,7 @@ export function makeGateway(options: GatewayOptions): Gateway {
       throw error instanceof MalformedBody ? refuse(error) : error;
     }
     makeRoom(core.cache, filled.series, maxSeries, secondsNow());
-    const times = runTimes(how);
+    const times = runTimes();
     return commit(how, (ticket, rejected) => appendBatch(core, filled, t, noun, times, ticket, rejected));
   };
   /** The same for a format that fills the batch which all such formats share. */
@@ -259,10 +259,10 @@ export function makeGateway(options: GatewayOptions): Gateway {
       fill(batch, t);
       return batch;
     });
-  const runTimes = (how?: IngestMode) => ({
+  const runTimes = () => ({
     nowSeconds: secondsNow(),
     maxTime: now() + maxFutureMs,
-    minTime: how?.backfill === true ? Math.max(now() - maxBackfillAgeMs, -MAX_TIME_MS) : -MAX_TIME_MS,
+    minTime: Math.max(now() - maxAgeMs, -MAX_TIME_MS),
   });
 
   const flush = () => {

@@ -12,7 +12,7 @@ import type { Labels } from "../../../src/model/labels.ts";
 import { DEFAULT_TENANT, makeSampleBuffer } from "../../../src/model/sample.ts";
 import { createHead } from "../../../src/storage/head/head.ts";
 import { headSource } from "../../../src/storage/head/head-source.ts";
-import { partitionOf } from "../../../src/streams/codec/series-hash.ts";
+import { partitionOf, seriesHash } from "../../../src/streams/codec/series-hash.ts";
 import { frameOf, type Row, type TestSeries, testSeries } from "./frames.ts";
 
 // The property takes seconds on a busy machine.
@@ -145,6 +145,60 @@ describe("a shard's core", () => {
     ]);
     expect(rejections(core.counts)).toMatchObject({ duplicate: 1, too_old: 1 });
     expect(core.counts.overwritten).toBe(1);
+  });
+
+  test("what is too old is counted by tenant, parked samples included", () => {
+    const core = newCore();
+    const of = (tenant: string): TestSeries => ({ ...a, tenant, hash: seriesHash(tenant, a.labels) });
+    const [acme, proto] = [of("acme"), of("__proto__")];
+    applyFrame(
+      core,
+      frameOf(
+        [acme],
+        [
+          [acme, 3 * HOUR, 1],
+          [acme, HOUR, 2],
+          [acme, HOUR + 1, 2],
+        ],
+      ),
+    );
+    // They wait for their labels.
+    applyFrame(
+      core,
+      frameOf(
+        [],
+        [
+          [proto, 3 * HOUR, 1],
+          [proto, HOUR, 2],
+        ],
+      ),
+    );
+    expect([...core.tooOldBy]).toEqual([["acme", 2]]);
+    applyFrame(core, frameOf([proto], []));
+    expect([...core.tooOldBy]).toEqual([
+      ["acme", 2],
+      ["__proto__", 1],
+    ]);
+    expect(rejections(core.counts)).toMatchObject({ too_old: 3 });
+    applyFrame(core, frameOf([], [[acme, HOUR, 2]]), "backlog");
+    expect(rejections(core.counts)).toMatchObject({ too_old: 3 });
+    for (let i = 0; i < 1_100; i++) {
+      const s = of(`t${i}`);
+      applyFrame(
+        core,
+        frameOf(
+          [s],
+          [
+            [s, 3 * HOUR, 1],
+            [s, HOUR, 2],
+          ],
+        ),
+      );
+    }
+    expect(core.tooOldBy.size).toBe(1_001);
+    expect(core.tooOldBy.get("")).toBe(102);
+    resetCounts(core);
+    expect(core.tooOldBy.size).toBe(0);
   });
 
   test("a frame that cannot be read changes nothing but its count", () => {

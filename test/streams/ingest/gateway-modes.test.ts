@@ -80,7 +80,7 @@ describe("backfill", () => {
   });
 
   test("what is older than what is kept is refused with the reason, and only that", async () => {
-    const { bus, gateway } = setup({ maxBackfillAgeMs: 15 * DAY });
+    const { bus, gateway } = setup({ maxAgeMs: 15 * DAY });
     bus.open();
     const refused = await gateway.remoteWrite("t", body("m", NOW - 15 * DAY - 1), { backfill: true });
     expect(refused).toMatchObject({ accepted: 0, rejected: [{ reason: "beyond_retention", count: 1 }] });
@@ -88,9 +88,27 @@ describe("backfill", () => {
     expect(await gateway.remoteWrite("t", body("m", NOW - 15 * DAY), { backfill: true })).toMatchObject({
       accepted: 1,
     });
-    // Whether an ordinary sample is too late is for its shard to say.
-    expect(await gateway.remoteWrite("t", body("m", NOW - 16 * DAY))).toMatchObject({ accepted: 1 });
     expect(gateway.stats().samplesRejected).toEqual({ beyond_retention: 1 });
+  });
+
+  test("so is a fresh one, in every way in; whether it is too late otherwise is for its shard to say", async () => {
+    const { bus, gateway } = setup({ maxAgeMs: 15 * DAY });
+    bus.open();
+    const old = NOW - 15 * DAY - 1;
+    const series = gateway.series("t", ["__name__", "m"]);
+    const refused = { accepted: 0, rejected: [{ reason: "beyond_retention", count: 1 }] };
+    expect(await gateway.remoteWrite("t", body("m", old))).toMatchObject(refused);
+    expect(await gateway.json("t", json("m", old))).toMatchObject(refused);
+    expect(await gateway.exposition("t", Buffer.from(`m 1 ${old}\n`), NOW)).toMatchObject(refused);
+    expect(await gateway.append([series], Float64Array.of(old), Float64Array.of(1))).toMatchObject(refused);
+    expect(bus.stored).toEqual([]);
+    const three = [NOW, old, old + 1].map((ts) => ({ ts, value: 1 }));
+    const some = new Uint8Array(compress(writeRequestBytes([{ labels: [["__name__", "m"]], samples: three }])));
+    expect(await gateway.remoteWrite("t", some)).toMatchObject({ ...refused, accepted: 2 });
+    // The series is known now, and has one sample.
+    expect(await gateway.remoteWrite("t", body("m", old))).toMatchObject(refused);
+    expect(await gateway.remoteWrite("t", body("m", old + 1))).toMatchObject({ accepted: 1, rejected: [] });
+    expect(gateway.stats().samplesRejected).toEqual({ beyond_retention: 6 });
   });
 });
 
