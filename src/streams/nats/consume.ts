@@ -31,9 +31,11 @@ const DELETE_MS = 1_000;
 const ACK_WAIT_MS = 3_600_000;
 const PURGE_DELAY_MS = 30_000;
 
-/** A pull request that the server is answering. */
+/** A place for a pull request that the server is answering. Messages tell the place that they are for, statuses the request. */
 interface Request {
   open: boolean;
+  /** Subject of its statuses; another one each time, since a request that had all its messages is told so late. */
+  reply: string;
   messagesLeft: number;
   bytesLeft: number;
 }
@@ -66,8 +68,9 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
   let consumer = "";
   let expectedDelivery = 1;
   let delivery: Delivery | undefined;
-  /** Subject of the deliveries; the number of the request is its last token. */
+  /** Start of the subjects of requests; then come the number of the place and one of the request. */
   let inbox = "";
+  let asked = 0;
   let requests: Request[] = [];
   let heardAt = performance.now();
   let restarting = false;
@@ -106,7 +109,7 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
     const name = `shard-${partition}-${nuid.next()}`;
     const subject = createInbox();
     const opened = await openDelivery(bus, {
-      subject: `${subject}.*`,
+      subjects: Array.from({ length: REQUESTS }, (_, i) => `${subject}.${i}.*`),
       slabs,
       onMessage: (message) => {
         if (inbox !== subject || !onMessage(message)) letGo(slabs, message.slab);
@@ -142,7 +145,7 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
       wakeReader();
     }
     inbox = subject;
-    requests = Array.from({ length: REQUESTS }, () => ({ open: false, messagesLeft: 0, bytesLeft: 0 }));
+    requests = Array.from({ length: REQUESTS }, () => ({ open: false, reply: "", messagesLeft: 0, bytesLeft: 0 }));
     heardAt = performance.now();
     ask();
   };
@@ -204,6 +207,7 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
     for (const [i, r] of requests.entries()) {
       if (r.open || wanted <= 0 || claimed + REQUEST_BYTES > maxBytes) continue;
       r.open = true;
+      r.reply = `${inbox}.${i}.${++asked}`;
       r.messagesLeft = Math.min(REQUEST_MESSAGES, wanted);
       r.bytesLeft = REQUEST_BYTES;
       claimed += REQUEST_BYTES;
@@ -214,17 +218,18 @@ function makeFeed(bus: Bus, partition: number, options: ConsumeOptions, stream: 
         expires: nanos(EXPIRES_MS),
         idle_heartbeat: nanos(HEARTBEAT_MS),
       });
-      bus.nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream.name}.${consumer}`, body, { reply: `${inbox}.${i}` });
+      bus.nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream.name}.${consumer}`, body, { reply: r.reply });
     }
   };
 
   /** False: the message is not kept. */
-  const onMessage = ({ subject, reply, payload, slab, status, description }: DeliveredMessage): boolean => {
-    const request = requests[Number(subject.slice(inbox.length + 1))];
+  const onMessage = (message: DeliveredMessage): boolean => {
+    const { reply, payload, slab } = message;
+    const request = requests[message.subscription];
     if (request === undefined) return false;
     heardAt = performance.now();
-    if (status !== 0) {
-      onStatus(request, status, description);
+    if (message.status !== 0) {
+      if (message.subject === request.reply) onStatus(request, message.status, message.description);
       return false;
     }
     const info = parseAckSubject(reply);

@@ -18,7 +18,10 @@ export interface DeliveryHandler {
 }
 
 export interface DeliveredMessage {
+  /** That of the message, which a stream's message keeps: who is asked for tells only `subscription`. */
   readonly subject: string;
+  /** The number that the subscription was given. */
+  readonly subscription: number;
   readonly reply: string;
   readonly payload: Uint8Array;
   readonly slab: Slab;
@@ -42,6 +45,7 @@ export function makeDeliveryParser(slabs: Slabs, maxMessage: number, handler: De
   // The message that is being read: `missing` bytes of headers and payload, then CR LF.
   let slab: Slab | undefined;
   let subject = "";
+  let subscription = 0;
   let reply = "";
   let headerBytes = 0;
   let total = 0;
@@ -81,6 +85,7 @@ export function makeDeliveryParser(slabs: Slabs, maxMessage: number, handler: De
     total = sizes.at(-1) ?? Number.NaN;
     headerBytes = headers ? (sizes[0] as number) : 0;
     subject = args[0] ?? "";
+    subscription = Number(args[1]);
     reply = args[2] ?? "";
     if (!(Number.isInteger(total) && total >= 0 && total <= maxMessage && headerBytes >= 0 && headerBytes <= total)) {
       return fail(`a message of ${total} bytes`);
@@ -99,6 +104,7 @@ export function makeDeliveryParser(slabs: Slabs, maxMessage: number, handler: De
     const m = /^NATS\/1\.0 +(\d{3}) *(.*)$/.exec(head);
     handler.onMessage({
       subject,
+      subscription,
       reply,
       payload,
       slab: into,

@@ -17,8 +17,8 @@ export interface Delivery {
 }
 
 export interface DeliveryOptions {
-  /** Wildcard subject to listen on. */
-  readonly subject: string;
+  /** Subjects to listen on; the subscriptions to them are numbered from 0. */
+  readonly subjects: readonly string[];
   readonly slabs: Slabs;
   readonly onMessage: (message: DeliveredMessage) => void;
   /** Told once, unless it was closed from here. */
@@ -60,7 +60,8 @@ export function openDelivery(bus: Bus, options: DeliveryOptions): Promise<Delive
       const about = { verbose: false, pedantic: false, headers: true, no_responders: true, protocol: 1, echo: true };
       const who = { name: "tocsin delivery", lang: "tocsin", version: "1" };
       const auth = user !== undefined ? { user, pass } : token !== undefined ? { auth_token: token } : {};
-      socket?.write(`CONNECT ${JSON.stringify({ ...about, ...who, ...auth })}\r\nSUB ${options.subject} 1\r\nPING\r\n`);
+      const subscribe = options.subjects.map((subject, i) => `SUB ${subject} ${i}\r\n`).join("");
+      socket?.write(`CONNECT ${JSON.stringify({ ...about, ...who, ...auth })}\r\n${subscribe}PING\r\n`);
     };
     const parser = makeDeliveryParser(options.slabs, MAX_MESSAGE, {
       onMessage: options.onMessage,

@@ -7,13 +7,14 @@ const MAX = 1 << 16;
 
 interface Sent {
   readonly subject: string;
+  readonly subscription: number;
   readonly reply: string | undefined;
   readonly headers: string | undefined;
   readonly payload: Uint8Array;
 }
 
-function bytesOf({ subject, reply, headers, payload }: Sent): Buffer {
-  const to = reply === undefined ? `${subject} 1` : `${subject} 1 ${reply}`;
+function bytesOf({ subject, subscription, reply, headers, payload }: Sent): Buffer {
+  const to = `${subject} ${subscription}${reply === undefined ? "" : ` ${reply}`}`;
   const head = Buffer.from(headers ?? "");
   const total = head.length + payload.length;
   const line = headers === undefined ? `MSG ${to} ${total}` : `HMSG ${to} ${head.length} ${total}`;
@@ -51,6 +52,7 @@ function parse(bytes: Buffer, sizes: readonly number[], keep = false) {
 const name = fc.stringMatching(/^[a-zA-Z0-9_$.]{1,30}$/);
 const sent: fc.Arbitrary<Sent> = fc.record({
   subject: name,
+  subscription: fc.nat(1_000),
   reply: fc.option(name, { nil: undefined }),
   headers: fc.option(
     fc.constantFrom("NATS/1.0\r\nNats-Msg-Id: x-1\r\n\r\n", "NATS/1.0\r\n\r\n", "NATS/1.0 100 Idle Heartbeat\r\n\r\n"),
@@ -69,8 +71,8 @@ describe("the parser of a delivery connection", () => {
         expect(events.filter((e) => e === "ping")).toHaveLength(Math.ceil(all.length / 3));
         expect(messages).toHaveLength(all.length);
         messages.forEach((m, i) => {
-          const { subject, reply, headers, payload } = all[i] as Sent;
-          expect(m.subject).toBe(subject);
+          const { subject, subscription, reply, headers, payload } = all[i] as Sent;
+          expect([m.subject, m.subscription]).toEqual([subject, subscription]);
           expect(m.reply).toBe(reply ?? "");
           expect(m.payload).toEqual(payload);
           if (keep) expect(m.payload.byteOffset % 8).toBe(0);
@@ -108,7 +110,8 @@ describe("the parser of a delivery connection", () => {
 describe("slabs", () => {
   it("are used again when all in them were let go of, and never before", () => {
     const slabs = makeSlabs(64 << 20);
-    const message = bytesOf({ subject: "a", reply: undefined, headers: undefined, payload: new Uint8Array(60_000) });
+    const payload = new Uint8Array(60_000);
+    const message = bytesOf({ subject: "a", subscription: 1, reply: undefined, headers: undefined, payload });
     const used = new Set<ArrayBufferLike>();
     const waiting: DeliveredMessage[] = [];
     const parser = makeDeliveryParser(slabs, MAX, {
@@ -127,7 +130,7 @@ describe("slabs", () => {
     for (let round = 0; round < 10; round++) {
       for (let i = 0; i < 100; i++) parser.feed(message);
       waiting.forEach((m, i) => {
-        expect(m.payload.every((b) => b === (i & 0xff))).toBe(true);
+        if (Buffer.compare(m.payload, payload.fill(i & 0xff)) !== 0) throw new Error(`message ${i} was overwritten`);
       });
       for (const m of waiting.splice(0)) letGo(slabs, m.slab);
     }

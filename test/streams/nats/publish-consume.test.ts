@@ -86,6 +86,23 @@ describe("publishing to and consuming a partition", { timeout: 30_000 }, () => {
     await feed.close();
   });
 
+  it("has the server answer three requests at a time, also when they were answered in full", async () => {
+    const publisher = jetStreamPublisher(bus);
+    const { created, lastSequence } = await streamIdentity(bus, 0);
+    const count = 2_500;
+    for (let i = 0; i < count; i += 100) {
+      await Promise.all(Array.from({ length: 100 }, (_, k) => publisher.publish(0, bytes("m"), `many-${i + k}`)));
+    }
+    const feed = await consumePartition(bus, 0, { startSequence: lastSequence + 1, created });
+    await readMessages(feed, count);
+    await bus.nc.flush();
+    await vi.waitFor(async () => {
+      const [consumer] = await bus.jsm.consumers.list("SAMPLES_0").next();
+      expect(consumer?.num_waiting).toBe(3);
+    });
+    await feed.close();
+  });
+
   it("goes on when an operator deletes its consumer on the server", async () => {
     const publisher = jetStreamPublisher(bus);
     const { created, lastSequence } = await streamIdentity(bus, 0);
