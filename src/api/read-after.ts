@@ -78,7 +78,7 @@ async function reached(
   signal: AbortSignal,
 ): Promise<void> {
   const end = performance.now() + waitMs;
-  let why = `its shard has not read message ${sequence} of the stream yet`;
+  let why = `its shard has not read message ${sequence} of the stream yet, or the labels of its series are missing`;
   for (;;) {
     const timeoutMs = Math.max(0, end - performance.now());
     try {

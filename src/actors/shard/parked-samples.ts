@@ -91,6 +91,11 @@ function slotOf(p: ParkedSamples, lo: number, hi: number): number {
   return slot;
 }
 
+/** Whether samples of the series wait. */
+export function isParked(p: ParkedSamples, lo: number, hi: number): boolean {
+  return p.first[slotOf(p, lo, hi)] !== NONE;
+}
+
 function growTable(p: ParkedSamples): void {
   const { hashLo, hashHi, first, last } = p;
   Object.assign(p, makeTable(first.length * 2));

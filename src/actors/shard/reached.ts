@@ -1,4 +1,4 @@
-/** Those who wait until a shard has taken a message of its stream, so that they read what they wrote. */
+/** Those who wait until what a message of a shard's stream brought can be queried, so that they read what they wrote. */
 import type { ShardResponses } from "../../model/shard.ts";
 
 export type Reached = ShardResponses["reached"];
@@ -14,11 +14,12 @@ export interface ReachedQuestion {
 export interface Progress {
   /** undefined before it has seen its stream. */
   readonly stream: string | undefined;
+  /** Whether a message was taken and every sample of it can be read, or was given up on: none waits for its labels. */
   readonly has: (sequence: number) => boolean;
 }
 
 export interface ReachedWaiters {
-  /** Resolves when the message was taken, when it is certain that it never will be, or when the time is over. */
+  /** Resolves when the message's samples can be read, when it is certain that it never will be, or when the time is over. */
   wait(question: ReachedQuestion): Promise<Reached>;
   /** Call it whenever `progress` may say something else; costs nothing while nobody waits. */
   look(): void;

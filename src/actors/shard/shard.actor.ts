@@ -31,9 +31,17 @@ import { makeCommitter } from "./committer.ts";
 import type { RunJob } from "./job-relay.ts";
 import { type Keeper, openKeeper } from "./keeper.ts";
 import { DEFAULT_BOUNDS, type LaneBounds, type Lanes, openLanes } from "./lanes.ts";
+import { forgetMessages } from "./parked-messages.ts";
 import type { ShardPhase } from "./protocol.ts";
 import { makeReachedWaiters } from "./reached.ts";
-import { applyFrame, makeShardCore, rejections, resetCounts, takeLabelsWanted } from "./shard.core.ts";
+import {
+  applyFrame,
+  makeShardCore,
+  recoveredUpTo,
+  rejections,
+  takeLabelsWanted,
+  waitsForLabels,
+} from "./shard.core.ts";
 import type { StorageSettings } from "./storage-settings.ts";
 import { storageStats } from "./storage-stats.ts";
 import { formatEpoch, parseEpoch, resumeStream, type StreamEpoch } from "./stream-epoch.ts";
@@ -93,7 +101,7 @@ export function startShard(options: ShardOptions): Shard {
   let missed = 0;
   const waiters = makeReachedWaiters(() => ({
     stream: lanes === undefined || epoch === undefined ? undefined : streamToken(epoch.created),
-    has: (sequence) => keeper?.wal.state.applied.has(sequence) === true,
+    has: (sequence) => keeper?.wal.state.applied.has(sequence) === true && !waitsForLabels(core, sequence),
   }));
 
   const sayBadFrame = sayEachReasonSometimes("error", say);
@@ -104,7 +112,7 @@ export function startShard(options: ShardOptions): Shard {
 
   const apply = (sequence: number, frame: Uint8Array, kind: RecordKind) => {
     try {
-      applyFrame(core, frame, kind === "backlog" ? "backlog" : "live");
+      applyFrame(core, frame, kind === "backlog" ? "backlog" : "live", sequence);
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
       sayBadFrame(error.code, `message ${sequence} cannot be read and is left out: ${error.message}`);
@@ -125,8 +133,8 @@ export function startShard(options: ShardOptions): Shard {
       say,
       now: Date.now,
     });
-    resetCounts(core);
     const { state } = opened.wal;
+    recoveredUpTo(core, state.applied.last());
     epoch = state.epoch === undefined ? undefined : parseEpoch(state.epoch);
     say("info", `recovered in ${Math.round(performance.now() - start)} ms`);
     return opened;
@@ -180,6 +188,7 @@ export function startShard(options: ShardOptions): Shard {
     for (let held = gate.held(); held !== undefined; held = gate.held()) await held;
     if (resume.newEpoch !== undefined) {
       epoch = resume.newEpoch;
+      forgetMessages(core.parkedMessages);
       walEpoch(log, formatEpoch(epoch), epoch.base);
       await sync(log);
     }

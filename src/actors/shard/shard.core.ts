@@ -32,6 +32,7 @@ import { FrameError } from "../../streams/codec/frame-layout.ts";
 import { partitionOf } from "../../streams/codec/series-hash.ts";
 import { takeExemplars } from "./frame-exemplars.ts";
 import { type MetadataTable, makeMetadataTable, setMetadata } from "./metric-metadata.ts";
+import { isWaiting, makeParkedMessages, noteEarlier, noteParked, type ParkedMessages } from "./parked-messages.ts";
 import { makeParkedSamples, type ParkedSamples, parkedHashes, parkRows, unpark } from "./parked-samples.ts";
 
 /** Which of how many partitions a shard owns. */
@@ -45,14 +46,17 @@ export interface ShardCore {
   /** With it, definitions are checked: whoever may publish to the bus can send anything. */
   readonly owned: OwnedPartition | undefined;
   readonly parked: ParkedSamples;
+  readonly parkedMessages: ParkedMessages;
+  /** Of the message whose frame is being applied; 0 when nobody asks for it by its number. */
+  sequence: number;
   readonly counts: ShardCounts;
+  /** Of `counts.tooOld`: how many samples each tenant lost so. */
+  readonly tooOldBy: Map<string, number>;
+  readonly noteTooOld: (id: number) => void;
   readonly metadata: MetadataTable;
   /** Hashes with several label sets that the gateways have not been told about yet. */
   readonly ambiguousToTell: Map<string, readonly [lo: number, hi: number]>;
   readonly scratch: FrameScratch;
-  /** Of `counts.tooOld`: how many samples each tenant lost so. */
-  readonly tooOldBy: Map<string, number>;
-  readonly noteTooOld: (id: number) => void;
   unknown: Uint32Array;
   /** Rows taken out of a frame for a separate append. */
   readonly picked: SampleColumns;
@@ -81,28 +85,30 @@ export interface ShardCounts {
   exemplarsRefused: number;
 }
 
-export function makeShardCore(head: Head, maxParkedSamples: number, owned?: OwnedPartition): ShardCore {
-  return {
-    head,
-    owned,
 /** Tenants beyond so many are counted under no name: whoever may publish can make up as many as he likes. */
 const MAX_TENANTS = 1_000;
 
-    parked: makeParkedSamples(maxParkedSamples),
+export function makeShardCore(head: Head, maxParkedSamples: number, owned?: OwnedPartition): ShardCore {
   const tooOldBy = new Map<string, number>();
+  return {
+    head,
+    owned,
+    parked: makeParkedSamples(maxParkedSamples),
+    parkedMessages: makeParkedMessages(),
+    sequence: 0,
     counts: noCounts(),
-    metadata: makeMetadataTable(),
-    ambiguousToTell: new Map(),
-    scratch: makeFrameScratch(),
-    unknown: new Uint32Array(8192),
-    picked: makeColumns(0),
-    unparked: makeSampleBuffer(64),
     tooOldBy,
     noteTooOld: (id) => {
       const tenant = seriesTenant(head, id);
       const key = tooOldBy.has(tenant) || tooOldBy.size < MAX_TENANTS ? tenant : "";
       tooOldBy.set(key, (tooOldBy.get(key) ?? 0) + 1);
     },
+    metadata: makeMetadataTable(),
+    ambiguousToTell: new Map(),
+    scratch: makeFrameScratch(),
+    unknown: new Uint32Array(8192),
+    picked: makeColumns(0),
+    unparked: makeSampleBuffer(64),
   };
 }
 
@@ -124,9 +130,21 @@ function noCounts(): ShardCounts {
   };
 }
 
-/** What was replayed at start is not counted as appended. */
+/** Recovery is over, with the messages up to this one: what was replayed is not counted as appended. */
+export function recoveredUpTo(core: ShardCore, sequence: number): void {
+  resetCounts(core);
+  noteEarlier(core.parkedMessages, core.parked, sequence);
+}
+
+/** Whether samples of the message wait for labels, so that nobody can read them yet. */
+export function waitsForLabels({ parkedMessages, parked }: ShardCore, sequence: number): boolean {
+  return isWaiting(parkedMessages, parked, sequence);
+}
+
+/** Counts from here on. */
 export function resetCounts(core: ShardCore): void {
   Object.assign(core.counts, noCounts());
+  core.tooOldBy.clear();
 }
 
 /**
@@ -141,10 +159,11 @@ const KEEP = 2;
 
 /**
  * Takes a frame into the storage. Throws FrameError when it cannot be decoded: it is counted, and nothing else has changed.
+ * @param sequence of its message, for `waitsForLabels`
  */
-export function applyFrame(core: ShardCore, bytes: Uint8Array, mode: FrameMode = "live"): void {
-  core.tooOldBy.clear();
+export function applyFrame(core: ShardCore, bytes: Uint8Array, mode: FrameMode = "live", sequence = 0): void {
   const { head, counts } = core;
+  core.sequence = sequence;
   let frame: DecodedFrame;
   try {
     frame = decodeFrame(bytes, core.scratch);
@@ -234,7 +253,12 @@ function append(core: ShardCore, columns: SampleColumns, options: AppendOptions)
   counts.ambiguous += result.ambiguousCount;
   if (result.unknownCount > 0) {
     const rules = (options.anyAge === true ? ANY_AGE : 0) | (options.keepExisting === true ? KEEP : 0);
-    counts.parkedOverflow += parkRows(core.parked, columns, core.unknown, result.unknownCount, rules);
+    const refused = parkRows(core.parked, columns, core.unknown, result.unknownCount, rules);
+    counts.parkedOverflow += refused;
+    const { parked, parkedMessages, sequence, unknown } = core;
+    // What does not fit is refused from the end, and not waited for.
+    const kept = result.unknownCount - refused;
+    if (sequence > 0 && kept > 0) noteParked(parkedMessages, parked, sequence, columns, unknown, kept);
   }
   // Parking these would give them to whichever of the label sets comes next.
   for (let i = 1; i <= result.ambiguousCount; i++) {
