@@ -17,7 +17,7 @@ import { seededRandom } from "../lib/sim-disk.ts";
 import { withNatsServer } from "../streams/nats/with-nats-server.ts";
 import { HOUR, MINUTE, runHere, T0 } from "./lab.ts";
 
-const KILLS = Number(process.env.TOCSIN_KILLS ?? 6);
+const KILLS = Number(process.env.TOCSIN_KILLS ?? 3);
 const SEED = Number(process.env.TOCSIN_SEED ?? 1);
 const SERIES = 30;
 /** A frame is a minute: some days of data between two kills. */

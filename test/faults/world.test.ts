@@ -5,9 +5,9 @@
 import { describe, test } from "vitest";
 import { runWorld } from "./world.ts";
 
-const WORLDS = Number(process.env.TOCSIN_WORLDS ?? 24);
+const WORLDS = Number(process.env.TOCSIN_WORLDS ?? 12);
 const FIRST = Number(process.env.TOCSIN_SEED ?? 1);
-const BATCH = 12;
+const BATCH = 6;
 
 describe(`lives of a shard's storage, ${WORLDS} from seed ${FIRST}`, () => {
   const batches = Array.from({ length: Math.ceil(WORLDS / BATCH) }, (_, i) => FIRST + i * BATCH);

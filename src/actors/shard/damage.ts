@@ -1,9 +1,15 @@
 /** What a person reads of a damaged WAL. */
+import type { MissingData } from "../../storage/engine/block-set.ts";
+import { CHUNK_RANGE } from "../../storage/head/open-chunk.ts";
+import { RECORD_HEADER } from "../../storage/wal/format.ts";
 import type { WalDamage } from "../../storage/wal/losses.ts";
+import type { OpenedWal } from "../../storage/wal/open.ts";
+import type { SequenceRange } from "../../storage/wal/sequence-set.ts";
 
 /** One line: where, what, what is lost at most, and where the damaged segment was kept. */
 export function describeDamage(damage: WalDamage): string {
   const { segment, offset, bytes, problem, quarantined, lost, exact, timeBefore, timeBehind } = damage;
+  const deletions = damage.mayHoldDeletions ? "; deletions of series may have been there, and are undone then" : "";
   const where = bytes === 0 ? `WAL ${segment}` : `WAL ${segment}: ${bytes} bytes at ${offset}`;
   const ranges = lost.map(({ from, to }) => (from === to ? `${from}` : `${from} to ${to}`)).join(", ");
   const one = lost.length === 1 && lost[0]?.from === lost[0]?.to;
@@ -16,5 +22,32 @@ export function describeDamage(damage: WalDamage): string {
       ? ""
       : ` (of ${new Date(timeBefore).toISOString()} to ${new Date(timeBehind).toISOString()})`;
   const kept = quarantined === undefined ? "" : `; the segment was copied to ${quarantined}`;
-  return `${where} cannot be read (${problem}): ${what}${when}${kept}`;
+  return `${where} cannot be read (${problem}): ${what}${when}${deletions}${kept}`;
+}
+
+/**
+ * What was cut off at the end of the log looks like a write that a crash cut short. The stream knows better: it forgets messages
+ * only after they were on disk (or when they expire unread), so one that could have lain there and that it does not have any
+ * more was destroyed.
+ *
+ * @param newest time of the newest sample that was recovered, Unix ms; infinite for none
+ * @param now Unix ms
+ */
+export function makeCutTail(
+  { truncated, applied }: OpenedWal,
+  newest: number,
+  now: number,
+): { lost(gone: SequenceRange): MissingData | undefined } {
+  const first = applied.contiguousEnd() + 1;
+  const last = applied.last() + Math.ceil((truncated?.bytes ?? 0) / RECORD_HEADER);
+  return {
+    lost: ({ from, to }) => {
+      if (truncated === undefined || from > last || to < first) return undefined;
+      const { segment, offset, bytes } = truncated;
+      const lost = `messages ${Math.max(from, first)} to ${Math.min(to, last)}`;
+      const what = `the end of the write-ahead log was damaged: the ${bytes} bytes cut off ${segment} at ${offset} were no unfinished write, since the stream has forgotten ${lost} that lay there (unless they have expired before they were read)`;
+      const minT = Number.isFinite(newest) ? newest - CHUNK_RANGE : Number.NEGATIVE_INFINITY;
+      return { what, minT, maxT: Math.max(newest, now) };
+    },
+  };
 }

@@ -22,10 +22,10 @@ import { headWalk } from "../../storage/snapshot/head-parts.ts";
 import { type Recovered, recoverShard } from "../../storage/snapshot/recovery.ts";
 import type { RecordKind } from "../../storage/wal/format.ts";
 import type { SequenceRange } from "../../storage/wal/sequence-set.ts";
-import { type Wal, walAppend, walSync } from "../../storage/wal/wal.ts";
+import { type Wal, walAppend, walMark, walSync } from "../../storage/wal/wal.ts";
 import { messageOf } from "../../streams/nats/nats-error.ts";
 import type { Say } from "../../streams/nats/say.ts";
-import { describeDamage } from "./damage.ts";
+import { describeDamage, makeCutTail } from "./damage.ts";
 import { type DeleteCommand, decodeDelete, encodeDelete } from "./delete-record.ts";
 import { type Gate, makeGate } from "./gate.ts";
 import type { RunJob } from "./job-relay.ts";
@@ -97,6 +97,7 @@ export async function openKeeper(options: KeeperOptions): Promise<Keeper> {
   const { wal } = recovered.opened;
   const gone: SequenceRange[] = [];
   tellRecovery(recovered, storage, gone, say);
+  const tail = makeCutTail(recovered.opened, head.maxT, now());
   const checkpoints = makeCheckpoints({ disk, dir, wal, recovered });
   const gate = makeGate();
   const counts = { snapshots: 0, snapshotSeconds: 0, snapshotBytes: 0, snapshotFailures: 0 };
@@ -142,14 +143,25 @@ export async function openKeeper(options: KeeperOptions): Promise<Keeper> {
     maintenance,
     counts,
     checkpoint: guarded,
-    noteGone: (range) => void gone.push(range),
+    noteGone: (range) => {
+      gone.push(range);
+      const found = tail.lost(range);
+      if (found === undefined) return;
+      say("error", found.what);
+      storage.missing.push(found);
+    },
     delete: (command) =>
       maintenance.withoutJobs(async () => {
         const release = gate.hold();
         try {
           walAppend(wal, 0, encodeDelete(command), "delete");
           await walSync(wal);
-          return await deleteFromStorage(storage, command.tenant, command.sets, command.minT, command.maxT);
+          const { tenant, sets, minT, maxT } = command;
+          const series = await deleteFromStorage(storage, tenant, sets, minT, maxT);
+          // No stream has it: were it damaged as the last commit, it would be taken for an unfinished write. A failure that
+          // matters ends the log, of which the next commit tells.
+          await walMark(wal).catch(() => undefined);
+          return series;
         } finally {
           release();
         }
@@ -200,10 +212,15 @@ function tellRecovery(recovered: Recovered, storage: ShardStorage, gone: readonl
     say("error", `${error.message}${quarantined === undefined ? "" : `; it was moved to ${quarantined}`}`);
   }
   for (const damage of opened.damage) {
-    say(damage.lost.length > 0 ? "error" : "warn", describeDamage(damage));
-    if (damage.lost.length === 0) continue;
+    const what = `part of the write-ahead log is damaged: ${describeDamage(damage)}`;
+    const isLoss = damage.lost.length > 0 || damage.mayHoldDeletions;
+    say(isLoss ? "error" : "warn", describeDamage(damage));
+    // A deletion may be of any time, and nothing brings it back.
+    if (damage.mayHoldDeletions)
+      storage.missing.push({ what, minT: Number.NEGATIVE_INFINITY, maxT: Number.POSITIVE_INFINITY });
+    if (damage.lost.length === 0 || damage.mayHoldDeletions) continue;
     storage.missing.push({
-      what: `part of the write-ahead log is damaged: ${describeDamage(damage)}`,
+      what,
       minT: damage.timeBefore ?? Number.NEGATIVE_INFINITY,
       maxT: damage.timeBehind ?? Number.POSITIVE_INFINITY,
       mended: () => damage.lost.every((range) => isReadAgain(opened.wal, range, gone)),

@@ -3,8 +3,9 @@ import { TIERS } from "../../storage/engine/block-set.ts";
 import { missingData } from "../../storage/engine/shard-storage.ts";
 import type { Keeper } from "./keeper.ts";
 
-/** What a shard tells of its blocks, snapshots and upkeep. */
-export function storageStats({ storage, maintenance, counts }: Keeper): StorageStats {
+/** What a shard tells of its blocks, snapshots and upkeep; `lost` names in words what `damages` counts. */
+export function storageStats({ storage, maintenance, counts }: Keeper): StorageStats & { lost: readonly string[] } {
+  const missing = missingData(storage);
   const { blocks, state } = storage;
   return {
     tiers: TIERS.map((tier) => {
@@ -22,7 +23,8 @@ export function storageStats({ storage, maintenance, counts }: Keeper): StorageS
     ...storage.counts,
     ...maintenance.counts,
     ...counts,
-    damages: missingData(storage).length,
+    damages: missing.length,
+    lost: missing.map((m) => m.what),
     cacheBytes: blocks.cache.bytes,
     cacheHits: blocks.cache.hits,
     cacheMisses: blocks.cache.misses,

@@ -15,6 +15,8 @@ export interface WalDamage {
   readonly offset: number;
   readonly bytes: number;
   readonly problem: string;
+  /** Records may have lain there that delete series: they have no sequence, so that nothing else tells of them. */
+  readonly mayHoldDeletions: boolean;
   /** Path of the copy of the segment, undefined when there is none. */
   readonly quarantined: string | undefined;
   /** Identity of the stream that `lost` belongs to. */
@@ -36,6 +38,7 @@ export interface FoundDamage {
   readonly offset: number;
   readonly bytes: number;
   readonly problem: string;
+  readonly mayHoldDeletions: boolean;
   /** May be set until the end. */
   quarantined: string | undefined;
 }
@@ -52,6 +55,9 @@ export interface Losses {
   /** All there is, when the whole log was read. */
   end(state: LogState): WalDamage[];
 }
+
+/** Damage that is no part of a file: a segment that is not there, or what a later one says. */
+export const NOWHERE = { offset: 0, bytes: 0, mayHoldDeletions: true, quarantined: undefined } as const;
 
 interface Open {
   readonly damage: FoundDamage;
@@ -115,7 +121,7 @@ export function trackLosses(timeOf: (() => number | undefined) | undefined): Los
       for (const { from, to } of missing) told.addRange(from, to);
       if (missing.length > 0 && untold.length === 0) {
         const problem = "the log says here that it held records which are not there";
-        found({ segment, offset: 0, bytes: 0, problem, quarantined: undefined }, state);
+        found({ segment, ...NOWHERE, problem }, state);
       }
       for (const range of missing) {
         const open = untold.find((o) => LANES.some((lane) => lies(range, o, lane))) ?? untold.at(-1);

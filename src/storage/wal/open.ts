@@ -21,7 +21,7 @@ import {
   VERSION,
 } from "./format.ts";
 import { afterRecord, cloneLog, decodeLogState, emptyLog, type LogState } from "./log-state.ts";
-import { type FoundDamage, type Losses, trackLosses, type WalDamage } from "./losses.ts";
+import { type FoundDamage, type Losses, NOWHERE, trackLosses, type WalDamage } from "./losses.ts";
 import { quarantineFile } from "./quarantine.ts";
 import { type ScanEnd, type ScanHandlers, scanSegment } from "./scan.ts";
 import { isMediaError, makeSegmentBuffers } from "./segment-reader.ts";
@@ -75,6 +75,8 @@ interface Opening {
   replayed: number;
   skipped: number;
   version: number;
+  /** The last record says what was in the log before it; so does a log without any. */
+  marked: boolean;
 }
 
 /**
@@ -87,7 +89,17 @@ export async function openWal(dir: string, disk: Disk, options: OpenOptions): Pr
   const { from } = options;
   const state = from === undefined ? emptyLog() : cloneLog(from.state);
   const losses = trackLosses(options.timeOf);
-  const opening: Opening = { disk, dir, options, losses, state, replayed: 0, skipped: 0, version: VERSION };
+  const opening: Opening = {
+    disk,
+    dir,
+    options,
+    losses,
+    state,
+    replayed: 0,
+    skipped: 0,
+    version: VERSION,
+    marked: true,
+  };
   const wal = emptyWal(dir, disk, options);
   const buffers = makeSegmentBuffers();
   let truncated: OpenedWal["truncated"];
@@ -136,6 +148,7 @@ export async function openWal(dir: string, disk: Disk, options: OpenOptions): Pr
   if (wal.number === 0) await begin(wal, expected);
   wal.synced = opening.state;
   wal.state = cloneLog(opening.state);
+  wal.marked = opening.marked;
   const { epoch, applied } = wal.state;
   const { replayed, skipped } = opening;
   const damage = losses.end(opening.state);
@@ -183,7 +196,7 @@ async function passOver(wal: Wal, path: string, number: number): Promise<void> {
 function sayMissing(opening: Opening, first: number, next: number): void {
   const segment = join(opening.dir, segmentName(first));
   const problem = next === first + 1 ? `segment ${first} is missing` : `segments ${first} to ${next - 1} are missing`;
-  opening.losses.found({ segment, offset: 0, bytes: 0, problem, quarantined: undefined }, opening.state);
+  opening.losses.found({ segment, ...NOWHERE, problem }, opening.state);
 }
 
 /** Undefined for one that the disk does not give back; that is noted. */
@@ -192,8 +205,7 @@ async function openSegment(opening: Opening, path: string, last: boolean): Promi
     return await opening.disk.open(path, last ? "write" : "read");
   } catch (error) {
     if (!isMediaError(error)) throw error;
-    const damage = { segment: path, offset: 0, bytes: 0, problem: error.message, quarantined: undefined };
-    opening.losses.found(damage, opening.state);
+    opening.losses.found({ segment: path, ...NOWHERE, problem: error.message }, opening.state);
     return undefined;
   }
 }
@@ -213,8 +225,9 @@ async function readSegmentFile(
       if (ordinal !== undefined && type !== STATE && type !== EPOCH) noteOrdinal(opening, ordinal);
       takeRecord(opening, path, number, { type, seq, payload, first });
     },
-    onDamage: ({ offset, bytes, problem }) => {
-      const damage: FoundDamage = { segment: path, offset, bytes, problem, quarantined: undefined };
+    onDamage: ({ offset, bytes, problem, mayHoldDeletions }) => {
+      const where = { segment: path, offset, bytes, problem };
+      const damage: FoundDamage = { ...where, mayHoldDeletions, quarantined: undefined };
       damages.push(damage);
       losses.found(damage, opening.state);
     },
@@ -245,6 +258,7 @@ function takeRecord(opening: Opening, path: string, number: number, record: LogR
   const { options, losses } = opening;
   const { type, seq, payload, first } = record;
   const kind = kindOf(type);
+  opening.marked = type === STATE;
   if (kind !== undefined) {
     if (seq > 0 && !opening.state.applied.add(seq)) {
       opening.skipped++;
@@ -325,6 +339,7 @@ function emptyWal(dir: string, disk: Disk, options: OpenOptions): Wal {
     offset: 0,
     begin: 0,
     finish: false,
+    marked: true,
     state: emptyLog(),
     synced: emptyLog(),
     pending: makeBatch(),

@@ -3,6 +3,7 @@ import { readU16, readU32, readU64 } from "../../lib/bytes.ts";
 import type { DiskFile } from "../../lib/disk.ts";
 import {
   goodRecord,
+  kindOf,
   plausibleRecord,
   RECORD_HEADER,
   recordChecksum,
@@ -20,6 +21,8 @@ export interface BadRegion {
   readonly bytes: number;
   readonly ending: Ending;
   readonly problem: string;
+  /** False when by what is left of their headers only frames lay there. */
+  readonly mayHoldDeletions: boolean;
 }
 
 export interface ScanHandlers {
@@ -182,7 +185,7 @@ async function pickUp(context: Context, offset: number, header?: Bad): Promise<S
         return end(context, salvaged ? "salvage" : decision, offset + at, bad.problem);
       }
       salvaged = true;
-      handlers.onDamage({ offset: offset + at, bytes: to - at, ...bad });
+      handlers.onDamage({ offset: offset + at, bytes: to - at, mayHoldDeletions: !areFrames(bytes, at, to), ...bad });
     }
     if (next === undefined) return end(context, salvaged ? "salvage" : "done", offset + to, "");
     deliver(context, bytes, next.at, offset + next.end);
@@ -241,6 +244,17 @@ function classify({ bytes, unreadable }: ReadableRest, at: number, to: number, s
     return { ending: "partialRecord", problem: `a record of ${need} bytes has only ${size - at}` };
   }
   return { ending: "badRecord", problem: plausible ? "a record's checksum does not match" : "no record" };
+}
+
+/** Whether b[at, to) is a row of headers of frames with their payloads, whatever the checksums say. */
+function areFrames(b: Uint8Array, at: number, to: number): boolean {
+  let next = at;
+  while (next + RECORD_HEADER <= to && plausibleRecord(b, next)) {
+    const kind = kindOf(readU16(b, next + 8));
+    if ((kind !== "frame" && kind !== "backlog") || readU64(b, next + 16) === 0) return false;
+    next += recordSize(readU32(b, next + 4));
+  }
+  return next === to;
 }
 
 function isZero(b: Uint8Array, from: number, to: number): boolean {

@@ -13,6 +13,7 @@
  *   of a damaged or missing one it is known what it held.
  */
 import { join } from "node:path";
+import { readU16 } from "../../lib/bytes.ts";
 import { type Disk, DiskError, type DiskFile } from "../../lib/disk.ts";
 import { WAL_FSYNC_BUCKETS } from "../../model/shard.ts";
 import { addRecord, type Batch, emptyBatch, makeBatch, moveRecords, sealBatch, stateAfter } from "./batch.ts";
@@ -69,6 +70,8 @@ export interface Wal {
   begin: number;
   /** The next commit goes to a new segment: this one is damaged, of an old version, or one behind it was begun. */
   finish: boolean;
+  /** Nothing that anyone was told of lies in the last commit: a later one, or a mark, says that it was on disk. */
+  marked: boolean;
   /** What was appended, and what of it is on disk. */
   state: LogState;
   synced: LogState;
@@ -135,6 +138,19 @@ export function walSync(wal: Wal): Promise<void> {
   return wal.next;
 }
 
+/**
+ * Writes a commit that only says what is in the log, unless there is one: damage of the commit before it is then known for what
+ * it is, while damage of the last commit cannot be told from a write that a crash cut short. Rejects with `WalError`; what was
+ * appended before is on disk nevertheless when an earlier `walSync` said so.
+ */
+export async function walMark(wal: Wal): Promise<void> {
+  await walSync(wal);
+  // A commit that is under way says the same. A damaged segment is not written to, and a new one is begun only for data.
+  if (wal.marked || wal.finish || wal.writing !== undefined || wal.pending.length > 0) return;
+  addRecord(wal.pending, STATE, wal.state.ordinal, 0, encodeLogState(wal.state));
+  await walSync(wal);
+}
+
 function startCommit(wal: Wal): Promise<void> {
   const batch = wal.pending;
   wal.pending = wal.spare;
@@ -163,6 +179,11 @@ async function commit(wal: Wal, batch: Batch): Promise<void> {
   wal.offset += batch.length;
   wal.stats.bytes += batch.length;
   wal.synced = stateAfter(wal.synced, batch);
+  wal.marked = isMark(batch);
+}
+
+function isMark(batch: Batch): boolean {
+  return batch.checksums.length === 1 && readU16(batch.buffer, 8) === STATE;
 }
 
 /**
@@ -229,6 +250,7 @@ async function nextSegment(wal: Wal): Promise<void> {
   wal.offset = offset;
   wal.begin = offset;
   wal.finish = false;
+  wal.marked = true;
   wal.stats.bytes += offset;
   await old.close().catch(() => undefined);
 }
@@ -282,7 +304,11 @@ export async function walRemoveSegments(wal: Wal, before: number): Promise<void>
 export async function walClose(wal: Wal): Promise<void> {
   try {
     // A poisoned or full WAL has nothing that could still be saved.
-    if (wal.failure === undefined) await walSync(wal);
+    if (wal.failure === undefined) {
+      await walSync(wal);
+      // Without it nothing is lost, only less is known of damage.
+      await walMark(wal).catch(() => undefined);
+    }
   } finally {
     const path = join(wal.dir, segmentName(wal.number));
     const closed = wal.failure?.kind === "closed";

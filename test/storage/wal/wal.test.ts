@@ -298,7 +298,7 @@ describe("write-ahead log", () => {
     await walSync(wal);
     const lastCommit = wal.offset;
     append(wal, 5, 8);
-    await walClose(wal);
+    await walSync(wal);
     const path = join(DIR, "00000001.wal");
     const whole = disk.file(path).slice();
     for (let at = 0; at < whole.length; at++) {
