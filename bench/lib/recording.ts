@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 
 export interface RecordedSeries {
+  /** As it stands in the recording. */
+  readonly name: string;
   /** Sorted by name. */
   readonly labels: readonly (readonly [string, string])[];
   /** One value a scrape; undefined where the series was not there. */
@@ -11,17 +13,20 @@ export interface RecordedSeries {
 
 export interface Recording {
   readonly scrapes: number;
+  /** Time of the first one, Unix ms. */
+  readonly start: number;
   readonly series: readonly RecordedSeries[];
 }
 
 const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"/g;
 
-/** Reads a recording; every series gets `target` (job, instance, ...) besides its own labels. */
-export function readRecording(path: string, target: Readonly<Record<string, string>>): Recording {
+/** Reads a recording; every series gets the labels of `target` (job, instance, ...) besides its own labels. */
+export function readRecording(path: string, target: Readonly<Record<string, string>> = {}): Recording {
   const series = new Map<string, RecordedSeries>();
   let scrapes = 0;
+  let start = 0;
   for (const line of gunzipSync(readFileSync(path)).toString().split("\n")) {
-    if (line.startsWith("# SCRAPE ")) scrapes++;
+    if (line.startsWith("# SCRAPE ") && scrapes++ === 0) start = Number.parseInt(line.slice(9), 10);
     if (line === "" || line.startsWith("#")) continue;
     const end = line.indexOf("}") < 0 ? line.indexOf(" ") : line.lastIndexOf("}") + 1;
     const key = line.slice(0, end);
@@ -33,13 +38,13 @@ export function readRecording(path: string, target: Readonly<Record<string, stri
         labels[name as string] = (value as string).replace(/\\(.)/g, (_, c: string) => (c === "n" ? "\n" : c));
       }
       const sorted = Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
-      found = { labels: sorted, values: [] };
+      found = { name: key, labels: sorted, values: [] };
       series.set(key, found);
     }
     while (found.values.length < scrapes - 1) found.values.push(undefined);
     found.values.push(numberOf(line.slice(end).trim().split(" ")[0] as string));
   }
-  return { scrapes, series: [...series.values()] };
+  return { scrapes, start, series: [...series.values()] };
 }
 
 function numberOf(text: string): number {

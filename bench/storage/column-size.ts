@@ -5,13 +5,10 @@
  *
  * Run: node_modules/.bin/node bench/storage/column-size.ts FILE.gz [rows a chunk, 900] [series to list, 0]
  */
-import { readFileSync } from "node:fs";
-import { gunzipSync } from "node:zlib";
 import { compareLabels, type Labels } from "../../src/model/labels.ts";
 import { encodePage, openPage, type PageColumn, pageFloats, pageTimes } from "../../src/storage/column/page.ts";
 import { CODE_BITS, CODE_CONSTANT, CODE_NUMBERS, KIND_FLOAT } from "../../src/storage/column/page-layout.ts";
-import { parseExposition } from "../../src/streams/codec/exposition.ts";
-import { expositionLabels } from "../../src/streams/codec/exposition-labels.ts";
+import { readRecording } from "../lib/recording.ts";
 
 const [file, rowsArg, listArg] = process.argv.slice(2);
 if (file === undefined) throw new Error("which recording?");
@@ -28,30 +25,20 @@ interface Series {
   readonly values: number[];
 }
 
-function readRecording(path: string): Series[] {
-  const text = gunzipSync(readFileSync(path)).toString();
-  const byText = new Map<string, Series>();
-  let start = 0;
-  text.split(/^# SCRAPE /m).forEach((part, n) => {
-    if (n === 0) return;
-    const bytes = Buffer.from(part.slice(part.indexOf("\n") + 1));
-    if (start === 0) start = Math.round(Number.parseInt(part, 10) / STEP) * STEP;
-    parseExposition(bytes, {
-      sample(from, to, value) {
-        const name = bytes.toString("utf8", from, to);
-        let series = byText.get(name);
-        if (series === undefined) {
-          const labels = expositionLabels(bytes, from, to);
-          if ("duplicate" in labels) throw new Error(`a label stands twice in ${name}`);
-          series = { name, labels, ts: [], values: [] };
-          byText.set(name, series);
-        }
-        series.ts.push(start + (n - 1) * STEP);
-        series.values.push(value);
-      },
-    });
+/** The series in label order; a scrape every STEP, whenever it was. */
+function seriesOf(path: string): Series[] {
+  const recording = readRecording(path);
+  const start = Math.round(recording.start / STEP) * STEP;
+  const all = recording.series.map(({ name, labels, values }): Series => {
+    const there = [...values.keys()].filter((n) => values[n] !== undefined);
+    return {
+      name,
+      labels: labels.flat(),
+      ts: there.map((n) => start + n * STEP),
+      values: there.map((n) => values[n] as number),
+    };
   });
-  return [...byText.values()].sort((a, b) => compareLabels(a.labels, b.labels));
+  return all.sort((a, b) => compareLabels(a.labels, b.labels));
 }
 
 interface Chunk {
@@ -121,7 +108,7 @@ function rate(samples: number, work: () => void): number {
   return best;
 }
 
-const series = readRecording(file);
+const series = seriesOf(file);
 const samples = series.reduce((sum, s) => sum + s.values.length, 0);
 const stripes = chunksOf(series);
 console.log(`${series.length} series, ${samples} samples, ${CHUNK} rows a chunk`);
