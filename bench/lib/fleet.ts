@@ -1,8 +1,12 @@
 /** The series of a fleet of application hosts, seven labels each, 20 a host: what the benchmarks of ingest send. */
-import { encodeLabels, encodeRequest } from "./remote-write-body.ts";
+import { encodeLabels, encodeRequest, snappy } from "./remote-write-body.ts";
 
 export const FLEET_METRIC = "bench_requests_total";
 export const SERIES_A_HOST = 20;
+/** Each series has a sample so often. */
+export const FLEET_INTERVAL_MS = 15_000;
+/** Series of a request. */
+export const FLEET_PER_REQUEST = 2_000;
 
 /** Labels of series i, in order of their names. */
 export function fleetSeries(i: number): [string, string][] {
@@ -43,3 +47,16 @@ export function fleetRequest(
   const ts = [time];
   return encodeRequest(labels.slice(from, from + count), (i) => ({ ts, values: [fleetValue(from + i, round)] }));
 }
+
+/** The fleet's remote-write bodies, made when they are asked for: `rounds` samples of each series, the last ones at `end` (Unix ms). */
+export function* fleetBodies(labels: readonly Buffer[], rounds: number, end: number): Generator<Buffer> {
+  for (let round = 0; round < rounds; round++) {
+    const time = end - (rounds - 1 - round) * FLEET_INTERVAL_MS;
+    for (let from = 0; from < labels.length; from += FLEET_PER_REQUEST) {
+      yield snappy(fleetRequest(labels, from, Math.min(FLEET_PER_REQUEST, labels.length - from), round, time));
+    }
+  }
+}
+
+/** A query that counts each sample of the last `range`. */
+export const fleetCount = (range: string): string => `sum(count_over_time(${FLEET_METRIC}[${range}]))`;

@@ -8,17 +8,16 @@ export interface LoadResult {
 }
 
 /** Posts every body once, `inFlight` at a time over kept-alive connections; a 429 or 503 is sent again, any other failure throws. */
-export async function postAll(url: string, bodies: readonly Buffer[], inFlight: number): Promise<LoadResult> {
+export async function postAll(url: string, bodies: Iterable<Buffer>, inFlight: number): Promise<LoadResult> {
   const agent = new Agent({ keepAlive: true, maxSockets: inFlight });
   const target = new URL("/api/v1/write", url);
-  let next = 0;
+  const pending = bodies[Symbol.iterator]();
   let retried = 0;
   const start = performance.now();
   const worker = async () => {
-    while (next < bodies.length) {
-      const body = bodies[next++]!;
+    for (let next = pending.next(); next.done !== true; next = pending.next()) {
       for (;;) {
-        const { status, text } = await post(agent, target, body);
+        const { status, text } = await post(agent, target, next.value);
         if (status >= 200 && status < 300) break;
         if (status !== 429 && status !== 503) throw new Error(`${status}: ${text}`);
         retried++;
