@@ -5,10 +5,11 @@
 import { fork } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { fleetCount } from "./lib/fleet.ts";
 import { settled, untilVisible } from "./lib/load.ts";
-import { threadSeconds, treeUsage } from "./lib/process-tree.ts";
 import { printTable } from "./lib/report.ts";
 import { startServer } from "./lib/servers.ts";
+import { microsecondsBy, stolenSince, usageOf } from "./lib/usage.ts";
 
 const SERIES = Number(process.env.BENCH_SERIES ?? 100_000);
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 100);
@@ -36,25 +37,18 @@ export async function benchNative(): Promise<void> {
     });
   try {
     await said();
-    await untilVisible(server.url, COUNT, end / 1000, SERIES, 60_000);
-    const before = { tree: treeUsage(server.pid), threads: threadSeconds(server.pid) };
+    await untilVisible(server.url, fleetCount("6h"), end / 1000, SERIES, 60_000);
+    const before = usageOf(server.pid);
     const start = performance.now();
     const done = said();
     agent.send("go");
     const report = (await done) as AgentReport;
     await settled(server);
     const samples = SERIES * ROUNDS;
-    const seen = await untilVisible(server.url, COUNT, end / 1000, samples + SERIES, 60_000);
+    const seen = await untilVisible(server.url, fleetCount("6h"), end / 1000, samples + SERIES, 60_000);
     const seconds = (performance.now() - start) / 1000;
-    const after = { tree: treeUsage(server.pid), threads: threadSeconds(server.pid) };
+    const after = usageOf(server.pid);
     const cpu = after.tree.cpuSeconds - before.tree.cpuSeconds + report.cpuSeconds;
-    const byName = [...after.tree.byName].map(([n, c]) => [n, c - (before.tree.byName.get(n) ?? 0)] as const);
-    const threads = [...after.threads].map(([n, c]) => [n, c - (before.threads.get(n) ?? 0)] as const);
-    const shown = (list: readonly (readonly [string, number])[]) =>
-      list
-        .filter(([, c]) => c > 0.1)
-        .map(([n, c]) => `${n} ${((c / samples) * 1e6).toFixed(2)}`)
-        .join(", ");
     const format = (n: number) => Math.round(n).toLocaleString("en-US");
     printTable(
       `Frames from an agent, ${format(SERIES)} series, ${ROUNDS} rounds, ${PARTITIONS} partitions`,
@@ -67,9 +61,10 @@ export async function benchNative(): Promise<void> {
         ["bytes a sample on the bus", (report.bytesStored / (samples + SERIES)).toFixed(1)],
         ["KiB a frame", (report.bytesStored / report.framesStored / 1024).toFixed(0)],
         ["CPU us a sample: agent", ((report.cpuSeconds / samples) * 1e6).toFixed(2)],
-        ["CPU us a sample: by process", shown(byName)],
-        ["CPU us a sample: Tocsin's threads", shown(threads)],
+        ["CPU us a sample: by process", microsecondsBy(before.tree.byName, after.tree.byName, samples)],
+        ["CPU us a sample: Tocsin's threads", microsecondsBy(before.threads, after.threads, samples)],
         ["RSS of Tocsin and nats-server", `${format(after.tree.rssBytes / 2 ** 20)} MiB`],
+        ["stolen from the machine meanwhile", stolenSince(before.machine, after.machine)],
       ],
     );
     agent.send("end");
@@ -78,6 +73,3 @@ export async function benchNative(): Promise<void> {
     await server.stop();
   }
 }
-
-/** Each sample that can be queried. */
-const COUNT = "sum(count_over_time(bench_requests_total[6h]))";

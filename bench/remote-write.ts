@@ -3,67 +3,55 @@
  * counted by a query. CPU is that of the server's whole process tree (Tocsin's nats-server included), not of the sender.
  */
 
-import { fleetLabels, fleetRequest } from "./lib/fleet.ts";
+import { FLEET_INTERVAL_MS, FLEET_PER_REQUEST, fleetBodies, fleetCount, fleetLabels } from "./lib/fleet.ts";
 import { postAll, settled, untilVisible } from "./lib/load.ts";
-import { treeUsage } from "./lib/process-tree.ts";
-import { snappy } from "./lib/remote-write-body.ts";
-import { printTable } from "./lib/report.ts";
+import { note, printTable } from "./lib/report.ts";
 import { serversToMeasure, startServer } from "./lib/servers.ts";
+import { microsecondsBy, stolenSince, usageOf } from "./lib/usage.ts";
 
 const SERIES = 100_000;
-const PER_REQUEST = 2_000;
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 40);
 const IN_FLIGHT = Number(process.env.BENCH_IN_FLIGHT ?? 8);
-const INTERVAL_MS = 15_000;
 
 export async function benchRemoteWrite(): Promise<void> {
   const end = Math.floor(Date.now() / 1000) * 1000;
-  const warm = makeBodies(end - ROUNDS * INTERVAL_MS, 1);
-  const bodies = makeBodies(end - (ROUNDS - 1) * INTERVAL_MS, ROUNDS);
+  const labels = Array.from({ length: SERIES }, (_, i) => fleetLabels(i));
+  const warm = [...fleetBodies(labels, 1, end - ROUNDS * FLEET_INTERVAL_MS)];
+  const bodies = [...fleetBodies(labels, ROUNDS, end)];
   const samples = SERIES * ROUNDS;
   const rows: string[][] = [];
+  let threads = "";
   for (const name of serversToMeasure()) {
     const server = await startServer(name);
     try {
       // The first round makes the series; what is measured is a running fleet.
       await postAll(server.url, warm, IN_FLIGHT);
-      await untilVisible(server.url, COUNT, end / 1000, SERIES, 30_000);
-      const before = treeUsage(server.pid);
+      await untilVisible(server.url, fleetCount("2h"), end / 1000, SERIES, 30_000);
+      const before = usageOf(server.pid);
       const load = await postAll(server.url, bodies, IN_FLIGHT);
       await settled(server);
-      const after = treeUsage(server.pid);
-      const seen = await untilVisible(server.url, COUNT, end / 1000, samples + SERIES, 60_000);
-      const cpu = after.cpuSeconds - before.cpuSeconds;
+      const after = usageOf(server.pid);
+      const seen = await untilVisible(server.url, fleetCount("2h"), end / 1000, samples + SERIES, 60_000);
+      const cpu = after.tree.cpuSeconds - before.tree.cpuSeconds;
       rows.push([
         `${name} ${server.version}`,
         Math.round(samples / load.seconds).toLocaleString("en-US"),
         Math.round(samples / cpu).toLocaleString("en-US"),
         (samples + SERIES - seen).toLocaleString("en-US"),
         String(load.retried),
-        `${Math.round(after.rssBytes / 2 ** 20)} MiB`,
-        [...after.byName].map(([n, c]) => `${n} ${(c - (before.byName.get(n) ?? 0)).toFixed(1)}`).join(", "),
+        `${Math.round(after.tree.rssBytes / 2 ** 20)} MiB`,
+        microsecondsBy(before.tree.byName, after.tree.byName, samples),
+        stolenSince(before.machine, after.machine),
       ]);
+      if (name === "tocsin") threads = microsecondsBy(before.threads, after.threads, samples);
     } finally {
       await server.stop();
     }
   }
   printTable(
-    `Remote write, ${SERIES.toLocaleString("en-US")} series, ${PER_REQUEST} one-sample series a request, ${ROUNDS} rounds, ${IN_FLIGHT} in flight`,
-    ["server", "samples/s", "samples/CPU-s", "lost", "retried", "RSS", "CPU seconds by process"],
+    `Remote write, ${SERIES.toLocaleString("en-US")} series, ${FLEET_PER_REQUEST} one-sample series a request, ${ROUNDS} rounds, ${IN_FLIGHT} in flight`,
+    ["server", "samples/s", "samples/CPU-s", "lost", "retried", "RSS", "CPU us a sample by process", "stolen"],
     rows,
   );
-}
-
-/** Each sample that can be queried; all lie within 2 h. */
-const COUNT = "sum(count_over_time(bench_requests_total[2h]))";
-
-function makeBodies(start: number, rounds: number): Buffer[] {
-  const bodies: Buffer[] = [];
-  const labels = Array.from({ length: SERIES }, (_, i) => fleetLabels(i));
-  for (let round = 0; round < rounds; round++) {
-    for (let from = 0; from < SERIES; from += PER_REQUEST) {
-      bodies.push(snappy(fleetRequest(labels, from, PER_REQUEST, round, start + round * INTERVAL_MS)));
-    }
-  }
-  return bodies;
+  if (threads !== "") note(`\nCPU us a sample by Tocsin's threads: ${threads}`);
 }

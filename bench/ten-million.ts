@@ -10,6 +10,7 @@ import { queryScalar, settled } from "./lib/load.ts";
 import { treeUsage } from "./lib/process-tree.ts";
 import { note, printTable } from "./lib/report.ts";
 import { startServer } from "./lib/servers.ts";
+import { machineTicks, stolenSince } from "./lib/usage.ts";
 
 const SERIES = Number(process.env.BENCH_SERIES ?? 10_000_000);
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 30);
@@ -30,6 +31,7 @@ export async function benchTenMillion(): Promise<void> {
   const watch = watchServer(server.url, server.pid, end / 1000);
   try {
     const defining = performance.now();
+    const machine = machineTicks();
     await said();
     await settled(server);
     const defined = (performance.now() - defining) / 1000;
@@ -64,6 +66,7 @@ export async function benchTenMillion(): Promise<void> {
           "one host's query meanwhile, median, p90, longest",
           `${at(0.5)}, ${at(0.9)}, ${at(1)} (${latencies.length} queries)`,
         ],
+        ["stolen from the machine meanwhile", stolenSince(machine)],
       ],
     );
     note(`A window of 2 h at this interval has ${(2 * 3600_000) / INTERVAL_MS} samples a series.`);
