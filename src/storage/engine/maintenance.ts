@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Tier } from "../../model/rollup.ts";
 import { blockIdTime } from "../block/block-id.ts";
+import type { BlockMeta } from "../block/meta.ts";
 import { CHUNK_RANGE } from "../head/open-chunk.ts";
 import type { Pause } from "../head/sliced-sort.ts";
 import { type OpenBlock, TIERS, tierBytes } from "./block-set.ts";
@@ -52,7 +53,10 @@ export interface Maintenance {
   lookAtBlocks(): Promise<boolean>;
   /** Runs `work` while no job is under way; one that is is called off and done again later. */
   withoutJobs<T>(work: () => Promise<T>): Promise<T>;
-  /** Rewrites every block that has tombstones; resolves to how many. */
+  /**
+   * Rewrites every block that has tombstones; resolves to how many. A job that is under way is called off and waited for.
+   * Rejects naming the block that could not be rewritten.
+   */
   cleanTombstones(): Promise<number>;
   readonly counts: MaintenanceCounts;
 }
@@ -126,12 +130,14 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
   };
 
   /** One job at a time; what it made counts only when nothing was deleted meanwhile. */
-  const attempt = (work: StorageJob, done: (result: JobResult) => Promise<void>): Promise<boolean> =>
+  const attempt = (work: StorageJob, done: (result: JobResult) => Promise<void>): Promise<Outcome> =>
     jobLock.run(async () => {
       const mine = new AbortController();
       job = mine;
       const began = turns;
       try {
+        // While it waited, another job may have replaced its blocks.
+        if (!areThere(storage, work)) throw new JobCancelled();
         const result = await options.runJob(work, AbortSignal.any([mine.signal, signal]));
         counts.jobSeconds += result.seconds;
         await storage.lock.run(async () => {
@@ -139,10 +145,11 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
           for (const { tier, id } of result.made) await disk.removeDir(join(storage.blocks.dir, tier, id));
           throw new JobCancelled();
         });
-        return true;
+        return "done";
       } catch (error) {
-        if (!(error instanceof JobCancelled) && !signal.aborted) fail(work, error);
-        return false;
+        if (error instanceof JobCancelled || signal.aborted) return "cancelled";
+        fail(work, error);
+        return "failed";
       } finally {
         job = undefined;
       }
@@ -155,7 +162,7 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
     if (error instanceof JobFailed && error.block !== undefined) setAside(storage, error.block);
   };
 
-  const merge = (tier: Tier, ids: readonly string[], start: number, end: number): Promise<boolean> => {
+  const merge = (tier: Tier, ids: readonly string[], start: number, end: number): Promise<Outcome> => {
     const { ages, rules } = storage.options;
     const keptFrom = retentionRules(rules, tier, ages[tier]).newestKept(dataTime(storage));
     const rolledUpTo = tier === "raw" ? allRolledUpTo(storage.state.progress) : Number.POSITIVE_INFINITY;
@@ -204,7 +211,9 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
     }
     const madeAt = newestId(storage);
     const { until } = stretch;
-    return attempt({ kind: "rollup", blocksDir: storage.blocks.dir, ids, after, until, madeAt }, finish);
+    return (
+      (await attempt({ kind: "rollup", blocksDir: storage.blocks.dir, ids, after, until, madeAt }, finish)) === "done"
+    );
   };
 
   const compact = async (): Promise<boolean> => {
@@ -214,7 +223,7 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
         completeUpTo: tier === "raw" ? storage.state.progress.cutUpTo : (storage.state.progress.doneUpTo ?? 0),
         now: now(),
       });
-      if (plan !== undefined) return merge(tier, plan.ids, plan.start, plan.end);
+      if (plan !== undefined) return (await merge(tier, plan.ids, plan.start, plan.end)) === "done";
     }
     return false;
   };
@@ -254,7 +263,7 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
       }
       const [thin] = plan.thin;
       const meta = open.find((b) => b.block.meta.id === thin)?.block.meta;
-      if (meta !== undefined) return merge(tier, [meta.id], meta.rangeStart, meta.rangeEnd);
+      if (meta !== undefined) return (await merge(tier, [meta.id], meta.rangeStart, meta.rangeEnd)) === "done";
     }
     return false;
   };
@@ -318,14 +327,15 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
       held++;
       job?.abort();
       try {
-        for (const tier of TIERS) {
-          for (const { block } of [...storage.blocks.tiers[tier]]) {
-            if (block.tombstones.list.length === 0) continue;
-            const { id, rangeStart, rangeEnd } = block.meta;
-            if (!(await merge(tier, [id], rangeStart, rangeEnd)))
-              throw new Error(`block ${tier}/${id} could not be rewritten`);
-            cleaned++;
-          }
+        // What the job at work still did to the blocks is done then.
+        await jobLock.run(async () => undefined);
+        for (let next = withTombstones(storage); next !== undefined; next = withTombstones(storage)) {
+          const { tier, id, rangeStart, rangeEnd } = next;
+          const outcome = await merge(tier, [id], rangeStart, rangeEnd);
+          if (outcome === "done") cleaned++;
+          // One that a deletion called off is done again; a shard that stops does none.
+          else if (outcome === "failed" || signal.aborted)
+            throw new Error(`block ${tier}/${id} could not be rewritten`);
         }
         return cleaned;
       } finally {
@@ -334,6 +344,22 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
     },
     counts,
   };
+}
+
+/** Called off: by a deletion, a stop, or since its blocks were replaced before it began. */
+type Outcome = "done" | "cancelled" | "failed";
+
+const areThere = ({ blocks }: ShardStorage, work: StorageJob): boolean => {
+  const there = new Set(blocks.tiers[work.kind === "merge" ? work.tier : "raw"].map((b) => b.block.meta.id));
+  return work.ids.every((id) => there.has(id));
+};
+
+function withTombstones({ blocks }: ShardStorage): BlockMeta | undefined {
+  for (const tier of TIERS) {
+    const found = blocks.tiers[tier].find(({ block }) => block.tombstones.list.length > 0);
+    if (found !== undefined) return found.block.meta;
+  }
+  return undefined;
 }
 
 const DAY = 24 * 3600_000;
