@@ -80,3 +80,8 @@ function acceptsGzip(request: FastifyRequest): boolean {
   const accept = request.headers["accept-encoding"];
   return typeof accept === "string" && /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/.test(accept);
 }
+
+/** A person or program must not take a partial answer for a whole one: it says so in `warnings` and in this header. */
+export function markPartial(reply: FastifyReply, partial: boolean): void {
+  if (partial) reply.header("x-tocsin-partial", "true");
+}

@@ -67,9 +67,9 @@ export type ShardRequest =
 /** `query` answers with what src/query/execute defines for its plan; the others as named here. */
 export interface ShardResponses {
   readonly query: unknown;
-  readonly series: readonly Labels[];
-  readonly labelNames: readonly string[];
-  readonly labelValues: readonly string[];
+  readonly series: Listed<Labels>;
+  readonly labelNames: Listed<string>;
+  readonly labelValues: Listed<string>;
   readonly stats: ShardStats;
   readonly cardinality: Cardinality;
   readonly exemplars: readonly SeriesExemplars[];
@@ -79,6 +79,12 @@ export interface ShardResponses {
   readonly snapshot: { readonly blocks: number; readonly bytes: number };
   /** "other_stream": the stream was made anew since, so the message will never come. */
   readonly reached: "reached" | "too_late" | "other_stream";
+}
+
+/** A list, and in words what of it could not be read: data of the times asked for that is lost, or not there yet. */
+export interface Listed<T> {
+  readonly values: readonly T[];
+  readonly problems: readonly string[];
 }
 
 export interface Exemplar {

@@ -5,7 +5,7 @@ import { type Labels, labelsKey } from "../../model/labels.ts";
 import type { Matcher } from "../../model/matcher.ts";
 import { QueryError } from "../../model/query.ts";
 import type { SeriesSource } from "../../model/series-source.ts";
-import type { FamilyMetadata, ShardRequest, ShardStats } from "../../model/shard.ts";
+import type { FamilyMetadata, Listed, ShardRequest, ShardStats } from "../../model/shard.ts";
 import { runShardQuery } from "../../query/execute/run-shard-query.ts";
 import { cardinality } from "../../storage/head/cardinality.ts";
 import { selectExemplars } from "../../storage/head/exemplars.ts";
@@ -48,13 +48,23 @@ function answerUnchecked(from: AnswerSources, request: ShardRequest, stopped: ()
       return { value: result, transfer };
     }
     case "series":
-      return plain(series(source, request, stopped));
-    case "labelNames":
-      return plain(union(request.sets, (set) => source.labelNames(request.tenant, set, request.minT, request.maxT)));
-    case "labelValues":
-      return plain(
-        union(request.sets, (set) => source.labelValues(request.tenant, request.name, set, request.minT, request.maxT)),
+      return listed(source, request, series(source, request, stopped));
+    case "labelNames": {
+      const { tenant, sets, minT, maxT } = request;
+      return listed(
+        source,
+        request,
+        union(sets, (set) => source.labelNames(tenant, set, minT, maxT)),
       );
+    }
+    case "labelValues": {
+      const { tenant, name, sets, minT, maxT } = request;
+      return listed(
+        source,
+        request,
+        union(sets, (set) => source.labelValues(tenant, name, set, minT, maxT)),
+      );
+    }
     case "stats":
       return plain(from.stats());
     case "cardinality":
@@ -77,6 +87,12 @@ function familiesOf(table: MetadataTable, tenant: string, family: string | undef
 }
 
 const plain = (value: unknown): Answer => ({ value, transfer: [] });
+
+/** The list with what could not be read of it: `values` must have been read by now. */
+function listed<T>(source: SeriesSource, { minT, maxT }: { minT: number; maxT: number }, values: readonly T[]): Answer {
+  const answer: Listed<T> = { values, problems: source.problems?.(minT, maxT) ?? [] };
+  return plain(answer);
+}
 
 /** No set at all selects everything. */
 const orEverything = (sets: readonly (readonly Matcher[])[]) => (sets.length === 0 ? [[]] : sets);

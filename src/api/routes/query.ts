@@ -15,7 +15,7 @@ import {
   requiredTime,
 } from "../params.ts";
 import { clientSignal, paramsOf, tenantOf } from "../request.ts";
-import { sendData, sendPieces, sendQueryError } from "../respond.ts";
+import { markPartial, sendData, sendPieces, sendQueryError } from "../respond.ts";
 import { syntaxTree } from "../syntax-tree.ts";
 
 /** /api/v1/query, query_range, parse_query, format_query: as Prometheus's web/api/v1, GET and POST form. */
@@ -123,11 +123,6 @@ function statsOf(params: Params): { stats?: "total" | "perStep" } {
   const asked = params.get("stats") ?? "";
   if (asked === "") return {};
   return { stats: asked === "all" ? "perStep" : "total" };
-}
-
-/** A person or program must not take a partial answer for a whole one: it says so in `warnings` and in this header. */
-function markPartial(reply: FastifyReply, partial: boolean): void {
-  if (partial) reply.header("x-tocsin-partial", "true");
 }
 
 async function measured(

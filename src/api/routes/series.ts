@@ -1,11 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { compareLabels, type Labels, labelsKey, labelsToObject } from "../../model/labels.ts";
 import { QueryError } from "../../model/query.ts";
-import type { ShardClient, ShardRequest, ShardResponses } from "../../model/shard.ts";
+import type { Listed, ShardClient, ShardRequest, ShardResponses } from "../../model/shard.ts";
 import type { ApiDeps } from "../deps.ts";
 import { MAX_TIME, MIN_TIME, matchSetsNamed, type Params, parseLimit, parseMatchSets, parseTime } from "../params.ts";
 import { clientSignal, paramsOf, tenantOf } from "../request.ts";
-import { sendData, sendQueryError } from "../respond.ts";
+import { markPartial, sendData, sendQueryError } from "../respond.ts";
 import { TRUNCATED } from "./query.ts";
 
 /** /api/v1/series, labels, label/<name>/values: what there is, without samples. */
@@ -26,9 +26,9 @@ export function seriesRoutes(app: FastifyInstance, deps: ApiDeps): void {
           ...window,
           limit: limit > 0 ? limit + 1 : 0,
         } as const;
-        const { answers, warnings } = await askAll(deps.shards, ask, clientSignal(request, reply));
+        const { answers, warnings } = await listAll<Labels, "series">(request, reply, deps.shards, ask);
         const bySet = new Map<string, Labels>();
-        for (const answer of answers) for (const labels of answer) bySet.set(labelsKey(labels), labels);
+        for (const labels of answers) bySet.set(labelsKey(labels), labels);
         const all = [...bySet.values()].sort(compareLabels);
         const data = limited(all, limit, warnings).map(labelsToObject);
         return sendData(request, reply, data, { warnings, infos: [] });
@@ -80,9 +80,28 @@ async function strings(
   ask: Extract<ShardRequest, { kind: "labelNames" | "labelValues" }>,
   limit: number,
 ): Promise<FastifyReply> {
-  const { answers, warnings } = await askAll(shards, ask, clientSignal(request, reply));
-  const all = [...new Set(answers.flat())].sort();
+  const { answers, warnings } = await listAll<string, "labelNames" | "labelValues">(request, reply, shards, ask);
+  const all = [...new Set(answers)].sort();
   return sendData(request, reply, limited(all, limit, warnings), { warnings, infos: [] });
+}
+
+/** As many problems as a query tells. */
+const MAX_TOLD = 10;
+
+/** What all shards list. Where anything may be missing from it the answer says so, as that of a query does. */
+async function listAll<T, K extends "series" | "labelNames" | "labelValues">(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  shards: readonly ShardClient[],
+  ask: Extract<ShardRequest, { kind: K }>,
+): Promise<{ answers: T[]; warnings: string[] }> {
+  const { answers, warnings } = await askAll<K>(shards, ask, clientSignal(request, reply));
+  const lists = answers as unknown as Listed<T>[];
+  const problems = [...new Set(lists.flatMap((list) => list.problems))].sort();
+  warnings.push(...problems.slice(0, MAX_TOLD));
+  if (problems.length > MAX_TOLD) warnings.push(`${problems.length - MAX_TOLD} more warning annotations omitted`);
+  markPartial(reply, warnings.length > 0);
+  return { answers: lists.flatMap((list) => list.values), warnings };
 }
 
 /** Asks every shard; one that does not answer makes the result partial, which a warning says. */

@@ -4,7 +4,8 @@ import { carryError, uncarryError } from "../../../src/actors/shard/protocol.ts"
 import { applyFrame, makeShardCore } from "../../../src/actors/shard/shard.core.ts";
 import { QueryError } from "../../../src/model/query.ts";
 import { DEFAULT_TENANT } from "../../../src/model/sample.ts";
-import type { ShardClient, ShardRequest } from "../../../src/model/shard.ts";
+import type { SeriesSource } from "../../../src/model/series-source.ts";
+import type { Listed, ShardClient, ShardRequest } from "../../../src/model/shard.ts";
 import { makeEngine } from "../../../src/query/engine.ts";
 import { createHead } from "../../../src/storage/head/head.ts";
 import { headSource } from "../../../src/storage/head/head-source.ts";
@@ -37,12 +38,37 @@ function clientStoppedAt(n: number): ShardClient {
 }
 
 test("a request that is stopped ends early", () => {
-  const whole = answerRequest(sources, everything, () => false).value as unknown[];
-  expect(whole).toHaveLength(SERIES);
+  const list = (stopped: () => boolean) =>
+    (answerRequest(sources, everything, stopped).value as Listed<unknown>).values;
+  expect(list(() => false)).toHaveLength(SERIES);
   let looks = 0;
-  const part = answerRequest(sources, everything, () => ++looks > 3).value as unknown[];
+  const part = list(() => ++looks > 3);
   expect(part.length).toBeGreaterThan(0);
   expect(part.length).toBeLessThan(SERIES / 2);
+});
+
+test("lists of series, names and values say what could not be read for them", () => {
+  const met: string[] = [];
+  const damaged: SeriesSource = {
+    ...source,
+    select: (...args) => {
+      met.push("a block is damaged");
+      return source.select(...args);
+    },
+    labelNames: () => {
+      met.push("its names as well");
+      return [];
+    },
+    problems: (minT, maxT) => [...met.splice(0), `between ${minT} and ${maxT}`],
+  };
+  const window = { tenant: DEFAULT_TENANT, sets: [], minT: 0, maxT: 2_000 } as const;
+  const problems = (request: ShardRequest) => {
+    const { value } = answerRequest({ ...sources, source: damaged }, request, () => false);
+    return (value as Listed<unknown>).problems;
+  };
+  expect(problems({ kind: "series", ...window, limit: 0 })).toEqual(["a block is damaged", "between 0 and 2000"]);
+  expect(problems({ kind: "labelNames", ...window })).toEqual(["its names as well", "between 0 and 2000"]);
+  expect(problems({ kind: "labelValues", ...window, name: "x" })).toEqual(["between 0 and 2000"]);
 });
 
 test("a query that is stopped fails as canceled, one that is not gives its result", async () => {

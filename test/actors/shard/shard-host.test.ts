@@ -70,24 +70,25 @@ describe("a shard and its host", { timeout: 30_000 }, () => {
       await consumed(shard, 1);
       const { client } = shard;
       const ups = [[{ name: "__name__", op: "=" as const, value: "up" }]];
-      expect(await client.request<"series">({ kind: "series", ...everything, limit: 0 })).toHaveLength(2);
-      expect(await client.request<"series">({ kind: "series", ...everything, limit: 1 })).toHaveLength(1);
-      expect(
-        await client.request<"series">({ kind: "series", ...everything, sets: [...ups, []], limit: 0 }),
-      ).toHaveLength(2);
-      expect(await client.request<"series">({ kind: "series", ...everything, sets: ups, limit: 0 })).toEqual([
-        a.labels,
-      ]);
-      expect(await client.request<"series">({ kind: "series", ...everything, tenant: "other", limit: 0 })).toEqual([]);
-      expect(await client.request<"labelNames">({ kind: "labelNames", ...everything })).toEqual([
-        "__name__",
-        "instance",
-        "zone",
-      ]);
-      expect(await client.request<"labelValues">({ kind: "labelValues", name: "__name__", ...everything })).toEqual([
-        "down",
-        "up",
-      ]);
+      const series = async (what: object) => {
+        const request = { kind: "series", ...everything, limit: 0, ...what } as const;
+        const { values, problems } = await client.request<"series">(request);
+        expect(problems).toEqual([]);
+        return values;
+      };
+      expect(await series({})).toHaveLength(2);
+      expect(await series({ limit: 1 })).toHaveLength(1);
+      expect(await series({ sets: [...ups, []] })).toHaveLength(2);
+      expect(await series({ sets: ups })).toEqual([a.labels]);
+      expect(await series({ tenant: "other" })).toEqual([]);
+      expect(await client.request<"labelNames">({ kind: "labelNames", ...everything })).toEqual({
+        values: ["__name__", "instance", "zone"],
+        problems: [],
+      });
+      expect(await client.request<"labelValues">({ kind: "labelValues", name: "__name__", ...everything })).toEqual({
+        values: ["down", "up"],
+        problems: [],
+      });
       const bad = [[{ name: "zone", op: "=~" as const, value: "(" }]];
       await expect(
         client.request<"series">({ kind: "series", ...everything, sets: bad, limit: 0 }),
