@@ -28,7 +28,7 @@ export function makeHistogramBytes(capacity = 0): HistogramBytes {
 }
 
 /** Makes room for `more` bytes behind those in use. */
-export function reserveHistogramBytes(into: HistogramBytes, more: number): void {
+function reserveHistogramBytes(into: HistogramBytes, more: number): void {
   if (into.length + more <= into.bytes.length) return;
   const bytes = new Uint8Array(Math.max(into.length + more, 2 * into.bytes.length, 256));
   bytes.set(into.bytes.subarray(0, into.length));

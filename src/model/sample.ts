@@ -85,25 +85,6 @@ export function makeSampleBuffer(capacity: number): SampleBuffer {
   return { ts: new Float64Array(capacity), values, words: new Uint32Array(values.buffer), length: 0 };
 }
 
-/** Takes the native histograms out of the samples, for code that only knows floats. */
-export function dropHistograms(buffer: SampleBuffer): void {
-  if (buffer.histograms === undefined || buffer.histograms.length === 0) return;
-  const { ts, words, startTs, length } = buffer;
-  let n = 0;
-  for (let i = 0; i < length; i++) {
-    if (isHistogramAt(words, i)) continue;
-    if (n !== i) {
-      ts[n] = ts[i] as number;
-      words[2 * n] = words[2 * i] as number;
-      words[2 * n + 1] = words[2 * i + 1] as number;
-      if (startTs !== undefined) startTs[n] = startTs[i] as number;
-    }
-    n++;
-  }
-  buffer.length = n;
-  buffer.histograms.length = 0;
-}
-
 /** Makes room for at least `capacity` samples, keeping what is there. */
 export function reserveSamples(buffer: SampleBuffer, capacity: number): void {
   if (buffer.ts.length >= capacity) return;

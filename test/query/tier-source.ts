@@ -1,9 +1,13 @@
+import { copyHistogram } from "../../src/model/histogram-code.ts";
 import {
+  HISTOGRAM_ROLLUP_NUMBERS,
+  HISTOGRAM_ROLLUP_REFS,
   HISTOGRAM_ROLLUPS,
   makeRollupBuffer,
   makeRollupHistograms,
   ROLLUP_COLUMNS,
   type RollupBuffer,
+  type RollupHistograms,
   type RollupTier,
   reserveRollup,
   TIER_MS,
@@ -12,7 +16,6 @@ import { makeSampleBuffer } from "../../src/model/sample.ts";
 import type { SeriesSource, TierCoverage } from "../../src/model/series-source.ts";
 import { rollUp } from "../../src/storage/rollup/roll-up.ts";
 import { rollUpFurther } from "../../src/storage/rollup/roll-up-further.ts";
-import { copyHistograms } from "../../src/storage/rollup/roll-up-histograms.ts";
 
 export interface Kept {
   /** Raw samples up to there are gone. */
@@ -69,11 +72,20 @@ export function makeTierSource(full: SeriesSource, kept: Kept): TierSource {
           if ((need & HISTOGRAM_ROLLUPS) !== 0 && rows.histograms !== undefined) {
             out.histograms ??= makeRollupHistograms(out.start.length);
           }
-          copyHistograms(right ? rows.histograms : undefined, i, out.histograms, out.length);
+          if (out.histograms !== undefined)
+            copyHistograms(right ? rows.histograms : undefined, i, out.histograms, out.length);
           out.length++;
           reads[tier]++;
         }
       },
     },
   };
+}
+
+function copyHistograms(from: RollupHistograms | undefined, i: number, out: RollupHistograms, row: number): void {
+  for (const name of HISTOGRAM_ROLLUP_NUMBERS) out.numbers[name][row] = from?.numbers[name][i] ?? 0;
+  for (const name of HISTOGRAM_ROLLUP_REFS) {
+    const ref = from?.refs[name][i] ?? -1;
+    out.refs[name][row] = from === undefined || ref < 0 ? -1 : copyHistogram(from.bytes.bytes, ref, out.bytes);
+  }
 }

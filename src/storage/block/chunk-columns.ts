@@ -2,7 +2,7 @@
  * Which columns a chunk has in its page: the times (raw) or bucket starts (rollups) first, then a column for each bit of the
  * chunk's mask, lowest bit first. A column that would be zeros only is left out.
  */
-import { HISTOGRAM_ROLLUP_NUMBERS, HISTOGRAM_ROLLUP_REFS, ROLLUP_COLUMNS } from "../../model/rollup.ts";
+import { HISTOGRAM_ROLLUP_NUMBERS, ROLLUP_COLUMNS } from "../../model/rollup.ts";
 
 /** Most rows of a chunk. */
 export const CHUNK_ROWS = 2048;
@@ -16,7 +16,6 @@ export const HAS_STARTS = 4;
 /** First bits of the kinds of columns of a rollup's mask. */
 export const HISTOGRAM_NUMBERS_BIT = ROLLUP_COLUMNS.length;
 export const HISTOGRAM_REFS_BIT = HISTOGRAM_NUMBERS_BIT + HISTOGRAM_ROLLUP_NUMBERS.length;
-export const ROLLUP_BITS = HISTOGRAM_REFS_BIT + HISTOGRAM_ROLLUP_REFS.length;
 
 /** Number of columns of a chunk with this mask. */
 export function columnsOf(mask: number): number {

@@ -111,7 +111,7 @@ export function tenantName(block: Block, row: number): string {
 }
 
 /** The row of tenants that the series is of. */
-export function tenantOfSeries(block: Block, id: number): number {
+function tenantOfSeries(block: Block, id: number): number {
   return rowFrom(block.tenants, TENANT_SERIES, 0, block.tenants.table.items, id + 1);
 }
 

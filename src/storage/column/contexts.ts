@@ -15,7 +15,7 @@ export interface ContextSource {
   readonly cuts: Float64Array;
 }
 
-export const CUTS = MAX_CONTEXTS - 1;
+const CUTS = MAX_CONTEXTS - 1;
 
 /** Fills contexts[0, n) by the other column's whole numbers y. */
 export function contextsBy(y: Float64Array, n: number, level: boolean, cuts: Float64Array, contexts: Uint8Array): void {
@@ -37,7 +37,7 @@ const sample = new Float64Array(SAMPLES);
 const NEVER = 2 ** 52;
 
 /** Cuts that part a sample of the numbers, or steps, into four about alike. */
-export function cutsOf(y: Float64Array, n: number, level: boolean, cuts: Float64Array): void {
+function cutsOf(y: Float64Array, n: number, level: boolean, cuts: Float64Array): void {
   const count = Math.min(SAMPLES, n - 1);
   for (let k = 0; k < count; k++) {
     const i = 1 + Math.floor((k * (n - 1)) / count);

@@ -83,21 +83,6 @@ export function readLevels(r: BitReader, levels: Uint8Array, limit: number, stri
   return n;
 }
 
-/** The bits that `writeLevels` takes. */
-export function levelBits(levels: Uint8Array, n: number, stride: number): number {
-  let bits = golombBits(n, 3);
-  for (let s = 0; s < n; s++) {
-    const d = (levels[s] as number) - (s < stride ? 0 : (levels[s - stride] as number));
-    bits += golombBits(d > 0 ? 2 * d - 1 : -2 * d, 0);
-  }
-  return bits;
-}
-
-function golombBits(v: number, k: number): number {
-  const e = 31 - Math.clz32(v + (1 << k));
-  return 2 * e + 1 - k;
-}
-
 /** v below 2^20. Zeros as many as the length of v + 2^k exceeds k + 1, a one, the bits below the leading one. */
 export function putGolomb(w: BitWriter, v: number, k: number): void {
   const x = v + (1 << k);

@@ -149,10 +149,6 @@ function entryOf(page: Page, column: number, kind: number): ColumnEntry {
   return entry;
 }
 
-export function pageColumns(page: Page): number {
-  return page.columns.length;
-}
-
 /** How many rows a column has. Throws `PageError` when there is no such column. */
 export function pageRows(page: Page, column: number): number {
   const entry = page.columns[column];

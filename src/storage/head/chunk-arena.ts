@@ -16,11 +16,6 @@ import { SLAB_MASK, SLAB_SHIFT, SLAB_WORDS } from "./word-pool.ts";
 
 export const CHUNK_HEADER_WORDS = 4;
 export const CHUNK_COUNT = 1;
-export const CHUNK_SERIES = 4;
-export const CHUNK_KIND = 5;
-
-/** Stands for the series of a chunk that was released. */
-export const RELEASED = -1;
 
 const SLOTS = 1 << (32 - SLAB_SHIFT);
 

@@ -126,24 +126,3 @@ function compareTo(ring: ExemplarRing, at: number, ts: number, low: number, high
   const known = ring.labels[at] as string;
   return labels === known ? 0 : labels < known ? -1 : 1;
 }
-
-type Row = readonly [low: number, high: number, check: number, ts: number, lo: number, hi: number, labels: string];
-
-/** The ring's content as bytes, for a snapshot. */
-export function exemplarsToBytes(ring: ExemplarRing): Uint8Array {
-  const rows: Row[] = [];
-  for (let number = Math.max(0, ring.total - ring.ts.length); number < ring.total; number++) {
-    const at = number % ring.ts.length;
-    const [low, high, check] = ring.series.subarray(3 * at, 3 * at + 3) as unknown as [number, number, number];
-    const value = [ring.words[2 * at] as number, ring.words[2 * at + 1] as number] as const;
-    rows.push([low, high, check, ring.ts[at] as number, ...value, ring.labels[at] as string]);
-  }
-  return new TextEncoder().encode(JSON.stringify(rows));
-}
-
-/** Appends what `exemplarsToBytes` wrote. */
-export function exemplarsFromBytes(ring: ExemplarRing, bytes: Uint8Array): void {
-  for (const [low, high, check, ts, lo, hi, labels] of JSON.parse(new TextDecoder().decode(bytes)) as Row[]) {
-    appendExemplar(ring, { low, high, check }, ts, lo, hi, JSON.parse(labels) as Labels);
-  }
-}

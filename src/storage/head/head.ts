@@ -184,12 +184,6 @@ export function resolveInFrame(head: Head, hashLo: number, hashHi: number): numb
   return collision === undefined || collision.frame !== head.frame ? UNKNOWN : collision.resolved;
 }
 
-/** True when the series of this hash is known; false for an ambiguous hash that the frame does not resolve. */
-export function knowsHash(head: Head, hashLo: number, hashHi: number): boolean {
-  if (head.collisions.has(`${hashHi >>> 0}:${hashLo >>> 0}`)) return resolveInFrame(head, hashLo, hashHi) >= 0;
-  return firstOfHash(head.series, hashLo, hashHi) !== UNKNOWN;
-}
-
 function createSeries(
   head: Head,
   hashLo: number,

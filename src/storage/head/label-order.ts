@@ -58,7 +58,7 @@ function nameNumbers(shapes: readonly Shape[], ranks: Uint32Array): { ofShape: I
 }
 
 /** The rank of each symbol among all, in the order of UTF-16 code units, as JavaScript compares strings. */
-export async function symbolRanks(symbols: Symbols, pause: Pause): Promise<Uint32Array> {
+async function symbolRanks(symbols: Symbols, pause: Pause): Promise<Uint32Array> {
   const { count } = symbols;
   const order = new Uint32Array(count);
   for (let s = 0; s < count; s++) order[s] = s;

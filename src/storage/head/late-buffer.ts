@@ -169,14 +169,6 @@ export function setLateChunk(pool: WordPool, buffer: number, chunk: number): voi
   (pool.slabs[buffer >>> SLAB_SHIFT] as Int32Array)[buffer & SLAB_MASK] = chunk;
 }
 
-/** Whether all samples of the buffer are older than `before`. */
-export function isOldLateBuffer(pool: WordPool, buffer: number, before: number): boolean {
-  const slab = pool.slabs[buffer >>> SLAB_SHIFT] as Int32Array;
-  const at = buffer & SLAB_MASK;
-  const count = slab[at + COUNT] as number;
-  return count === 0 || sampleTime(slab, at, count - 1) < before;
-}
-
 /** Appends the buffer's samples with minT <= time <= maxT to `out`. */
 export function copyLateBuffer(pool: WordPool, buffer: number, minT: number, maxT: number, out: SampleBuffer): void {
   const slab = pool.slabs[buffer >>> SLAB_SHIFT] as Int32Array;

@@ -2,7 +2,6 @@
 import { makeSampleBuffer } from "../../model/sample.ts";
 import { chunkBefore, chunkMaxT, chunkMinT, releaseChunk, setChunkBefore } from "./chunk-arena.ts";
 import type { Head } from "./head.ts";
-import { dropOldHistograms } from "./histogram-arena.ts";
 import {
   copyLateBuffer,
   freeLateBuffer,
@@ -14,15 +13,6 @@ import {
 } from "./late-buffer.ts";
 import { freeOpenChunk, openChunkMinT } from "./open-chunk.ts";
 import { LAST_T_F64, LATE, OPEN, ROW_SHIFT, SEALED } from "./series-table.ts";
-
-/** Drops samples older than `before` (Unix ms) of all series, see `dropSeriesSamples`. Returns whether any went. */
-export function dropOldSamples(head: Head, before: number): boolean {
-  let dropped = false;
-  for (let id = 0; id < head.series.count; id++) dropped = dropSeriesSamples(head, id, before) || dropped;
-  dropOldHistograms(head.histograms, before);
-  updateMinT(head);
-  return dropped;
-}
 
 /**
  * Drops a series' samples older than `before`, chunk by chunk: those of a chunk that has younger ones as well stay. At a multiple

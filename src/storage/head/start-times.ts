@@ -26,10 +26,6 @@ export function companionOf(starts: StartTimes, id: number): number {
   return id < starts.companions.length ? (starts.companions[id] as number) - 1 : -1;
 }
 
-export function isCompanion(series: SeriesTable, id: number): boolean {
-  return series.rows[(id << ROW_SHIFT) + SHAPE] === COMPANION;
-}
-
 /** The companion of a series, a new one when it has none. */
 export function obtainCompanion(starts: StartTimes, series: SeriesTable, id: number): number {
   const known = companionOf(starts, id);

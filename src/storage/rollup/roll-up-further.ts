@@ -8,7 +8,7 @@ import { beginHistograms, joinHistograms } from "./roll-up-histograms.ts";
  * for bit. The sum is the compensated sum of the narrow buckets' sums in time order: each of those was rounded once, so the two
  * ways differ by at most half a unit in the last place of every narrow sum, plus one of the result; sums of numbers that are
  * exact in float64 are equal. `resets` is added in the same order as from raw samples, but bucket by bucket.
- * The wide tier is always made this way, so that amending a bucket gives what making it anew would.
+ * The wide tier is always made this way, so that making a window of it anew gives the same.
  */
 
 /** Replaces the content of `out` by the wide buckets. `from` is ascending and holds whole wide buckets. */

@@ -1,10 +1,5 @@
 import { copyHistogram } from "../../model/histogram-code.ts";
-import {
-  HISTOGRAM_ROLLUP_REFS,
-  makeRollupHistograms,
-  type RollupBuffer,
-  type RollupHistograms,
-} from "../../model/rollup.ts";
+import { makeRollupHistograms, type RollupBuffer, type RollupHistograms } from "../../model/rollup.ts";
 import { histogramRef, isHistogramAt, type SampleBuffer } from "../../model/sample.ts";
 
 /**
@@ -77,25 +72,6 @@ export function joinHistograms(
   numbers.lastStart[row] = from.numbers.lastStart[tail] as number;
   refs.first[row] = copyHistogram(from.bytes.bytes, from.refs.first[head] as number, bytes);
   refs.last[row] = copyHistogram(from.bytes.bytes, from.refs.last[tail] as number, bytes);
-}
-
-/** A row for a row of another buffer, bytes included; undefined: one without histograms. */
-export function copyHistograms(
-  from: RollupHistograms | undefined,
-  i: number,
-  out: RollupHistograms | undefined,
-  row: number,
-): void {
-  if (out === undefined) return;
-  clearRow(out, row);
-  if (from === undefined) return;
-  for (const [name, column] of Object.entries(from.numbers)) {
-    out.numbers[name as keyof RollupHistograms["numbers"]][row] = column[i] as number;
-  }
-  for (const name of HISTOGRAM_ROLLUP_REFS) {
-    const ref = from.refs[name][i] as number;
-    out.refs[name][row] = ref < 0 ? -1 : copyHistogram(from.bytes.bytes, ref, out.bytes);
-  }
 }
 
 function clearRow({ numbers, refs }: RollupHistograms, row: number): void {

@@ -55,8 +55,3 @@ export class FrameError extends Error {
     this.code = code;
   }
 }
-
-/** Flags of a frame, without reading the rest of it; 0 for what is no frame. */
-export function frameFlags(frame: Uint8Array): number {
-  return frame.length < FRAME_HEADER_BYTES ? 0 : (frame[22] as number) | ((frame[23] as number) << 8);
-}

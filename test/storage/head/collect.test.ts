@@ -14,8 +14,8 @@ import {
   headStats,
 } from "../../../src/storage/head/head.ts";
 import { headSource } from "../../../src/storage/head/head-source.ts";
-import { dropOldSamples } from "../../../src/storage/head/retention.ts";
 import { ROW_WORDS } from "../../../src/storage/head/series-table.ts";
+import { dropOldSamples } from "./drop-old.ts";
 import { appendRows, bitsOf, hashOf, type Row } from "./reference-head.ts";
 
 const HOUR = 3600_000;

@@ -3,7 +3,6 @@ import { describe, expect, test } from "vitest";
 import { restarted } from "../../../src/model/counter-restart.ts";
 import { decodeHistogram } from "../../../src/model/histogram-code.ts";
 import { makeRollupBuffer, ROLLUP_COLUMNS, type RollupBuffer, type RollupColumn } from "../../../src/model/rollup.ts";
-import { amendRollup, touchedBuckets, widerBuckets } from "../../../src/storage/rollup/amend.ts";
 import { rollUp } from "../../../src/storage/rollup/roll-up.ts";
 import { rollUpFurther } from "../../../src/storage/rollup/roll-up-further.ts";
 import { anyNumbers, bufferOf, type Thing, things, wholeNumbers } from "./arbitrary-samples.ts";
@@ -183,77 +182,17 @@ describe("native histograms", () => {
       return [inside.length, first.t, last.t, first.start, last.start, ...places];
     });
 
-  test("number, times and outermost ones of every bucket, in both tiers and amended", () => {
+  test("number, times and outermost ones of every bucket, in both tiers", () => {
     const minutes = makeRollupBuffer(0);
     const hours = makeRollupBuffer(0);
-    const amended = makeRollupBuffer(0);
     fc.assert(
-      fc.property(things(wholeNumbers, true), fc.nat(1000), (list, pick) => {
+      fc.property(things(wholeNumbers, true), (list) => {
         rollUp(bufferOf(list), MINUTE, minutes);
         expect(histogramsOf(minutes)).toEqual(definedHistograms(list, MINUTE));
         rollUpFurther(minutes, HOUR, hours);
         expect(histogramsOf(hours)).toEqual(definedHistograms(list, HOUR));
-        const start = minutes.start[pick % Math.max(1, minutes.length)] ?? 0;
-        const touched = Float64Array.of(start);
-        const rows = list.filter((x) => x.t > start && x.t <= start + MINUTE);
-        amendRollup(minutes, touched, rolled(rows, MINUTE), amended);
-        const times = (b: RollupBuffer) => histogramsOf(b).map((h) => (h as unknown[] | undefined)?.slice(0, 5));
-        expect(times(amended)).toEqual(times(minutes));
       }),
       { numRuns: 200 },
     );
   });
 });
-
-describe("amending", () => {
-  test("amended rollups are those made anew, in both tiers", () => {
-    fc.assert(
-      fc.property(things(anyNumbers), fc.array(fc.nat(1000), { maxLength: 12 }), (all, picks) => {
-        const late = new Set(picks.map((p) => p % Math.max(1, all.length)));
-        const early = all.filter((_, i) => !late.has(i));
-        const times = Float64Array.from(
-          [...late].filter((i) => i < all.length),
-          (i) => (all[i] as Thing).t,
-        );
-        const touched = touchedBuckets(times, 0, times.length, MINUTE);
-        const inTouched = all.filter((x) => touched.includes(Math.ceil(x.t / MINUTE) * MINUTE - MINUTE));
-        const narrow = makeRollupBuffer(0);
-        amendRollup(rolled(early, MINUTE), touched, rolled(inTouched, MINUTE), narrow);
-        expect(rowsOf(narrow)).toEqual(rowsOf(rolled(all, MINUTE)));
-
-        const wideTouched = widerBuckets(touched, HOUR);
-        const before = makeRollupBuffer(0);
-        rollUpFurther(rolled(early, MINUTE), HOUR, before);
-        const whole = makeRollupBuffer(0);
-        rollUpFurther(narrow, HOUR, whole);
-        const anew = makeRollupBuffer(0);
-        const inWide = rowsOf(narrow).filter((r) =>
-          wideTouched.includes(Math.ceil((r.start + 1) / HOUR) * HOUR - HOUR),
-        );
-        rollUpFurther(bufferFrom(inWide), HOUR, anew);
-        const wide = makeRollupBuffer(0);
-        amendRollup(before, wideTouched, anew, wide);
-        expect(rowsOf(wide)).toEqual(rowsOf(whole));
-      }),
-      { numRuns: 300 },
-    );
-  });
-
-  test("a touched bucket that has nothing any more is gone", () => {
-    const at = (t: number): Thing => ({ t, kind: "float", value: t, start: 0 });
-    const out = makeRollupBuffer(0);
-    const base = rolled([at(1), at(MINUTE + 1), at(2 * MINUTE + 1)], MINUTE);
-    amendRollup(base, Float64Array.of(MINUTE), makeRollupBuffer(0), out);
-    expect(rowsOf(out).map((r) => r.start)).toEqual([0, 2 * MINUTE]);
-  });
-});
-
-function bufferFrom(rows: readonly Row[]): RollupBuffer {
-  const out = makeRollupBuffer(Math.max(1, rows.length));
-  rows.forEach((r, i) => {
-    out.start[i] = r.start;
-    for (const c of ROLLUP_COLUMNS) out.columns[c][i] = r[c];
-  });
-  out.length = rows.length;
-  return out;
-}
