@@ -17,6 +17,7 @@ import { blockIdTime, isBlockId, makeBlockId, TEMPORARY } from "../block/block-i
 import type { BlockCache } from "../block/cache.ts";
 import { META_FILE } from "../block/layout.ts";
 import { type BlockMeta, decodeMeta } from "../block/meta.ts";
+import { isMediaError } from "../wal/segment-reader.ts";
 import type { SourcePart } from "./merged-source.ts";
 import { blockPart, type OnDamage } from "./part-source.ts";
 
@@ -128,7 +129,8 @@ async function openInto(set: BlockSet, tier: Tier, id: string): Promise<void> {
     const block = await openBlock(set.disk, folder, set.cache);
     set.tiers[tier].push({ block, part: blockPart(block, set.onDamage) });
   } catch (error) {
-    if (!(error instanceof BlockError)) throw error;
+    // One bad sector is no reason to serve nothing at all; errors that say nothing of the medium end the start.
+    if (!(error instanceof BlockError) && !isMediaError(error)) throw error;
     const span = await spanOf(set.disk, folder);
     set.damaged.push({ tier, id, what: `block ${tier}/${id} cannot be opened (${error.message})`, ...span });
   }

@@ -73,6 +73,9 @@ export interface ShardStorage {
 }
 
 const BLOCKS = "blocks";
+/** Damage that every query meets is not logged with every query. */
+const SAY_AGAIN_MS = 10 * 60_000;
+const MOST_SAID = 1_000;
 
 /** Opens what is on disk. Rejects with DiskError; damage is told, not thrown. */
 export async function openStorage(options: StorageOptions): Promise<ShardStorage> {
@@ -83,10 +86,15 @@ export async function openStorage(options: StorageOptions): Promise<ShardStorage
   const met = new Set<string>();
   const { state, known, problem } = await readState(disk, folder);
   if (problem !== undefined) say("error", `${problem}: the rollups are made anew`);
+  const said = new Map<string, number>();
   const hear = (what: string): void => {
     counts.damagedReads++;
-    if (!met.has(what)) say("error", what);
     met.add(what);
+    const before = said.get(what);
+    if (before !== undefined && Math.abs(options.now() - before) < SAY_AGAIN_MS) return;
+    if (said.size >= MOST_SAID) said.clear();
+    said.set(what, options.now());
+    say("error", what);
   };
   const named = known ? new Set(state.blocks.map((b) => b.id)) : undefined;
   const blocks = await openBlockSet(disk, folder, makeBlockCache(options.cacheBytes), hear, named);
