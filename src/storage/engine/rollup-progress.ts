@@ -77,7 +77,7 @@ export function nextStretch(progress: RollupProgress): Stretch | undefined {
   if (doneUpTo === undefined) return undefined;
   // A window's last sample may lie on its end, so the time after it must be in blocks as well.
   const isWhole = (w: number) => w + ROLLUP_WINDOW < cutUpTo;
-  const todo = [...progress.pending.filter(isWhole)];
+  const todo = progress.pending.filter(isWhole);
   for (let w = doneUpTo; isWhole(w) && todo.length <= LONGEST_JOB / ROLLUP_WINDOW; w += ROLLUP_WINDOW) todo.push(w);
   const first = todo[0];
   if (first === undefined) return undefined;

@@ -95,14 +95,15 @@ export async function verifyShard(
 ): Promise<{ problems: Damaged[]; files: number }> {
   const problems: Damaged[] = [];
   let files = 0;
-  for (const { path } of await blockDirs(disk, dir)) {
+  const blocks = await blockDirs(disk, dir);
+  for (const { path } of blocks) {
     files++;
     for (const p of await verifyBlock(disk, path))
       problems.push({ path: p.file, offset: p.offset, problem: p.problem });
   }
   const { state, problem } = await readStateOf(disk, dir);
   if (problem !== undefined) problems.push({ path: join(dir, BLOCKS), offset: 0, problem });
-  const present = new Set((await blockDirs(disk, dir)).map((b) => b.id));
+  const present = new Set(blocks.map((b) => b.id));
   for (const { tier, id } of state.blocks) {
     if (!present.has(id))
       problems.push({ path: join(dir, BLOCKS, tier, id), offset: 0, problem: "the block is missing" });
@@ -179,7 +180,7 @@ export async function repairShard(disk: Disk, dir: string, empty: EmptyState): P
   }
   for (const tier of TIERS) {
     const folder = join(dir, BLOCKS, tier);
-    for (const name of (await listed(() => listBlocks(disk, folder)))?.leftovers ?? []) {
+    for (const name of (await listBlocks(disk, folder)).leftovers) {
       await disk.removeDir(join(folder, name));
       done.push(`removed ${join(folder, name)}, left by an unfinished write`);
     }
@@ -196,17 +197,17 @@ export async function repairShard(disk: Disk, dir: string, empty: EmptyState): P
 
 async function forgetMissing(disk: Disk, dir: string): Promise<string[]> {
   const { state, problem } = await readStateOf(disk, dir);
-  const present = new Set((await blockDirs(disk, dir)).map((b) => b.id));
-  const missing = state.blocks.filter((b) => !present.has(b.id));
   if (problem !== undefined) {
     // The next start takes what blocks there are and writes it anew.
     await disk.remove(join(dir, BLOCKS, STATE_FILE));
     await disk.syncDir(join(dir, BLOCKS));
     return [`removed the state file: ${problem}`];
   }
+  const present = new Set((await blockDirs(disk, dir)).map((b) => b.id));
+  const missing = state.blocks.filter((b) => !present.has(b.id));
   if (missing.length === 0) return [];
   await writeState(disk, join(dir, BLOCKS), { ...state, blocks: state.blocks.filter((b) => present.has(b.id)) });
-  return [...missing.map((b) => `block ${b.tier}/${b.id} is no longer missed`)];
+  return missing.map((b) => `block ${b.tier}/${b.id} is no longer missed`);
 }
 
 async function readStateOf(disk: Disk, dir: string): ReturnType<typeof readState> {
@@ -217,8 +218,8 @@ async function blockDirs(disk: Disk, dir: string): Promise<{ tier: Tier; id: str
   const found: { tier: Tier; id: string; path: string }[] = [];
   for (const tier of TIERS) {
     const folder = join(dir, BLOCKS, tier);
-    const ids = (await listed(() => listBlocks(disk, folder)))?.blocks ?? [];
-    for (const id of ids) found.push({ tier, id, path: join(folder, id) });
+    const { blocks } = await listBlocks(disk, folder);
+    for (const id of blocks) found.push({ tier, id, path: join(folder, id) });
   }
   return found;
 }
