@@ -9,7 +9,7 @@ afterAll(killLeftOvers);
 const SENDERS = 200;
 /** Series with long labels in each request, to make its body large. */
 const FILLER = 400;
-const FLOOD_MS = 14_000;
+const FLOOD_MS = 10_000;
 const HEADERS = { "content-type": "application/x-protobuf", "content-encoding": "snappy" };
 
 interface Answer {
@@ -85,8 +85,8 @@ it("while the bus stands still and 240 MB are sent at once: bounded memory, 503 
     highest = Math.max(highest, rssOf(tocsin.pid));
   }, 50);
   const end = performance.now() + FLOOD_MS;
-  const pause = setTimeout(() => process.kill(bus, "SIGSTOP"), 2_000);
-  const goOn = setTimeout(() => process.kill(bus, "SIGCONT"), 7_000);
+  const pause = setTimeout(() => process.kill(bus, "SIGSTOP"), 1_500);
+  const goOn = setTimeout(() => process.kill(bus, "SIGCONT"), 5_500);
   await Promise.all(
     Array.from({ length: SENDERS }, async () => {
       while (performance.now() < end) {

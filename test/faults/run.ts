@@ -30,6 +30,7 @@ const FILES = [
   "test/faults/",
   "test/storage/snapshot/power-cut",
   "test/storage/wal/",
+  "test/storage/engine/tiers",
   "test/actors/shard/",
   "test/streams/nats/server-killed",
   "test/e2e/faults",

@@ -17,6 +17,10 @@ const BOUNDS: LaneBounds = { maxBehindBytes: 16 << 10, maxBehindMs: 10_000 };
 
 const statsOf = (client: ShardClient): Promise<ShardStats> => client.request<"stats">({ kind: "stats" });
 
+/** TOCSIN_ROUNDS sets how many times the shards are killed all over again. */
+const ROUNDS = Number(process.env.TOCSIN_ROUNDS ?? 1);
+const SEEDS = Array.from({ length: ROUNDS }, (_, i) => Number(process.env.TOCSIN_SEED ?? 1) + i);
+
 /** The order in which the shard took the messages. */
 async function orderInWal(walDir: string): Promise<{ sequence: number; kind: string }[]> {
   const order: { sequence: number; kind: string }[] = [];
@@ -26,7 +30,7 @@ async function orderInWal(walDir: string): Promise<{ sequence: number; kind: str
   return order;
 }
 
-describe.each([1, 2, 3])("a backlog that is read while the shard is killed again and again, seed %i", (seed) => {
+describe.each(SEEDS)("a backlog that is read while the shard is killed again and again, seed %i", (seed) => {
   test("the newest is there first, and in the end everything is, once", { timeout: 90_000 }, () =>
     withNatsServer((nats) =>
       withTempDir(async (dir) => {

@@ -16,7 +16,7 @@ import { expectOnceInWal, makeRandom, startLoad } from "./shard-load.ts";
 const FIXTURE = fileURLToPath(new URL("./shard-process.fixture.ts", import.meta.url));
 const FRAMES = 1_500;
 const KILLS = 4;
-const SEED = 7;
+const SEED = Number(process.env.TOCSIN_SEED ?? 7);
 
 /** Starts the process; resolves when it has printed the phase. */
 async function start(dir: string, port: number, phase: string): Promise<ChildProcess> {

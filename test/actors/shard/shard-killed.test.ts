@@ -8,12 +8,14 @@ import { expectAllInHead, expectOnceInWal, makeRandom, SERIES, startLoad } from 
 
 const FRAMES = 2_500;
 const KILLS = 6;
+const ROUNDS = Number(process.env.TOCSIN_ROUNDS ?? 1);
+const SEEDS = Array.from({ length: ROUNDS }, (_, i) => Number(process.env.TOCSIN_SEED ?? 1) + i);
 
 /**
  * Fault model: the shard's thread ends at any moment; nats-server is killed (SIGKILL) at any moment; both while frames are
- * published by a publisher that survives. The seed is in the test's name.
+ * published by a publisher that survives. The seed is in the test's name; TOCSIN_ROUNDS sets how many, TOCSIN_SEED the first.
  */
-describe.each([1, 2])("killed under load, seed %i", (seed) => {
+describe.each(SEEDS)("killed under load, seed %i", (seed) => {
   test("every acknowledged sample is in the head exactly once", { timeout: 90_000 }, () =>
     withNatsServer((nats) =>
       withTempDir(async (dir) => {

@@ -8,6 +8,7 @@ import { frameOf, type Row, testSeries } from "../../actors/shard/frames.ts";
 import { makeFailingDisk } from "../../faults/failing-disk.ts";
 import { type Contents, HOUR, type Lab, type LabOptions, MINUTE, openLab, runHere, T0 } from "../../faults/lab.ts";
 import { makeSimDisk, type SimDisk, seededRandom } from "../../lib/sim-disk.ts";
+import { expectEqual } from "../../support/expect-equal.ts";
 
 const SERIES = 4;
 const series = Array.from({ length: SERIES }, (_, s) => testSeries(["__name__", "m", "s", String(s)]));
@@ -63,7 +64,7 @@ async function expectSums(
 ): Promise<void> {
   const sums = await hourlySums(lab, from, to);
   const want = series.map((_, s) => (sums[s] as unknown[]).map((_, i) => instead(s, from + i * HOUR)));
-  expect(sums).toEqual(want);
+  expectEqual(sums, want);
 }
 
 const sumTo = (end: number, s: number): number => {
@@ -77,17 +78,17 @@ describe("what is stored", () => {
     const disk = makeSimDisk();
     const lab = await filled({ disk, settings: { maxBlockRangeMs: 8 * HOUR } }, 30);
     const all = plain(T0, T0 + 30 * HOUR);
-    expect(lab.contents()).toEqual(all);
+    expectEqual(lab.contents(), all);
     expect(await lab.keeper.maintenance.lookAtHead()).toBe(true);
-    expect(lab.contents()).toEqual(all);
-    while (await lab.keeper.maintenance.lookAtBlocks()) expect(lab.contents()).toEqual(all);
+    expectEqual(lab.contents(), all);
+    while (await lab.keeper.maintenance.lookAtBlocks()) expectEqual(lab.contents(), all);
     const { tiers } = lab.keeper.storage.blocks;
     expect(tiers.raw.some((b) => b.block.meta.level > 1)).toBe(true);
     expect(tiers["1h"].length).toBeGreaterThan(0);
     await lab.keeper.checkpoint();
     await lab.close();
     const again = await openLab({ disk, now: () => T0 + 30 * HOUR });
-    expect(again.contents()).toEqual(all);
+    expectEqual(again.contents(), all);
     expect(again.warnings()).toEqual([]);
     await expectSums(again, T0 + 2 * HOUR, T0 + 26 * HOUR);
   });
@@ -239,14 +240,16 @@ describe("a crash at every step of", () => {
       };
       const how = await Promise.race([work(lab), ended.promise]);
       if (how !== "cut off") return at;
-      for (const left of [mine.crash(seededRandom(at)), mine]) {
+      for (const [i, left] of [mine.crash(seededRandom(at)), mine].entries()) {
         const again = await openLab({ disk: left, now });
         try {
-          expect(again.contents()).toEqual(all);
+          expectEqual(again.contents(), all);
           expect(again.warnings()).toEqual([]);
           await expectSums(again, T0 + HOUR, T0 + 10 * HOUR);
+          // The work is done again for either in turn: compressing takes long.
+          if (at % 2 !== i) continue;
           await again.jobs();
-          expect(again.contents()).toEqual(all);
+          expectEqual(again.contents(), all);
         } catch (error) {
           throw new Error(`cut off at operation ${at}: ${String(error)}`, { cause: error });
         }
@@ -280,7 +283,7 @@ describe("a crash at every step of", () => {
         await lab.keeper.maintenance.cut(T0 + 12 * HOUR).catch((error: unknown) => {
           expect(error).toBeInstanceOf(DiskError);
         });
-        expect(lab.contents()).toEqual(all);
+        expectEqual(lab.contents(), all);
         failing.kill();
         expect((await openLab({ disk: mine.crash(seededRandom(at)), now: () => T0 + 13 * HOUR })).contents()).toEqual(
           all,

@@ -16,7 +16,7 @@ import { makeSimDisk, type SimDisk, seededRandom } from "../../lib/sim-disk.ts";
 import { makeFaultyDisk } from "../faulty-disk.ts";
 import { checkpoint, feed, openToy, seqsOf, type ToyShard } from "./toy-shard.ts";
 
-const SCHEDULES = Number(process.env.TOCSIN_SCHEDULES ?? 1000);
+const SCHEDULES = Number(process.env.TOCSIN_SCHEDULES ?? 500);
 const FIRST = Number(process.env.TOCSIN_SEED ?? 1);
 const LIVES = 4;
 const BATCH = 50;

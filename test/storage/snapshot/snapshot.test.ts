@@ -12,6 +12,7 @@ import { writeSnapshot } from "../../../src/storage/snapshot/write.ts";
 import { emptyLog } from "../../../src/storage/wal/log-state.ts";
 import type { WalPosition } from "../../../src/storage/wal/wal.ts";
 import { makeSimDisk, type SimDisk } from "../../lib/sim-disk.ts";
+import { expectEqual } from "../../support/expect-equal.ts";
 import { withBadSectors } from "../bad-sectors.ts";
 import { applyRichFrame, contentOf, newHead } from "./rich-head.ts";
 
@@ -207,7 +208,7 @@ describe("a snapshot of a head", () => {
           await loadSnapshot(disk, DIR, 1, fresh, walk.skip);
           for (const name of ["ids", "matched"] as const) Object.assign(fresh.head, { [name]: head[name] });
           Object.assign(fresh.head.symbols, { texts: head.symbols.texts, cached: head.symbols.cached });
-          expect(fresh.head).toStrictEqual(head);
+          expectEqual(fresh.head, head);
           const again = { head: newHead() };
           await loadSnapshot(disk, DIR, 1, again, walk.skip);
           expect(contentOf(again.head)).toEqual(contentOf(head));
