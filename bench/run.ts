@@ -23,6 +23,7 @@ const all: Readonly<Record<string, Benchmark>> = {
   memory: { title: "Memory", load: async () => (await import("./memory.ts")).benchMemory },
   "disk-size": { title: "Bytes on disk", load: async () => (await import("./disk-size.ts")).benchDiskSize },
   recovery: { title: "Recovery", load: async () => (await import("./recovery.ts")).benchRecovery },
+  "label-index": { title: "Label index", load: async () => (await import("./label-index.ts")).benchLabelIndex },
   query: { title: "Range queries", load: async () => (await import("./query.ts")).benchQuery },
   "alert-latency": {
     title: "Sample to webhook",
