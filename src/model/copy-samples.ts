@@ -1,5 +1,5 @@
 /** Moving samples from buffer to buffer, with the bits of their values, their start timestamps and their histograms. */
-import { appendHistogramBytes, makeHistogramBytes } from "./histogram-code.ts";
+import { appendHistogramBytes, histogramBytes, makeHistogramBytes } from "./histogram-code.ts";
 import { histogramRef, isHistogramAt, reserveSamples, type SampleBuffer, writeHistogramRef } from "./sample.ts";
 
 /** Appends the samples of `from`, all newer than those of `to`: all of them, or those at [first, end). */
@@ -16,7 +16,7 @@ export function takeHistograms(from: SampleBuffer, to: SampleBuffer): number {
   const { histograms } = from;
   if (histograms === undefined || histograms.length === 0) return 0;
   to.histograms ??= makeHistogramBytes(Math.max(1024, histograms.length));
-  return appendHistogramBytes(histograms, to.histograms);
+  return appendHistogramBytes(histogramBytes(histograms), to.histograms);
 }
 
 /** Makes room for `capacity` samples; `withStart`: with start timestamps (0 for what is there, where there were none). */

@@ -2,6 +2,7 @@
  * A native histogram as bytes: docs/format/histogram.md says what they mean. Two histograms are the same sample exactly when
  * their bytes are equal: numbers have one form each.
  */
+import { grownBytes } from "../lib/grow.ts";
 import { type Cursor, readVarint, VarintError, writeVarint } from "../lib/varint.ts";
 import { CUSTOM_BUCKETS_SCHEMA, clearHistogram, type Histogram, makeHistogram } from "./histogram.ts";
 import { type HistogramBytes, ORDINARY_NAN_HI, ORDINARY_NAN_LO, STALE_NAN_HI, STALE_NAN_LO } from "./sample.ts";
@@ -30,18 +31,21 @@ export function makeHistogramBytes(capacity = 0): HistogramBytes {
 /** Makes room for `more` bytes behind those in use. */
 function reserveHistogramBytes(into: HistogramBytes, more: number): void {
   if (into.length + more <= into.bytes.length) return;
-  const bytes = new Uint8Array(Math.max(into.length + more, 2 * into.bytes.length, 256));
-  bytes.set(into.bytes.subarray(0, into.length));
-  into.bytes = bytes;
+  into.bytes = grownBytes(into.bytes, into.length, Math.max(into.length + more, 256));
 }
 
-/** Appends all bytes of `from` to `to`; returns by how much references to them move. */
-export function appendHistogramBytes(from: HistogramBytes, to: HistogramBytes): number {
-  reserveHistogramBytes(to, from.length);
+/** Appends bytes of histograms; returns by how much references to them move. */
+export function appendHistogramBytes(bytes: Uint8Array, to: HistogramBytes): number {
+  reserveHistogramBytes(to, bytes.length);
   const at = to.length;
-  to.bytes.set(from.bytes.subarray(0, from.length), at);
-  to.length = at + from.length;
+  to.bytes.set(bytes, at);
+  to.length = at + bytes.length;
   return at;
+}
+
+/** The bytes in use. */
+export function histogramBytes({ bytes, length }: HistogramBytes): Uint8Array {
+  return bytes.subarray(0, length);
 }
 
 /** Appends a histogram's code that lies at `at`; returns where it went. */

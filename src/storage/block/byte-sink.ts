@@ -1,5 +1,7 @@
 /** Bytes that are written one behind another into an array that grows. */
+
 import { writeU32 } from "../../lib/bytes.ts";
+import { grownBytes } from "../../lib/grow.ts";
 import { writeVarint } from "../../lib/varint.ts";
 
 export interface ByteSink {
@@ -15,9 +17,7 @@ export function makeSink(capacity = 256): ByteSink {
 export function reserveSink(sink: ByteSink, more: number): void {
   const need = sink.length + more;
   if (need <= sink.bytes.length) return;
-  const bytes = new Uint8Array(Math.max(need, 2 * sink.bytes.length));
-  bytes.set(sink.bytes.subarray(0, sink.length));
-  sink.bytes = bytes;
+  sink.bytes = grownBytes(sink.bytes, sink.length, need);
 }
 
 export function putByte(sink: ByteSink, value: number): void {

@@ -1,4 +1,5 @@
 /** Columns of neighbouring series of one stripe of time, collected until they make a page. */
+import { grownBytes } from "../../lib/grow.ts";
 import { encodePage, type PageColumn } from "../column/page.ts";
 
 /** About the size of a page in the file. */
@@ -120,11 +121,7 @@ export function beginStrings(f: PageFiller): void {
 /** Adds the string bytes[from, to) to the column begun last. */
 export function fillString(f: PageFiller, bytes: Uint8Array, from: number, to: number): void {
   const need = f.byteLength + to - from;
-  if (need > f.bytes.length) {
-    const more = new Uint8Array(Math.max(need, 2 * f.bytes.length, 4096));
-    more.set(f.bytes.subarray(0, f.byteLength));
-    f.bytes = more;
-  }
+  if (need > f.bytes.length) f.bytes = grownBytes(f.bytes, f.byteLength, Math.max(need, 4096));
   if (f.strings === f.ends.length) {
     const more = new Uint32Array(Math.max(256, 2 * f.strings));
     more.set(f.ends);

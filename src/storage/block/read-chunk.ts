@@ -1,4 +1,5 @@
 /** Rows of a chunk out of its page into the columns of a buffer. */
+import { appendHistogramBytes, makeHistogramBytes } from "../../model/histogram-code.ts";
 import {
   HISTOGRAM_ROLLUP_NUMBERS,
   HISTOGRAM_ROLLUP_REFS,
@@ -51,16 +52,8 @@ export function readSampleChunk(
 /** Appends the histograms' codes and makes the values refer to them. */
 function readHistograms(page: Page, column: number, rows: number, out: SampleBuffer, at: number): void {
   const { bytes, ends } = pageBytes(page, column);
-  out.histograms ??= { bytes: new Uint8Array(1024), length: 0 };
-  const into = out.histograms;
-  const base = into.length;
-  if (into.bytes.length < base + bytes.length) {
-    const more = new Uint8Array(Math.max(base + bytes.length, 2 * into.bytes.length));
-    more.set(into.bytes.subarray(0, base));
-    into.bytes = more;
-  }
-  into.bytes.set(bytes, base);
-  into.length = base + bytes.length;
+  out.histograms ??= makeHistogramBytes(1024);
+  const base = appendHistogramBytes(bytes, out.histograms);
   for (let i = at; i < at + rows; i++) {
     if (!isHistogramAt(out.words, i)) continue;
     const n = histogramRef(out.words, i);
@@ -129,15 +122,7 @@ function readRefs(
 ): void {
   expectRows(page, column, rows);
   const { bytes, ends } = pageBytes(page, column);
-  const target = into.bytes;
-  const base = target.length;
-  if (target.bytes.length < base + bytes.length) {
-    const more = new Uint8Array(Math.max(base + bytes.length, 2 * target.bytes.length));
-    more.set(target.bytes.subarray(0, base));
-    target.bytes = more;
-  }
-  target.bytes.set(bytes, base);
-  target.length = base + bytes.length;
+  const base = appendHistogramBytes(bytes, into.bytes);
   let start = 0;
   for (let i = 0; i < rows; i++) {
     const end = ends[i] as number;

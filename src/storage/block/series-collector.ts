@@ -2,6 +2,7 @@
  * The labels of a block that is being written, until all are known: strings get their numbers only when all have been seen. No
  * object a series: a series is its pairs in a list of words, a pair (field and value) is a number.
  */
+import { doubled } from "../../lib/grow.ts";
 import { compareLabels, type Labels } from "../../model/labels.ts";
 import { internSymbol, makeSymbols, type Symbols } from "../head/symbols.ts";
 import { type HashedText, hashText, makeHashedText, putHashed, type SeriesHash } from "./identity.ts";
@@ -166,10 +167,4 @@ function pairSlot(c: SeriesCollector, field: number, value: number): number {
 /** The pair's number, of one that there is. */
 export function pairNumber(c: SeriesCollector, field: number, value: number): number {
   return (c.slots[pairSlot(c, field, value)] as number) - 1;
-}
-
-function doubled(old: Uint32Array): Uint32Array<ArrayBuffer> {
-  const next = new Uint32Array(2 * old.length);
-  next.set(old);
-  return next;
 }

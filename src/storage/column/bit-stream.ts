@@ -1,3 +1,4 @@
+import { grownBytes } from "../../lib/grow.ts";
 import { PageError } from "./page-error.ts";
 
 /** Bits in bytes, the lowest bit of a byte first; a field's lowest bit comes first. */
@@ -18,9 +19,7 @@ export interface BitReader {
 export function reserveBits(w: BitWriter, bytes: number): void {
   const need = (w.bit >>> 3) + bytes + 16;
   if (need <= w.bytes.length) return;
-  const grown = new Uint8Array(Math.max(need, 2 * w.bytes.length));
-  grown.set(w.bytes);
-  w.bytes = grown;
+  w.bytes = grownBytes(w.bytes, w.bytes.length, need);
 }
 
 /** Writes the low n bits of v (n at most 24; the higher ones are zero). The room was reserved. */

@@ -1,3 +1,4 @@
+import { grownBytes } from "../../lib/grow.ts";
 import { type Cursor, readVarint, VarintError, writeVarint } from "../../lib/varint.ts";
 import { PageError } from "./page-error.ts";
 
@@ -14,9 +15,7 @@ export interface DirectoryReader {
 
 export function reserveDirectory(w: DirectoryWriter, bytes: number): void {
   if (w.at + bytes <= w.bytes.length) return;
-  const grown = new Uint8Array(Math.max(w.at + bytes, 2 * w.bytes.length));
-  grown.set(w.bytes.subarray(0, w.at));
-  w.bytes = grown;
+  w.bytes = grownBytes(w.bytes, w.at, w.at + bytes);
 }
 
 /** A whole number of 0 to 2^53 - 1. */

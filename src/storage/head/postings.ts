@@ -7,6 +7,7 @@
  * - a list of one id is its record alone (most values of a high-cardinality label have one series); longer ones are a chain of
  *   blocks that double up to 1024 words: the first is [next block, last block, number of ids, ids], the others [next, ids].
  */
+import { doubled } from "../../lib/grow.ts";
 import { firstWordAt } from "../../lib/search.ts";
 import { withCapacityFor, withMoreCapacity, worthShrinking } from "./capacity.ts";
 import {
@@ -363,10 +364,4 @@ function replaceLists(p: Postings, next: ListArrays): void {
   next.listNext.set(p.listNext);
   next.listHead.set(p.listHead);
   Object.assign(p, next);
-}
-
-function doubled(old: Uint32Array): Uint32Array<ArrayBuffer> {
-  const next = new Uint32Array(old.length * 2);
-  next.set(old);
-  return next;
 }

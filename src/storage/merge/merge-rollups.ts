@@ -1,5 +1,5 @@
 /** Rows of one rolled-up series from several blocks put together: of two rows for one bucket the later block's stays. */
-import { appendHistogramBytes } from "../../model/histogram-code.ts";
+import { appendHistogramBytes, histogramBytes } from "../../model/histogram-code.ts";
 import {
   HISTOGRAM_ROLLUP_NUMBERS,
   HISTOGRAM_ROLLUP_REFS,
@@ -51,7 +51,7 @@ export function mergeRollups(out: RollupBuffer, from: number, newer: RollupBuffe
 function takeBytes(to: RollupBuffer, from: RollupBuffer): number {
   if (from.histograms === undefined) return 0;
   to.histograms ??= makeRollupHistograms(to.start.length);
-  return appendHistogramBytes(from.histograms.bytes, to.histograms.bytes);
+  return appendHistogramBytes(histogramBytes(from.histograms.bytes), to.histograms.bytes);
 }
 
 function copyRow(from: RollupBuffer, i: number, to: RollupBuffer, k: number, shift: number): void {

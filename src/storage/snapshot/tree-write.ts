@@ -4,7 +4,9 @@
  *
  * Small typed arrays are in the tree itself; the memory of the others is only named, for it is written from where it is.
  */
+
 import { writeF64 } from "../../lib/bytes.ts";
+import { grownBytes } from "../../lib/grow.ts";
 import { varintLength, writeVarint } from "../../lib/varint.ts";
 import { bytesOf, isView, VIEW_KINDS, type View, viewKind } from "./views.ts";
 
@@ -160,9 +162,7 @@ export interface Sink {
 
 export function reserve(out: Sink, more: number): void {
   if (out.length + more <= out.bytes.length) return;
-  const bytes = new Uint8Array(Math.max(out.length + more, out.bytes.length * 2));
-  bytes.set(out.bytes.subarray(0, out.length));
-  out.bytes = bytes;
+  out.bytes = grownBytes(out.bytes, out.length, out.length + more);
 }
 
 function putByte(out: Sink, byte: number): void {

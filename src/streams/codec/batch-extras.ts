@@ -1,3 +1,5 @@
+import { grownBytes } from "../../lib/grow.ts";
+
 /**
  * What a request has besides samples: exemplars, metadata of metric families, and the native histograms that cannot be taken.
  * There are few of them, so plain arrays do; they are reused from request to request.
@@ -63,11 +65,7 @@ export function clearExtras(x: BatchExtras): void {
 export function pushText(x: BatchExtras, from: Uint8Array, start: number, end: number): number {
   const at = x.textLength;
   const need = at + end - start;
-  if (need > x.text.length) {
-    const larger = new Uint8Array(Math.max(need, 2 * x.text.length, 1024));
-    larger.set(x.text.subarray(0, at));
-    x.text = larger;
-  }
+  if (need > x.text.length) x.text = grownBytes(x.text, at, Math.max(need, 1024));
   const to = x.text;
   for (let k = start, i = at; k < end; k++, i++) to[i] = from[k] as number;
   x.textLength = need;

@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { grownBytes } from "../../lib/grow.ts";
 import { copyHistogram, makeHistogramBytes } from "../../model/histogram-code.ts";
 import type { Labels } from "../../model/labels.ts";
 import { type HistogramBytes, writeHistogramRef } from "../../model/sample.ts";
@@ -168,11 +169,7 @@ export function setRowStart(b: FrameBuilder, row: number, start: number): void {
 /** Makes room for a definition of `bytes` bytes and returns where to write it. */
 export function reserveDefinition(b: FrameBuilder, bytes: number): number {
   const need = b.definitionBytes + bytes;
-  if (need > b.definitions.length) {
-    const larger = new Uint8Array(Math.max(need, 2 * b.definitions.length));
-    larger.set(b.definitions.subarray(0, b.definitionBytes));
-    b.definitions = larger;
-  }
+  if (need > b.definitions.length) b.definitions = grownBytes(b.definitions, b.definitionBytes, need);
   return b.definitionBytes;
 }
 

@@ -2,7 +2,9 @@
  * The parts of a frame that are records, not columns, because there are few of them: exemplars and metadata
  * (docs/format/frame.md). Written by the gateway from bytes, without making strings; read with every byte checked.
  */
+
 import { isUtf8 } from "node:buffer";
+import { grownBytes } from "../../lib/grow.ts";
 import { asBuffer } from "../../lib/utf8.ts";
 import { FrameError, MAX_TIME_MS } from "./frame-layout.ts";
 
@@ -33,11 +35,7 @@ export interface TextSpans {
 
 function reserve(records: FrameRecords, more: number): DataView {
   const need = records.length + more;
-  if (need > records.bytes.length) {
-    const bytes = new Uint8Array(Math.max(need, 2 * records.bytes.length, 1024));
-    bytes.set(records.bytes.subarray(0, records.length));
-    records.bytes = bytes;
-  }
+  if (need > records.bytes.length) records.bytes = grownBytes(records.bytes, records.length, Math.max(need, 1024));
   return new DataView(records.bytes.buffer);
 }
 

@@ -1,3 +1,4 @@
+import { doubled } from "../../lib/grow.ts";
 import { hash96 } from "../../lib/hash64.ts";
 import { makeHistogramBytes } from "../../model/histogram-code.ts";
 import { MalformedBody } from "../../model/ingest.ts";
@@ -136,12 +137,6 @@ export function growSeries(batch: SampleBatch): void {
   batch.hashes = doubled(batch.hashes);
   batch.sampleEnd = doubled(batch.sampleEnd);
   batch.seen = doubled(batch.seen);
-}
-
-function doubled(from: Uint32Array): Uint32Array {
-  const to = new Uint32Array(2 * from.length);
-  to.set(from);
-  return to;
 }
 
 /** Appends a sample given by a number: for the formats outside of the hot path. */

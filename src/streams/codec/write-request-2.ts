@@ -1,3 +1,4 @@
+import { doubled } from "../../lib/grow.ts";
 import { pushExemplar, pushExemplarText, pushText } from "./batch-extras.ts";
 import { reserveArena } from "./byte-arena.ts";
 import { malformed, readInt64, readLength, readUint64, skipField, varintEnd } from "./protobuf.ts";
@@ -75,12 +76,6 @@ function readSymbols(bytes: Uint8Array, size: number): void {
     i += length;
     symbols.end[symbols.count++] = i;
   }
-}
-
-function doubled(from: Uint32Array): Uint32Array {
-  const to = new Uint32Array(2 * from.length);
-  to.set(from);
-  return to;
 }
 
 function scanSeries(batch: SampleBatch, start: number, end: number, number: number, seeds: HashSeeds): void {
