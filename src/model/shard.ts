@@ -182,9 +182,13 @@ export interface StorageStats {
   readonly snapshotSeconds: number;
   readonly snapshotBytes: number;
   readonly snapshotFailures: number;
+  /** Writes and fsyncs of the log that failed. */
+  readonly walFailures: number;
   /** Places of stored data that are known to be lost, and reads that met damage. */
   readonly damages: number;
   readonly damagedReads: number;
+  /** The places, in words. */
+  readonly lost: readonly string[];
   readonly cacheBytes: number;
   readonly cacheHits: number;
   readonly cacheMisses: number;

@@ -10,6 +10,7 @@ import { frameOf, type Row, testSeries } from "../actors/shard/frames.ts";
 import { makeSimDisk, type SimDisk } from "../lib/sim-disk.ts";
 import { withBadSectors } from "../storage/bad-sectors.ts";
 import { type Contents, DIR, HOUR, type Lab, MINUTE, openLab, T0 } from "./lab.ts";
+import { errors, metricsOf } from "./told.ts";
 
 const HOURS = 9;
 const now = () => T0 + HOURS * HOUR;
@@ -68,7 +69,7 @@ function without({ block: { meta } }: OpenBlock): Contents {
 /** The rest is served, and everybody who asks hears of the block. */
 async function answersInPart(lab: Lab, target: OpenBlock, what: RegExp): Promise<void> {
   const { id, minT, maxT } = target.block.meta;
-  const { damagedReads } = storageStats(lab.keeper);
+  expect((await metricsOf(lab)).tocsin_storage_damaged_reads_total).toBe(0);
   expect(lab.contents()).toEqual(without(target));
   const warnings = lab.warnings(minT, maxT).join("\n");
   expect(warnings).toMatch(what);
@@ -78,8 +79,8 @@ async function answersInPart(lab: Lab, target: OpenBlock, what: RegExp): Promise
   expect(answer.warnings.join("\n")).toContain(id);
   const before = answer.matrix.values[0];
   expect(before).toBeGreaterThan(0);
-  expect(lab.lines.filter((l) => l.startsWith("error")).join("\n")).toMatch(what);
-  expect(storageStats(lab.keeper).damagedReads).toBeGreaterThan(damagedReads);
+  expect(errors(lab)).toMatch(what);
+  expect((await metricsOf(lab)).tocsin_storage_damaged_reads_total).toBeGreaterThan(0);
   // Who asks for another time hears nothing, and gets all.
   expect(lab.warnings(T0, minT - 1)).toEqual([]);
   expect(lab.warnings(maxT + HOUR, now())).toEqual([]);

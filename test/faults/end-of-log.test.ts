@@ -5,10 +5,11 @@
 import { describe, expect, test } from "vitest";
 import { storageStats } from "../../src/actors/shard/storage-stats.ts";
 import { DEFAULT_TENANT } from "../../src/model/sample.ts";
-import { walEpoch } from "../../src/storage/wal/wal.ts";
+import { walEpoch, walSkip } from "../../src/storage/wal/wal.ts";
 import { frameOf, testSeries } from "../actors/shard/frames.ts";
 import { makeSimDisk, type SimDisk } from "../lib/sim-disk.ts";
 import { DIR, type Lab, MINUTE, openLab, T0 } from "./lab.ts";
+import { errors, metricsOf } from "./told.ts";
 
 const SEGMENT = `${DIR}/wal/00000001.wal`;
 const series = testSeries(["__name__", "m"]);
@@ -30,11 +31,10 @@ async function filled(disk: SimDisk, messages: number): Promise<{ lab: Lab; last
 }
 
 /** Where a person or a machine would hear of it: a line of the log, the metric, the status, a query's warnings. */
-function heard(lab: Lab, what: RegExp, minT: number, maxT: number): void {
-  expect(lab.lines.filter((l) => l.startsWith("error")).join("\n")).toMatch(what);
-  const { damages, lost } = storageStats(lab.keeper);
-  expect(damages).toBeGreaterThan(0);
-  expect(lost.join("\n")).toMatch(what);
+async function heard(lab: Lab, what: RegExp, minT: number, maxT: number): Promise<void> {
+  expect(errors(lab)).toMatch(what);
+  expect((await metricsOf(lab)).tocsin_storage_damages).toBeGreaterThan(0);
+  expect(storageStats(lab.keeper).lost.join("\n")).toMatch(what);
   expect(lab.warnings(minT, maxT).join("\n")).toMatch(what);
 }
 
@@ -46,7 +46,7 @@ describe("the last commit is damaged", () => {
     disk.file(SEGMENT).fill(0xee, last + 40, last + 44);
     const again = await openLab({ disk, now });
     expect(again.lines.join("\n")).not.toContain("cut off");
-    heard(again, /message 5 is missing/, T0 + 5 * MINUTE, T0 + 5 * MINUTE);
+    await heard(again, /message 5 is missing/, T0 + 5 * MINUTE, T0 + 5 * MINUTE);
     expect(again.keeper.wal.synced.applied.contiguousEnd()).toBe(4);
   });
 
@@ -67,7 +67,12 @@ describe("the last commit is damaged", () => {
     disk.file(SEGMENT).fill(0xee, last + 40, last + 44);
     const again = await openLab({ disk, now });
     again.keeper.noteGone({ from: 5, to: 5 });
-    heard(again, /the end of the write-ahead log was damaged.* messages 5 to 5/, T0 + 5 * MINUTE, T0 + 5 * MINUTE);
+    await heard(
+      again,
+      /the end of the write-ahead log was damaged.* messages 5 to 5/,
+      T0 + 5 * MINUTE,
+      T0 + 5 * MINUTE,
+    );
     expect(again.warnings(T0 - 600 * MINUTE, T0 - 599 * MINUTE)).toEqual([]);
   });
 
@@ -87,6 +92,25 @@ describe("the last commit is damaged", () => {
   });
 });
 
+test("what the stream cannot give again stays named when the log goes on and the shard starts anew", async () => {
+  const disk = makeSimDisk();
+  const { lab, last } = await filled(disk, 5);
+  lab.take(6, frameOf([series], [[series, T0 + 6 * MINUTE, 6]]));
+  await lab.sync();
+  disk.file(SEGMENT).fill(0xee, last + 40, last + 44);
+  const again = await openLab({ disk, now });
+  expect(again.warnings(T0 + 5 * MINUTE, T0 + 5 * MINUTE).join("\n")).toContain("message 5 is missing");
+  // As the actor does it.
+  walSkip(again.keeper.wal, 5, 5);
+  again.keeper.noteGone({ from: 5, to: 5 });
+  again.take(7, frameOf([series], [[series, T0 + 7 * MINUTE, 7]]));
+  await again.sync();
+  await again.close();
+  const third = await openLab({ disk, now });
+  await heard(third, /message 5 is missing/, T0 + 5 * MINUTE, T0 + 5 * MINUTE);
+  expect(third.warnings(T0 + 7 * MINUTE, T0 + 7 * MINUTE)).toEqual([]);
+});
+
 describe("a deletion in a destroyed part of the log", () => {
   test("as the last commit, of a process that was killed: named", async () => {
     const disk = makeSimDisk();
@@ -95,7 +119,7 @@ describe("a deletion in a destroyed part of the log", () => {
     await lab.keeper.delete(all);
     disk.file(SEGMENT).fill(0xee, at + 40, at + 44);
     const again = await openLab({ disk, now });
-    heard(again, /no message is missing; deletions of series may have been there/, T0, T0 + MINUTE);
+    await heard(again, /no message is missing; deletions of series may have been there/, T0, T0 + MINUTE);
   });
 
   test("between others: named, and the sample that is back is warned of", async () => {
@@ -111,7 +135,7 @@ describe("a deletion in a destroyed part of the log", () => {
     const again = await openLab({ disk, now });
     const [after] = again.contents().values();
     expect([...(after?.keys() ?? [])]).toEqual([1, 2, 3, 4].map((n) => T0 + n * MINUTE));
-    heard(again, /deletions of series may have been there, and are undone then/, T0, T0 + MINUTE);
+    await heard(again, /deletions of series may have been there, and are undone then/, T0, T0 + MINUTE);
   });
 
   test("where only a frame lay, nothing is said of deletions", async () => {

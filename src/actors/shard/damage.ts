@@ -1,7 +1,9 @@
-/** What a person reads of a damaged WAL. */
-import type { MissingData } from "../../storage/engine/block-set.ts";
+/** What is lost of a shard's log, and what a person reads of that. */
+import { type Disk, DiskError } from "../../lib/disk.ts";
+import type { NamedLoss } from "../../storage/engine/storage-state.ts";
 import { CHUNK_RANGE } from "../../storage/head/open-chunk.ts";
-import { RECORD_HEADER } from "../../storage/wal/format.ts";
+import { headDir, walDir } from "../../storage/snapshot/recovery.ts";
+import { RECORD_HEADER, segmentNumber } from "../../storage/wal/format.ts";
 import type { WalDamage } from "../../storage/wal/losses.ts";
 import type { OpenedWal } from "../../storage/wal/open.ts";
 import type { SequenceRange } from "../../storage/wal/sequence-set.ts";
@@ -37,7 +39,7 @@ export function makeCutTail(
   { truncated, applied }: OpenedWal,
   newest: number,
   now: number,
-): { lost(gone: SequenceRange): MissingData | undefined } {
+): { lost(gone: SequenceRange): NamedLoss | undefined } {
   const first = applied.contiguousEnd() + 1;
   const last = applied.last() + Math.ceil((truncated?.bytes ?? 0) / RECORD_HEADER);
   return {
@@ -50,4 +52,47 @@ export function makeCutTail(
       return { what, minT, maxT: Math.max(newest, now) };
     },
   };
+}
+
+/**
+ * Damage of the log that the stream does not mend. What is lost is named by the log only until something is written behind it:
+ * then its messages count as taken, or as not to come.
+ */
+export function makeHoles(damage: readonly WalDamage[]): { lost(gone: SequenceRange): NamedLoss[] } {
+  const told = new Set<WalDamage>();
+  return {
+    lost: ({ from, to }) =>
+      damage.flatMap((d) => {
+        if (told.has(d) || !d.lost.some((range) => range.from <= to && range.to >= from)) return [];
+        told.add(d);
+        const what = `part of the write-ahead log was damaged, and the stream does not have it any more: ${describeDamage(d)}`;
+        return [
+          { what, minT: d.timeBefore ?? Number.NEGATIVE_INFINITY, maxT: d.timeBehind ?? Number.POSITIVE_INFINITY },
+        ];
+      }),
+  };
+}
+
+/** Whether there is a log, and whether there ever was one: a copy of blocks, restored, begins without. */
+export async function lookForLog(disk: Disk, dir: string): Promise<{ isThere: boolean; was: boolean }> {
+  const log = await namesIn(disk, walDir(dir));
+  const head = await namesIn(disk, headDir(dir));
+  const isThere = log?.some((name) => segmentNumber(name) !== undefined) === true;
+  return { isThere, was: log !== undefined || head !== undefined };
+}
+
+async function namesIn(disk: Disk, dir: string): Promise<string[] | undefined> {
+  try {
+    return await disk.list(dir);
+  } catch (error) {
+    if (error instanceof DiskError && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** @param cutUpTo everything older than this is in blocks, Unix ms; @param now Unix ms */
+export function lostLog(cutUpTo: number, now: number): NamedLoss {
+  const what =
+    "neither log nor snapshot of the head is there, though there are blocks: what was not in blocks yet is lost";
+  return { what, minT: cutUpTo, maxT: Math.max(cutUpTo, now) };
 }

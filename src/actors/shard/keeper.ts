@@ -13,7 +13,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Disk } from "../../lib/disk.ts";
 import { copyStorage } from "../../storage/engine/copy-storage.ts";
 import { type Maintenance, startMaintenance } from "../../storage/engine/maintenance.ts";
-import { closeStorage, deleteFromStorage, openStorage, type ShardStorage } from "../../storage/engine/shard-storage.ts";
+import {
+  closeStorage,
+  deleteFromStorage,
+  nameLoss,
+  openStorage,
+  type ShardStorage,
+} from "../../storage/engine/shard-storage.ts";
 import { deleteSamples } from "../../storage/head/delete.ts";
 import { headStats } from "../../storage/head/head.ts";
 import type { Pause } from "../../storage/head/sliced-sort.ts";
@@ -25,7 +31,7 @@ import type { SequenceRange } from "../../storage/wal/sequence-set.ts";
 import { type Wal, walAppend, walMark, walSync } from "../../storage/wal/wal.ts";
 import { messageOf } from "../../streams/nats/nats-error.ts";
 import type { Say } from "../../streams/nats/say.ts";
-import { describeDamage, makeCutTail } from "./damage.ts";
+import { describeDamage, lookForLog, lostLog, makeCutTail, makeHoles } from "./damage.ts";
 import { type DeleteCommand, decodeDelete, encodeDelete } from "./delete-record.ts";
 import { type Gate, makeGate } from "./gate.ts";
 import type { RunJob } from "./job-relay.ts";
@@ -72,6 +78,7 @@ export async function openKeeper(options: KeeperOptions): Promise<Keeper> {
   /** What a snapshot holds: everything that the log made. */
   const state = { head, parked: core.parked, metadata: core.metadata };
   const walk = () => headWalk(head);
+  const log = await lookForLog(disk, dir);
   const recovered = await recoverShard({
     disk,
     dir,
@@ -95,9 +102,11 @@ export async function openKeeper(options: KeeperOptions): Promise<Keeper> {
     say,
   });
   const { wal } = recovered.opened;
-  const gone: SequenceRange[] = [];
-  tellRecovery(recovered, storage, gone, say);
+  tellRecovery(recovered, storage, say);
   const tail = makeCutTail(recovered.opened, head.maxT, now());
+  const holes = makeHoles(recovered.opened.damage);
+  if (!log.isThere && log.was && recovered.snapshot === undefined && storage.blocks.tiers.raw.length > 0)
+    await nameLoss(storage, lostLog(storage.state.progress.cutUpTo, now()));
   const checkpoints = makeCheckpoints({ disk, dir, wal, recovered });
   const gate = makeGate();
   const counts = { snapshots: 0, snapshotSeconds: 0, snapshotBytes: 0, snapshotFailures: 0 };
@@ -144,11 +153,12 @@ export async function openKeeper(options: KeeperOptions): Promise<Keeper> {
     counts,
     checkpoint: guarded,
     noteGone: (range) => {
-      gone.push(range);
-      const found = tail.lost(range);
-      if (found === undefined) return;
-      say("error", found.what);
-      storage.missing.push(found);
+      // When that has failed it is named in this life only.
+      for (const loss of [tail.lost(range), ...holes.lost(range)])
+        if (loss !== undefined)
+          nameLoss(storage, loss).catch((error: unknown) =>
+            say("error", `a loss could not be noted: ${messageOf(error)}`),
+          );
     },
     delete: (command) =>
       maintenance.withoutJobs(async () => {
@@ -200,13 +210,12 @@ function makePause(): Pause {
   };
 }
 
-function isReadAgain({ synced }: Wal, { from, to }: SequenceRange, gone: readonly SequenceRange[]): boolean {
-  if (gone.some((g) => g.from <= to && g.to >= from)) return false;
+/** Whether these messages are in the log again, or were passed over: then they are named as gone (makeHoles). */
+function isSettled({ synced }: Wal, { from, to }: SequenceRange): boolean {
   return !synced.applied.gaps(to).some((gap) => gap.to >= from);
 }
 
-/** `gone` are messages that the stream does not have any more: damage that they were in is not mended by passing over them. */
-function tellRecovery(recovered: Recovered, storage: ShardStorage, gone: readonly SequenceRange[], say: Say): void {
+function tellRecovery(recovered: Recovered, storage: ShardStorage, say: Say): void {
   const { opened, decision, damaged, snapshot } = recovered;
   for (const { error, quarantined } of damaged) {
     say("error", `${error.message}${quarantined === undefined ? "" : `; it was moved to ${quarantined}`}`);
@@ -223,7 +232,7 @@ function tellRecovery(recovered: Recovered, storage: ShardStorage, gone: readonl
       what,
       minT: damage.timeBefore ?? Number.NEGATIVE_INFINITY,
       maxT: damage.timeBehind ?? Number.POSITIVE_INFINITY,
-      mended: () => damage.lost.every((range) => isReadAgain(opened.wal, range, gone)),
+      mended: () => damage.lost.every((range) => isSettled(opened.wal, range)),
     });
   }
   if (decision.loss !== "nothing") {

@@ -4,7 +4,7 @@ import { missingData } from "../../storage/engine/shard-storage.ts";
 import type { Keeper } from "./keeper.ts";
 
 /** What a shard tells of its blocks, snapshots and upkeep; `lost` names in words what `damages` counts. */
-export function storageStats({ storage, maintenance, counts }: Keeper): StorageStats & { lost: readonly string[] } {
+export function storageStats({ wal, storage, maintenance, counts }: Keeper): StorageStats {
   const missing = missingData(storage);
   const { blocks, state } = storage;
   return {
@@ -23,6 +23,7 @@ export function storageStats({ storage, maintenance, counts }: Keeper): StorageS
     ...storage.counts,
     ...maintenance.counts,
     ...counts,
+    walFailures: wal.stats.failures,
     damages: missing.length,
     lost: missing.map((m) => m.what),
     cacheBytes: blocks.cache.bytes,

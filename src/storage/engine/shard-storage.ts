@@ -39,7 +39,7 @@ import {
   stretchRemoved,
   wholeFrom,
 } from "./rollup-progress.ts";
-import { type KnownBlock, readState, type StorageState, writeState } from "./storage-state.ts";
+import { type KnownBlock, type NamedLoss, readState, type StorageState, writeState } from "./storage-state.ts";
 
 export interface StorageOptions {
   readonly disk: Disk;
@@ -108,7 +108,7 @@ export async function openStorage(options: StorageOptions): Promise<ShardStorage
     state,
     idle: undefined,
     lost: lost.filter((b) => !again.includes(b)),
-    missing: [],
+    missing: [...state.losses],
     met,
     counts,
   };
@@ -160,6 +160,14 @@ export function setAside({ blocks, missing }: ShardStorage, id: string): void {
   }
 }
 
+/** Names something that is lost for good, in this life of the shard and in later ones until its time is beyond retention. */
+export async function nameLoss(storage: ShardStorage, loss: NamedLoss): Promise<void> {
+  storage.missing.push(loss);
+  storage.options.say("error", loss.what);
+  storage.state = { ...storage.state, losses: [...storage.state.losses, loss] };
+  await storage.lock.run(() => saveState(storage, storage.state.progress));
+}
+
 /** Accounts for the blocks that are there now and writes the state. */
 async function saveState(storage: ShardStorage, progress: RollupProgress): Promise<void> {
   const { blocks, options } = storage;
@@ -170,6 +178,7 @@ async function saveState(storage: ShardStorage, progress: RollupProgress): Promi
     // What is lost stays named, so that queries hear of it after the next start as well.
     blocks: [...there, ...storage.lost].map(({ tier, id, minT, maxT }) => ({ tier, id, minT, maxT })),
     setAside: there.filter(({ id }) => blocks.setAside.has(id)).map(({ id }) => id),
+    losses: storage.state.losses.filter((l) => l.maxT > coverage(storage).rawAfter),
     thinned: Object.fromEntries(Object.entries(storage.state.thinned).filter(([id]) => there.some((b) => b.id === id))),
   };
   await writeState(options.disk, blocks.dir, storage.state);

@@ -24,6 +24,15 @@ export interface StorageState {
   readonly setAside: readonly string[];
   /** Blocks that were written under retention rules, and the rules' key. */
   readonly thinned: Readonly<Record<string, string>>;
+  /** What else is lost for good, as queries about these times are to hear of it. */
+  readonly losses: readonly NamedLoss[];
+}
+
+/** Times are Unix ms; infinite where nothing is known. */
+export interface NamedLoss {
+  readonly what: string;
+  readonly minT: number;
+  readonly maxT: number;
 }
 
 export const STATE_FILE = "state.json";
@@ -37,7 +46,7 @@ export async function readState(
   disk: Disk,
   dir: string,
 ): Promise<{ state: StorageState; known: boolean; problem?: string }> {
-  const empty: StorageState = { progress: NO_PROGRESS, blocks: [], setAside: [], thinned: {} };
+  const empty: StorageState = { progress: NO_PROGRESS, blocks: [], setAside: [], thinned: {}, losses: [] };
   const path = join(dir, STATE_FILE);
   const bytes = await readWhole(disk, path);
   if (bytes === undefined) return { state: empty, known: false };
@@ -52,7 +61,14 @@ export async function readState(
     return { state: empty, known: false, problem: `${path}: version ${read.version} is not known` };
   // JSON has no infinity.
   const progress = { ...read.progress, cutUpTo: read.cutUpTo ?? Number.NEGATIVE_INFINITY };
-  return { state: { progress, blocks: read.blocks, setAside: read.setAside, thinned: read.thinned }, known: true };
+  const { blocks, setAside, thinned } = read;
+  // Files of before have none.
+  const losses = (read.losses ?? []).map(({ what, minT, maxT }) => ({
+    what,
+    minT: minT ?? Number.NEGATIVE_INFINITY,
+    maxT: maxT ?? Number.POSITIVE_INFINITY,
+  }));
+  return { state: { progress, blocks, setAside, thinned, losses }, known: true };
 }
 
 /** Durable when it resolves. Rejects with DiskError; the old file is there then. */

@@ -205,9 +205,13 @@ async function forgetMissing(disk: Disk, dir: string): Promise<string[]> {
   }
   const present = new Set((await blockDirs(disk, dir)).map((b) => b.id));
   const missing = state.blocks.filter((b) => !present.has(b.id));
-  if (missing.length === 0) return [];
-  await writeState(disk, join(dir, BLOCKS), { ...state, blocks: state.blocks.filter((b) => present.has(b.id)) });
-  return missing.map((b) => `block ${b.tier}/${b.id} is no longer missed`);
+  if (missing.length === 0 && state.losses.length === 0) return [];
+  const blocks = state.blocks.filter((b) => present.has(b.id));
+  await writeState(disk, join(dir, BLOCKS), { ...state, blocks, losses: [] });
+  return [
+    ...missing.map((b) => `block ${b.tier}/${b.id} is no longer missed`),
+    ...state.losses.map((l) => `no longer warned of: ${l.what}`),
+  ];
 }
 
 async function readStateOf(disk: Disk, dir: string): ReturnType<typeof readState> {

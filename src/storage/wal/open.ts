@@ -332,7 +332,7 @@ function emptyWal(dir: string, disk: Disk, options: OpenOptions): Wal {
     dir,
     segmentBytes: options.segmentBytes ?? SEGMENT_BYTES,
     now: options.now ?? (() => performance.now() / 1000),
-    stats: { bytes: 0, fsyncCount: 0, fsyncSeconds: 0, fsyncBuckets: WAL_FSYNC_BUCKETS.map(() => 0) },
+    stats: { bytes: 0, failures: 0, fsyncCount: 0, fsyncSeconds: 0, fsyncBuckets: WAL_FSYNC_BUCKETS.map(() => 0) },
     segments: [],
     file: closedFile,
     number: 0,

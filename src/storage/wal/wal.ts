@@ -35,6 +35,8 @@ import { WalError } from "./wal-error.ts";
 export interface WalStats {
   /** Bytes of all segments that are on disk. */
   bytes: number;
+  /** Writes and fsyncs that failed. */
+  failures: number;
   fsyncCount: number;
   fsyncSeconds: number;
   /** Cumulative, for the bounds in WAL_FSYNC_BUCKETS. */
@@ -229,6 +231,7 @@ async function writeDurably(wal: Wal, file: DiskFile, number: number, bytes: Uin
 const OUT_OF_SPACE = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
 
 function fail(wal: Wal, number: number, at: number, what: string, cause: unknown, retryable: boolean): WalError {
+  wal.stats.failures++;
   const path = join(wal.dir, segmentName(number));
   const detail = cause instanceof Error ? cause.message : String(cause);
   if (retryable && cause instanceof DiskError && OUT_OF_SPACE.has(cause.code)) {

@@ -115,8 +115,9 @@ test("a full disk stops nothing but storing: it goes on when there is space agai
     fault.write = "ENOSPC";
     for (let n = 1; n < 10; n++) await publisher.publish(1, loadFrame(n, false), `full-${n}`);
     await it.until(() => it.lines.some((l) => l.startsWith("error") && l.includes("no space")));
-    const { consumedSequence } = it.stats();
+    const { consumedSequence, storage } = it.stats();
     expect(consumedSequence).toBeLessThan(10);
+    expect(storage?.walFailures).toBeGreaterThan(0);
     fault.write = undefined;
     await it.until(() => it.lines.some((l) => l.includes("the disk has space again")));
     it.shard.stop();
