@@ -1,4 +1,5 @@
 import { grownBytes } from "../../lib/grow.ts";
+import { MalformedBody } from "../../model/ingest.ts";
 
 /**
  * What a request has besides samples: exemplars, metadata of metric families, and the native histograms that cannot be taken.
@@ -49,6 +50,15 @@ export function makeExtras(): BatchExtras {
 }
 
 const KEEP_TEXT = 1 << 20;
+/** Of one request; senders send some thousand. Each is several objects' worth of memory, and may be two bytes of the body. */
+const MAX_EXTRAS = 1 << 17;
+/** Texts may be references to one long text. */
+const MAX_TEXT = 64 << 20;
+
+/** A request that would take far more memory than it has bytes. */
+export function tooMuch(what: string): MalformedBody {
+  return new MalformedBody("too_much_in_request", `more than ${what} in a request: send them in several`);
+}
 
 export function clearExtras(x: BatchExtras): void {
   if (x.text.length > KEEP_TEXT) x.text = new Uint8Array(0);
@@ -65,6 +75,7 @@ export function clearExtras(x: BatchExtras): void {
 export function pushText(x: BatchExtras, from: Uint8Array, start: number, end: number): number {
   const at = x.textLength;
   const need = at + end - start;
+  if (need > MAX_TEXT) throw tooMuch(`${MAX_TEXT} bytes of labels of exemplars and of metadata`);
   if (need > x.text.length) x.text = grownBytes(x.text, at, Math.max(need, 1024));
   const to = x.text;
   for (let k = start, i = at; k < end; k++, i++) to[i] = from[k] as number;
@@ -81,10 +92,17 @@ export function pushExemplarText(x: BatchExtras, from: Uint8Array, start: number
 /** Ends the exemplar that is being read. */
 export function pushExemplar(x: BatchExtras, series: number, ts: number, low: number, high: number): void {
   const { exemplars } = x;
+  if (exemplars.series.length === MAX_EXTRAS) throw tooMuch(`${MAX_EXTRAS} exemplars`);
   exemplars.series.push(series);
   exemplars.ts.push(ts);
   exemplars.words.push(low, high);
   exemplars.spanEnd.push(exemplars.spans.length);
+}
+
+/** Begins an entry of metadata, whose spans the caller adds. */
+export function beginMetadata(x: BatchExtras, type: number): void {
+  if (x.metadata.types.length === MAX_EXTRAS) throw tooMuch(`${MAX_EXTRAS} descriptions of metrics`);
+  x.metadata.types.push(type);
 }
 
 /** Counts a sample that cannot be taken. */

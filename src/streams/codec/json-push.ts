@@ -2,7 +2,7 @@ import { findJsonError } from "../../lib/json-error.ts";
 import { asBuffer } from "../../lib/utf8.ts";
 import { MalformedBody } from "../../model/ingest.ts";
 import { writeLabel } from "./label-text.ts";
-import { type HashSeeds, pushSample, pushSeries, type SampleBatch } from "./sample-batch.ts";
+import { type HashSeeds, MAX_BATCH_SAMPLES, pushSample, pushSeries, type SampleBatch } from "./sample-batch.ts";
 
 /** Times below this are seconds (as such it is the year 5138), others milliseconds (as such it is 1973). */
 const SECONDS_BELOW = 1e11;
@@ -17,6 +17,7 @@ const SECONDS_BELOW = 1e11;
  * column, or the path of what is wrong.
  */
 export function readJsonPush(batch: SampleBatch, body: Uint8Array, now: number, seeds: HashSeeds): void {
+  checkNesting(body);
   const root = parse(asBuffer(body).toString("utf8"));
   const list = field(root, "series", "the body");
   if (!Array.isArray(list)) throw wrong("series", "an array", list);
@@ -71,6 +72,41 @@ function jsonValue(value: unknown, path: string): number {
       throw wrong(path, 'a number, "NaN", "+Inf" or "-Inf"', value);
   }
 }
+
+/** How deep a body is: the sample in the list of samples in the series in the list of series in the body. */
+const MAX_DEPTH = 16;
+/** Objects and arrays, each of which takes some 50 bytes of memory for two of the body: a sample is one, a series three. */
+const MAX_NESTED = MAX_BATCH_SAMPLES + (1 << 20);
+/** Of these, objects: what JSON.parse makes of `{}` is larger. */
+const MAX_OBJECTS = 1 << 21;
+
+/** Refuses what would take far more memory than it has bytes. Counts brackets outside of strings, whatever else the text is. */
+function checkNesting(body: Uint8Array): void {
+  let depth = 0;
+  let nested = 0;
+  let objects = 0;
+  for (let i = 0; i < body.length; i++) {
+    const c = body[i] as number;
+    if (c === QUOTE) {
+      for (i++; i < body.length && body[i] !== QUOTE; i++) if (body[i] === BACKSLASH) i++;
+    } else if (c === OPEN_ARRAY || c === OPEN_OBJECT) {
+      nested++;
+      if (c === OPEN_OBJECT) objects++;
+      if (++depth > MAX_DEPTH) throw new MalformedBody("malformed_json", `nested more than ${MAX_DEPTH} deep`);
+    } else if (c === CLOSE_ARRAY || c === CLOSE_OBJECT) depth--;
+  }
+  if (nested > MAX_NESTED || objects > MAX_OBJECTS) {
+    const what = `${objects} objects and ${nested - objects} arrays`;
+    throw new MalformedBody("too_much_in_request", `${what} in a request: send them in several`);
+  }
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
 
 function parse(text: string): unknown {
   try {

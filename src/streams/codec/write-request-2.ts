@@ -1,5 +1,5 @@
 import { doubled } from "../../lib/grow.ts";
-import { pushExemplar, pushExemplarText, pushText } from "./batch-extras.ts";
+import { beginMetadata, pushExemplar, pushExemplarText, pushText, tooMuch } from "./batch-extras.ts";
 import { reserveArena } from "./byte-arena.ts";
 import { malformed, readInt64, readLength, readUint64, skipField, varintEnd } from "./protobuf.ts";
 import { type HashSeeds, pushSeries, type SampleBatch, setStart } from "./sample-batch.ts";
@@ -19,6 +19,15 @@ import { scanSample } from "./write-request.ts";
  *
  * `created_timestamp` is how release candidates of 2.0 said the start of all samples of a series; 2.0 says it of each sample.
  */
+
+/**
+ * What a request may name. A reference of one byte may name a text of many: without a bound a small body would take all memory.
+ * The usual request of a thousand series names less than a megabyte.
+ */
+const MAX_LABEL_BYTES = 64 << 20;
+const MAX_SYMBOLS = 1 << 22;
+/** Of one series or exemplar. */
+const MAX_REFS = 1 << 16;
 
 /** The strings of the request: where they lie in `source.bytes`. Reused from request to request. */
 const symbols: { count: number; start: Uint32Array; end: Uint32Array } = {
@@ -68,6 +77,7 @@ function readSymbols(bytes: Uint8Array, size: number): void {
     }
     const length = readLength(bytes, i + 1, size);
     i = varintEnd();
+    if (symbols.count === MAX_SYMBOLS) throw tooMuch(`${MAX_SYMBOLS} symbols`);
     if (symbols.count === symbols.start.length) {
       symbols.start = doubled(symbols.start);
       symbols.end = doubled(symbols.end);
@@ -147,6 +157,7 @@ function readRefs(bytes: Uint8Array, start: number, end: number, into: number[])
       i = varintEnd();
     }
     if (ref >= symbols.count) throw malformed(start, `symbol ${ref} of ${symbols.count} is referred to`);
+    if (into.length === MAX_REFS) throw tooMuch(`${MAX_REFS} references to names and values of one series`);
     into.push(ref);
   }
   return i;
@@ -159,6 +170,7 @@ function writeLabels(batch: SampleBatch): void {
   let room = 0;
   for (let k = 0; k < refs.length; k++)
     room += 9 + (end[refs[k] as number] as number) - (start[refs[k] as number] as number);
+  if (labelsAt + room > MAX_LABEL_BYTES) throw tooMuch(`${MAX_LABEL_BYTES} bytes of labels`);
   reserveArena(batch.arena, labelsAt + room, labelsAt);
   const to = batch.arena.bytes;
   let at = labelsAt;
@@ -256,7 +268,7 @@ function pushMeta(batch: SampleBatch): void {
     if (said.get(name) === what) return;
     said.set(name, what);
     const { extras } = batch;
-    extras.metadata.types.push(meta.type);
+    beginMetadata(extras, meta.type);
     const start = symbols.start[name] as number;
     const at = pushText(extras, bytes, start, familyEnd(bytes, start, symbols.end[name] as number, meta.type));
     extras.metadata.spans.push(at, extras.textLength);

@@ -1,5 +1,5 @@
 import { isHistogramWord, ORDINARY_NAN_HI, ORDINARY_NAN_LO } from "../../model/sample.ts";
-import { pushExemplar, pushExemplarText, pushText } from "./batch-extras.ts";
+import { beginMetadata, pushExemplar, pushExemplarText, pushText } from "./batch-extras.ts";
 import type { ByteArena } from "./byte-arena.ts";
 import { malformed, readInt64, readLength, readUint64, skipField, varintEnd } from "./protobuf.ts";
 import { growSamples, type HashSeeds, pushSeries, type SampleBatch, setStart } from "./sample-batch.ts";
@@ -228,7 +228,7 @@ function scanMetadata(batch: SampleBatch, start: number, end: number): void {
       i += length;
     } else i = skipField(bytes, i, end);
   }
-  extras.metadata.types.push(type);
+  beginMetadata(extras, type);
   for (let k = 0; k < 6; k += 2) {
     const at = pushText(extras, bytes, spans[k] as number, spans[k + 1] as number);
     extras.metadata.spans.push(at, extras.textLength);
