@@ -13,6 +13,9 @@ vi.setConfig({ testTimeout: 120_000 });
 const dir = mkdtempSync(join(tmpdir(), "tocsin-kernel-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
+/** Compiled once for all. */
+const compiled = compileKernel();
+
 test("the build that npm ci runs makes a kernel that is loaded", () => {
   const file = join(dir, "build", "kernel.wasm");
   const build = fileURLToPath(new URL("../../../../src/streams/codec/kernel/build.ts", import.meta.url));
@@ -22,7 +25,7 @@ test("the build that npm ci runs makes a kernel that is loaded", () => {
 
 test("what is built is loaded, small, and keeps out of the caller's memory", async () => {
   const file = join(dir, "kernel.wasm");
-  const bytes = await compileKernel();
+  const bytes = await compiled;
   writeFileSync(file, bytes);
   expect(bytes.length).toBeLessThan(10_000);
   const { kernel, problem } = loadKernel(file);
@@ -33,7 +36,7 @@ test("what is built is loaded, small, and keeps out of the caller's memory", asy
 });
 
 test("a kernel that is missing, broken, or built of another source is not used, and what to do is said", async () => {
-  const bytes = Buffer.from(await compileKernel());
+  const bytes = Buffer.from(await compiled);
   const file = join(dir, "other.wasm");
   const problemOf = (content: Uint8Array) => {
     writeFileSync(file, content);
