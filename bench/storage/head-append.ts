@@ -8,16 +8,9 @@
 import type { SampleColumns } from "../../src/model/sample.ts";
 import { appendColumns } from "../../src/storage/head/append.ts";
 import { beginFrame, createHead, defineSeries, type Head, headStats } from "../../src/storage/head/head.ts";
+import { hashHi, hashLo } from "../lib/numbered-series.ts";
 
 const FRAME = 2000;
-
-const mix = (n: number): number => {
-  let h = Math.imul(n ^ (n >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
-};
-const hashLo = mix;
-const hashHi = (n: number): number => mix(n ^ 0x5bd1e995);
 
 /** CPU time of this process: wall time would measure the machine's other work as well. */
 function cpuMs(): number {
@@ -58,7 +51,7 @@ const kinds: Record<string, Fill> = {
   constant: () => 1,
   counter: (s, r) => r * ((s % 97) + 1),
   "gauge, 2 decimals": (s, r) => Math.round(5000 + 1000 * Math.sin(s + r / 10)) / 100,
-  "random double": (s, r) => mix(s * 1000 + r) / 1e9 + mix(r * 31 + s) * 1e-12,
+  "random double": (s, r) => hashLo(s * 1000 + r) / 1e9 + hashLo(r * 31 + s) * 1e-12,
 };
 
 function run(kind: string, count: number, rounds: number, stride: number): string {

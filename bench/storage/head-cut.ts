@@ -13,17 +13,12 @@ import { beginFrame, createHead, defineSeries, headStats } from "../../src/stora
 import { seriesInLabelOrder } from "../../src/storage/head/label-order.ts";
 import { CHUNK_RANGE } from "../../src/storage/head/open-chunk.ts";
 import { readSeries } from "../../src/storage/head/read.ts";
+import { hashHi, hashLo, labelsOf } from "../lib/numbered-series.ts";
 
 const count = Number(process.argv[2] ?? 1_000_000);
 const FRAME = 2000;
 const start = CHUNK_RANGE * 236_111;
 
-const mix = (n: number): number => {
-  let h = Math.imul(n ^ (n >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
-};
-const hashHi = (n: number): number => mix(n ^ 0x5bd1e995);
 const collectGarbage = (globalThis as { gc?: () => void }).gc ?? (() => undefined);
 const rss = (): string => `${(process.memoryUsage().rss / 1e6).toFixed(0)} MB resident`;
 
@@ -36,10 +31,6 @@ const cols = {
   values: new Float64Array(FRAME),
 };
 const unknown = new Uint32Array(FRAME);
-const labelsOf = (n: number): string[] => [
-  ...["__name__", `metric_${n % 50}`, "cluster", `c${n % 4}`, "instance", `10.0.${(n >> 8) & 15}.${n & 255}:9100`],
-  ...["job", `job${n % 20}`, "path", `/api/v1/${n % 211}`, "pod", `pod-${n}-${n % 977}`, "status", `${200 + (n % 7)}`],
-];
 
 let longestFrame = 0;
 /** A sample of each of the series from, from + step, ... */
@@ -49,8 +40,8 @@ function round(from: number, step: number, end: number, t: number, define: boole
     beginFrame(head);
     let i = 0;
     for (; i < FRAME && n < end; i++, n += step) {
-      if (define) defineSeries(head, mix(n), hashHi(n), "default", labelsOf(n), n);
-      cols.hashLo[i] = mix(n);
+      if (define) defineSeries(head, hashLo(n), hashHi(n), "default", labelsOf(n), n);
+      cols.hashLo[i] = hashLo(n);
       cols.hashHi[i] = hashHi(n);
       cols.ts[i] = t;
       cols.values[i] = n % 1000;

@@ -16,6 +16,7 @@ import {
   makeFrameBuilder,
 } from "../../src/streams/codec/frame-encode.ts";
 import { seriesHash } from "../../src/streams/codec/series-hash.ts";
+import { labelsOf as scattered } from "../lib/numbered-series.ts";
 
 const FRAME = 4000;
 const series = Number(process.argv[2] ?? 500_000);
@@ -32,11 +33,6 @@ const fleet = (n: number): string[] => {
     ...[`v${k % 20}`, "rack", `r${host % 97}`],
   ];
 };
-/** Neighbours have little in common, and each series a value of its own. */
-const scattered = (n: number): string[] => [
-  ...["__name__", `metric_${n % 50}`, "cluster", `c${n % 4}`, "instance", `10.0.${(n >> 8) & 15}.${n & 255}:9100`],
-  ...["job", `job${n % 20}`, "path", `/api/v1/${n % 211}`, "pod", `pod-${n}-${n % 977}`, "status", `${200 + (n % 7)}`],
-];
 
 function framesOf(labelsOf: (n: number) => string[]): Uint8Array[] {
   const builder = makeFrameBuilder(FRAME);

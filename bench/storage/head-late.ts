@@ -9,14 +9,10 @@ import { makeSampleBuffer, type SampleColumns } from "../../src/model/sample.ts"
 import { type AppendOptions, appendColumns } from "../../src/storage/head/append.ts";
 import { beginFrame, createHead, defineSeries, type Head, headStats } from "../../src/storage/head/head.ts";
 import { readSeries } from "../../src/storage/head/read.ts";
+import { hashHi, hashLo } from "../lib/numbered-series.ts";
 
 const FRAME = 4000;
 const STEP = 15_000;
-const mix = (n: number): number => {
-  let h = Math.imul(n ^ (n >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
-};
 
 function cpuMs(): number {
   const { user, system } = process.cpuUsage();
@@ -27,7 +23,7 @@ function makeHead(series: number): Head {
   const head = createHead({ outOfOrderWindowMs: 3600_000 });
   beginFrame(head);
   for (let i = 0; i < series; i++) {
-    defineSeries(head, mix(i), mix(i ^ 0x5bd1e995), "default", ["__name__", "m", "i", String(i)]);
+    defineSeries(head, hashLo(i), hashHi(i), "default", ["__name__", "m", "i", String(i)]);
   }
   return head;
 }
@@ -51,8 +47,8 @@ function rounds(head: Head, series: number, steps: readonly number[], options: A
       cols.length = Math.min(FRAME, series - from);
       for (let i = 0; i < cols.length; i++) {
         const s = from + i;
-        cols.hashLo[i] = mix(s);
-        cols.hashHi[i] = mix(s ^ 0x5bd1e995);
+        cols.hashLo[i] = hashLo(s);
+        cols.hashHi[i] = hashHi(s);
         cols.ts[i] = 1.7e12 + step * STEP + (s & 1023);
         cols.values[i] = step * ((s % 97) + 1);
       }
@@ -72,8 +68,8 @@ function runs(head: Head, series: number, steps: number, options: AppendOptions)
   let k = 0;
   for (let s = 0; s < series; s++) {
     for (let step = 0; step < steps; step++) {
-      cols.hashLo[k] = mix(s);
-      cols.hashHi[k] = mix(s ^ 0x5bd1e995);
+      cols.hashLo[k] = hashLo(s);
+      cols.hashHi[k] = hashHi(s);
       cols.ts[k] = 1.7e12 + step * STEP + (s & 1023);
       cols.values[k++] = step * ((s % 97) + 1);
       if (k < FRAME && !(s === series - 1 && step === steps - 1)) continue;
@@ -101,7 +97,7 @@ const late = Number(process.argv[3] ?? 240);
 const between = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
 const shuffled = (steps: number[]) =>
   steps
-    .map((s) => [mix(s), s] as const)
+    .map((s) => [hashLo(s), s] as const)
     .sort(([a], [b]) => a - b)
     .map(([, s]) => s);
 

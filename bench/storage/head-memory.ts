@@ -7,17 +7,11 @@
 import { appendColumns } from "../../src/storage/head/append.ts";
 import { beginFrame, createHead, defineSeries, headStats } from "../../src/storage/head/head.ts";
 import { headSource } from "../../src/storage/head/head-source.ts";
+import { hashHi, hashLo, labelsOf } from "../lib/numbered-series.ts";
 
 const count = Number(process.argv[2] ?? 1_000_000);
 const FRAME = 2000;
 const SAMPLES = 6;
-
-const mix = (n: number): number => {
-  let h = Math.imul(n ^ (n >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
-};
-const hashHi = (n: number): number => mix(n ^ 0x5bd1e995);
 
 const collect = (globalThis as { gc?: () => void }).gc ?? (() => undefined);
 const seconds = (since: number): string => ((performance.now() - since) / 1000).toFixed(1);
@@ -41,28 +35,9 @@ for (let r = 0; r < SAMPLES; r++) {
     for (let i = 0; i < cols.length; i++) {
       const n = from + i;
       if (r === 0) {
-        defineSeries(head, mix(n), hashHi(n), "default", [
-          ...[
-            "__name__",
-            `metric_${n % 50}`,
-            "cluster",
-            `c${n % 4}`,
-            "instance",
-            `10.0.${(n >> 8) & 15}.${n & 255}:9100`,
-          ],
-          ...[
-            "job",
-            `job${n % 20}`,
-            "path",
-            `/api/v1/${n % 211}`,
-            "pod",
-            `pod-${n}-${n % 977}`,
-            "status",
-            `${200 + (n % 7)}`,
-          ],
-        ]);
+        defineSeries(head, hashLo(n), hashHi(n), "default", labelsOf(n));
       }
-      cols.hashLo[i] = mix(n);
+      cols.hashLo[i] = hashLo(n);
       cols.hashHi[i] = hashHi(n);
       cols.ts[i] = 1.7e12 + r * 10_000;
       cols.values[i] = (n % 1000) * r;

@@ -24,6 +24,7 @@ import {
   makeFrameBuilder,
 } from "../../src/streams/codec/frame-encode.ts";
 import { seriesHash } from "../../src/streams/codec/series-hash.ts";
+import { labelsOf } from "../lib/numbered-series.ts";
 
 const FRAME = 4000;
 
@@ -34,11 +35,6 @@ interface Job {
   readonly rounds: number;
   readonly snapshotAfter: number;
 }
-
-const labelsOf = (n: number): string[] => [
-  ...["__name__", `metric_${n % 50}`, "cluster", `c${n % 4}`, "instance", `10.0.${(n >> 8) & 15}.${n & 255}:9100`],
-  ...["job", `job${n % 20}`, "path", `/api/v1/${n % 211}`, "pod", `pod-${n}-${n % 977}`, "status", `${200 + (n % 7)}`],
-];
 
 function newCore() {
   const head = createHead({ outOfOrderWindowMs: 3600_000 });

@@ -14,17 +14,12 @@ import { headWalk } from "../../src/storage/snapshot/head-parts.ts";
 import { loadSnapshot } from "../../src/storage/snapshot/load.ts";
 import { writeSnapshot } from "../../src/storage/snapshot/write.ts";
 import { emptyLog } from "../../src/storage/wal/log-state.ts";
+import { hashHi, hashLo, labelsOf } from "../lib/numbered-series.ts";
 
 const count = Number(process.argv[2] ?? 500_000);
 const FRAME = 2000;
 const dir = mkdtempSync(join(process.argv[3] ?? tmpdir(), "tocsin-bench-snapshot-"));
 const options = { outOfOrderWindowMs: 3600_000 };
-
-const mix = (n: number): number => {
-  let h = Math.imul(n ^ (n >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
-};
 
 function fill() {
   const head = createHead(options);
@@ -38,21 +33,9 @@ function fill() {
       beginFrame(head);
       for (let i = 0; i < FRAME; i++) {
         const n = from + i;
-        const [lo, hi] = [mix(n), mix(n ^ 0x5bd1e995)];
+        const [lo, hi] = [hashLo(n), hashHi(n)];
         if (r === 0) {
-          const where = `10.0.${(n >> 8) & 15}.${n & 255}:9100`;
-          const first = [
-            "__name__",
-            `metric_${n % 50}`,
-            "cluster",
-            `c${n % 4}`,
-            "instance",
-            where,
-            "job",
-            `job${n % 20}`,
-          ];
-          const more = ["path", `/api/v1/${n % 211}`, "pod", `pod-${n}-${n % 977}`, "status", `${200 + (n % 7)}`];
-          defineSeries(head, lo, hi, "default", [...first, ...more]);
+          defineSeries(head, lo, hi, "default", labelsOf(n));
         }
         cols.hashLo[i] = lo;
         cols.hashHi[i] = hi;
