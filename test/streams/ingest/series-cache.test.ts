@@ -149,7 +149,7 @@ describe("series cache", () => {
     );
     for (let s = 0; s < n; s++) {
       const [a, b, c] = [hashes[3 * s]!, hashes[3 * s + 1]!, hashes[3 * s + 2]!];
-      expect(lookupRaw(cache, hashes, s)).toBe(NOT_FOUND);
+      same(lookupRaw(cache, hashes, s), NOT_FOUND);
       insertSeries(cache, { a, b, c }, b, a, c, 0);
     }
     expect(cacheBytes(cache) / n).toBeLessThan(58);
