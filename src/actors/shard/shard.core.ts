@@ -10,6 +10,7 @@
  * - samples of two label sets that share a hash are never mixed: each is stored where its frame says, or counted.
  */
 import { makeSampleBuffer, type SampleBuffer, type SampleColumns } from "../../model/sample.ts";
+import { isTenant } from "../../model/tenant.ts";
 import { type AppendOptions, appendColumns } from "../../storage/head/append.ts";
 import { beginFrame, defineText, type Head, seriesTenant } from "../../storage/head/head.ts";
 import type { SeriesText } from "../../storage/head/shapes.ts";
@@ -85,7 +86,7 @@ export interface ShardCounts {
   exemplarsRefused: number;
 }
 
-/** Tenants beyond so many are counted under no name: whoever may publish can make up as many as he likes. */
+/** Tenants beyond so many are counted under no name, as are texts that name none: whoever may publish can make up any. */
 const MAX_TENANTS = 1_000;
 
 export function makeShardCore(head: Head, maxParkedSamples: number, owned?: OwnedPartition): ShardCore {
@@ -100,7 +101,8 @@ export function makeShardCore(head: Head, maxParkedSamples: number, owned?: Owne
     tooOldBy,
     noteTooOld: (id) => {
       const tenant = seriesTenant(head, id);
-      const key = tooOldBy.has(tenant) || tooOldBy.size < MAX_TENANTS ? tenant : "";
+      const named = tooOldBy.has(tenant) || (tooOldBy.size < MAX_TENANTS && isTenant(tenant));
+      const key = named ? tenant : "";
       tooOldBy.set(key, (tooOldBy.get(key) ?? 0) + 1);
     },
     metadata: makeMetadataTable(),
