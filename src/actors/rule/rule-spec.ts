@@ -41,11 +41,7 @@ export function groupKey(group: { readonly file: string; readonly name: string }
   return `${group.file};${group.name}`;
 }
 
-/** Rules are the same over a reload when everything but their place is. */
-export function sameRule(a: RuleSpec, b: RuleSpec): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
-}
-
+/** Groups are the same over a reload when everything in them is. */
 export function sameGroup(a: RuleGroupSpec, b: RuleGroupSpec): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }

@@ -68,21 +68,3 @@ export function familyMetadata(table: MetadataTable, tenant: string, family: str
 export function tenantMetadata(table: MetadataTable, tenant: string): ReadonlyMap<string, FamilyMetadata> {
   return table.tenants.get(tenant) ?? new Map();
 }
-
-type Row = readonly [tenant: string, family: string, type: MetricType, help: string, unit: string];
-
-/** The table as bytes, for a snapshot. */
-export function metadataToBytes(table: MetadataTable): Uint8Array {
-  const rows: Row[] = [];
-  for (const [tenant, families] of table.tenants) {
-    for (const [family, { type, help, unit }] of families) rows.push([tenant, family, type, help, unit]);
-  }
-  return new TextEncoder().encode(JSON.stringify(rows));
-}
-
-/** Adds what `metadataToBytes` wrote. */
-export function metadataFromBytes(table: MetadataTable, bytes: Uint8Array): void {
-  for (const [tenant, family, type, help, unit] of JSON.parse(new TextDecoder().decode(bytes)) as Row[]) {
-    setMetadata(table, { tenant, family, type, help, unit });
-  }
-}

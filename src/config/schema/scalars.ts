@@ -88,14 +88,6 @@ export function size(minimum = 0, maximum = Number.MAX_SAFE_INTEGER): Schema<num
   });
 }
 
-export function formatSize(bytes: number): string {
-  for (const unit of ["PB", "TB", "GB", "MB", "KB"]) {
-    const factor = SIZE_FACTOR[unit] as number;
-    if (bytes >= factor && bytes % factor === 0) return `${bytes / factor}${unit}`;
-  }
-  return `${bytes}`;
-}
-
 export function oneOf<const T extends string>(...values: readonly T[]): Schema<T> {
   return scalar(values.map((v) => `\`${v}\``).join(" or "), (text) => {
     const match = values.find((v) => v === text);

@@ -4,8 +4,6 @@ import {
   MAX_ALL_FAMILIES,
   MAX_FAMILIES,
   makeMetadataTable,
-  metadataFromBytes,
-  metadataToBytes,
   setMetadata,
   tenantMetadata,
 } from "../../../src/actors/shard/metric-metadata.ts";
@@ -21,9 +19,6 @@ describe("metadata of metric families", () => {
     expect(familyMetadata(table, "a", "up")).toEqual({ type: "counter", help: "second", unit: "" });
     expect([...tenantMetadata(table, "b")]).toEqual([["up", { type: "gauge", help: "other", unit: "" }]]);
     expect([table.families, tenantMetadata(table, "c").size]).toEqual([2, 0]);
-    const copy = makeMetadataTable();
-    metadataFromBytes(copy, metadataToBytes(table));
-    expect(copy).toEqual(table);
   });
 
   test("is bounded: what was said longest ago goes, of the tenant with the most", () => {
