@@ -77,6 +77,8 @@ export interface Shard {
 }
 
 const MAX_UNSYNCED = 64 << 20;
+/** What a killed shard reads from the stream again is about this much; a sync costs the same for 10 ms of samples as for 100. */
+const SYNC_SPACING_MS = 100;
 /** Labels that are missing are asked for at once, and again in this rhythm while samples wait. */
 const ASK_EVERY_MS = 250;
 const ASK_AGAIN_MS = 5_000;
@@ -199,6 +201,7 @@ export function startShard(options: ShardOptions): Shard {
       sync: () => sync(log),
       position: () => lanes?.position(),
       maxUnsynced: MAX_UNSYNCED,
+      spacingMs: SYNC_SPACING_MS,
       onDurable: (position) => position && lanes?.durable(position, log.synced.applied.contiguousEnd()),
       onFailure: (error) => lanes?.fail(error),
     });

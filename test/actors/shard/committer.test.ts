@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { makeCommitter } from "../../../src/actors/shard/committer.ts";
 
 /** A sync whose end the test decides. */
-function controlled(maxUnsynced = 100) {
+function controlled(maxUnsynced = 100, spacingMs = 0) {
   const syncs: { resolve: () => void; reject: (e: Error) => void }[] = [];
   const durable: number[] = [];
   const failures: unknown[] = [];
@@ -11,6 +11,7 @@ function controlled(maxUnsynced = 100) {
     sync: () => new Promise((resolve, reject) => syncs.push({ resolve, reject })),
     position: () => position,
     maxUnsynced,
+    spacingMs,
     onDurable: (s: number) => durable.push(s),
     onFailure: (e) => failures.push(e),
   });
@@ -75,4 +76,34 @@ test("a new committer is settled", async () => {
   const { committer, durable } = controlled();
   await committer.settled();
   expect(durable).toEqual([]);
+});
+
+test("syncs are spaced out, but not for one who waits", async () => {
+  const { syncs, durable, committer, append } = controlled(20, 3_600_000);
+  append(11, 1);
+  syncs[0]!.resolve();
+  await new Promise(setImmediate);
+  append(12, 1);
+  append(13, 1);
+  await new Promise(setImmediate);
+  expect([syncs.length, durable]).toEqual([1, [11]]);
+  const settled = committer.settled();
+  await new Promise(setImmediate);
+  expect(syncs).toHaveLength(2);
+  syncs[1]!.resolve();
+  await settled;
+  expect(durable).toEqual([11, 13]);
+  append(14, 15);
+  append(15, 15);
+  const room = committer.room();
+  await new Promise(setImmediate);
+  expect(syncs).toHaveLength(3);
+  // Not in this sync, but waited for as well.
+  append(16, 1);
+  syncs[2]!.resolve();
+  await new Promise(setImmediate);
+  expect(syncs).toHaveLength(4);
+  syncs[3]!.resolve();
+  await room;
+  expect(durable).toEqual([11, 13, 15, 16]);
 });
