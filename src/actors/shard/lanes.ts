@@ -141,7 +141,8 @@ export async function openLanes(options: LanesOptions): Promise<Lanes> {
   };
 
   const noteProgress = () => {
-    caughtUp ||= freshAt >= stream.lastSequence;
+    // The stream's last messages may have been deleted: then nothing is pending before its end is reached.
+    caughtUp ||= freshAt >= stream.lastSequence || fresh.pending() === 0;
     options.onProgress(caughtUp, gaps.length > 0);
   };
 
