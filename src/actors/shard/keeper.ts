@@ -15,11 +15,13 @@ import { copyStorage } from "../../storage/engine/copy-storage.ts";
 import { type Maintenance, startMaintenance } from "../../storage/engine/maintenance.ts";
 import {
   closeStorage,
+  dataTime,
   deleteFromStorage,
   nameLoss,
   openStorage,
   type ShardStorage,
 } from "../../storage/engine/shard-storage.ts";
+import type { NamedLoss } from "../../storage/engine/storage-state.ts";
 import { deleteSamples } from "../../storage/head/delete.ts";
 import { headStats } from "../../storage/head/head.ts";
 import type { Pause } from "../../storage/head/sliced-sort.ts";
@@ -37,6 +39,7 @@ import { type Gate, makeGate } from "./gate.ts";
 import type { RunJob } from "./job-relay.ts";
 import type { ShardCore } from "./shard.core.ts";
 import type { StorageSettings } from "./storage-settings.ts";
+import { type LostTimes, timesOf } from "./stream-epoch.ts";
 
 export interface KeeperOptions {
   readonly disk: Disk;
@@ -60,6 +63,8 @@ export interface Keeper {
   checkpoint(): Promise<void>;
   /** Says that the stream does not have these messages any more. */
   noteGone(range: SequenceRange): void;
+  /** Says that the bus has lost messages; resolves when that is on disk, or could not be brought there. */
+  noteLost(what: string, times: LostTimes): Promise<void>;
   delete(command: DeleteCommand): Promise<number>;
   copy(dir: string, skipHead: boolean): Promise<{ blocks: number; bytes: number }>;
   /** Ends the upkeep and, after everything was applied that will be, leaves a snapshot. The log stays open. */
@@ -133,6 +138,10 @@ export async function openKeeper(options: KeeperOptions): Promise<Keeper> {
   };
   const guarded = () => storage.lock.run(checkpoint);
 
+  /** When it cannot be written it is named in this life, and by the next change of the state that can be. */
+  const name = (loss: NamedLoss): Promise<void> =>
+    nameLoss(storage, loss).catch((error: unknown) => say("error", `a loss could not be noted: ${messageOf(error)}`));
+
   const upkeep = settings.everyMs !== undefined;
   const maintenance = startMaintenance({
     storage,
@@ -153,13 +162,9 @@ export async function openKeeper(options: KeeperOptions): Promise<Keeper> {
     counts,
     checkpoint: guarded,
     noteGone: (range) => {
-      // When that has failed it is named in this life only.
-      for (const loss of [tail.lost(range), ...holes.lost(range)])
-        if (loss !== undefined)
-          nameLoss(storage, loss).catch((error: unknown) =>
-            say("error", `a loss could not be noted: ${messageOf(error)}`),
-          );
+      for (const loss of [tail.lost(range), ...holes.lost(range)]) if (loss !== undefined) void name(loss);
     },
+    noteLost: (what, times) => name({ what, ...timesOf(times, dataTime(storage), now()) }),
     delete: (command) =>
       maintenance.withoutJobs(async () => {
         const release = gate.hold();

@@ -101,6 +101,8 @@ export function startShard(options: ShardOptions): Shard {
   let lanes: Lanes | undefined;
   /** Messages that the stream lost before they were read. */
   let missed = 0;
+  /** The newest message that the epoch's stream is known to have had. */
+  let known = 0;
   const waiters = makeReachedWaiters(() => ({
     stream: lanes === undefined || epoch === undefined ? undefined : streamToken(epoch.created),
     has: (sequence) => keeper?.wal.state.applied.has(sequence) === true && !waitsForLabels(core, sequence),
@@ -183,10 +185,13 @@ export function startShard(options: ShardOptions): Shard {
   /** Reads one stream until it is replaced by another, or the shard stops. */
   const consumeStream = async (bus: Bus, log: Wal): Promise<void> => {
     const stream = await identify(bus);
-    const resume = resumeStream(stream, epoch, log.state.applied);
+    const resume = resumeStream(stream, epoch, log.state.applied, known);
+    known = stream.lastSequence;
     missed += resume.missed;
-    if (resume.warning !== undefined) say("error", resume.warning);
-    const { gate } = keeper as Keeper;
+    const { gate, noteLost } = keeper as Keeper;
+    // Named on disk before the new epoch is: afterwards nothing tells of it.
+    if (resume.lost !== undefined) await noteLost(resume.warning as string, resume.lost);
+    else if (resume.warning !== undefined) say("error", resume.warning);
     for (let held = gate.held(); held !== undefined; held = gate.held()) await held;
     if (resume.newEpoch !== undefined) {
       epoch = resume.newEpoch;

@@ -37,6 +37,15 @@ test(
         await appended(5);
         expect(problems(shard.lines)).toMatchObject([expect.stringContaining("was deleted and made anew")]);
         expect(shard.deaths).toEqual([]);
+        // A metric, what a person asks for, and the answers about that time have it.
+        const { storage } = await shard.client.request<"stats">({ kind: "stats" });
+        const said = "an unknown number of messages after message 3 are lost";
+        expect(storage).toMatchObject({ damages: 1, lost: [expect.stringContaining(said)] });
+        const all = { kind: "labelNames", tenant: "default", sets: [] } as const;
+        const about = (minT: number, maxT: number) =>
+          shard.client.request<"labelNames">({ ...all, minT, maxT }).then(({ problems }) => problems);
+        expect(await about(3_000, Date.now())).toMatchObject([expect.stringContaining(said)]);
+        expect(await about(-9e9, -8e9)).toEqual([]);
         await shard.stop();
 
         // While it does not run.
@@ -46,15 +55,18 @@ test(
         shard = runShard(options);
         await shard.ready();
         await appended(2);
-        expect(problems(shard.lines)).toMatchObject([expect.stringContaining("was deleted and made anew")]);
+        const twice = [3, 2].map((n) => expect.stringContaining(`messages after message ${n} are lost`));
+        expect(problems(shard.lines)).toMatchObject(twice);
         await shard.stop();
 
         // Everything is in the WAL, over three epochs.
         shard = runShard(options);
         await shard.ready();
-        expect(problems(shard.lines)).toEqual([]);
+        // What was lost stays named.
+        expect(problems(shard.lines)).toMatchObject(twice);
         expect(shard.lines.join("\n")).toContain("read 7 frames of the WAL");
         const stats = await shard.client.request<"stats">({ kind: "stats" });
+        expect(stats.storage?.lost).toMatchObject(twice);
         expect(stats).toMatchObject({ headSeries: 1, headMinTime: 1_000, headMaxTime: 7_000, consumedSequence: 2 });
         await shard.stop();
       }),
