@@ -1,4 +1,5 @@
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { TryLater } from "../model/ingest.ts";
 import { QueryError } from "../model/query.ts";
 import type { ApiDeps } from "./deps.ts";
 import { readAfterHook } from "./read-after.ts";
@@ -51,6 +52,13 @@ export function makeServer(deps: ApiDeps): FastifyInstance {
 
   app.setErrorHandler((error: FastifyError, request, reply) => {
     if (error instanceof QueryError) return sendError(reply, error.type, error.message);
+    if (error instanceof TryLater) {
+      // In the middle of its body (admission.ts).
+      deps.observe.rejected(protocolOf(request.url), error.reason, 1);
+      lingerAfter(request, reply);
+      reply.header("retry-after", String(error.retryAfterSeconds));
+      return reply.code(error.status).type("text/plain").send(`${error.message}\n`);
+    }
     const status = error.statusCode ?? 500;
     if (status === 413) {
       deps.observe.rejected(protocolOf(request.url), "body_too_large", 1);

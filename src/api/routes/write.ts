@@ -3,7 +3,7 @@ import { gunzip } from "node:zlib";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type IngestMode, type IngestResult, MalformedBody, TryLater } from "../../model/ingest.ts";
 import { QueryError } from "../../model/query.ts";
-import { admission } from "../admission.ts";
+import { type Admission, makeAdmission } from "../admission.ts";
 import type { ApiDeps } from "../deps.ts";
 import { POSITION_HEADER } from "../read-after.ts";
 import { tenantOf } from "../request.ts";
@@ -13,7 +13,17 @@ import { tenantOf } from "../request.ts";
  * reason is in the body, the good samples of the request were taken. 413, 415: not read. 503: send it again later.
  */
 export function writeRoutes(app: FastifyInstance, deps: ApiDeps): void {
-  app.post("/api/v1/write", { onRequest: admission(deps, "remote_write") }, (request, reply) =>
+  // In a scope of its own: their bodies are received in another way than those of the other routes.
+  app.register(async (scope) => {
+    const admission = makeAdmission(deps);
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser("*", admission.parse);
+    addRoutes(scope, deps, admission);
+  });
+}
+
+function addRoutes(app: FastifyInstance, deps: ApiDeps, admission: Admission): void {
+  app.post("/api/v1/write", { onRequest: admission.hook("remote_write") }, (request, reply) =>
     take(deps, request, reply, "remote_write", async (tenant) => {
       const message = messageOf(request.headers["content-type"] ?? "application/x-protobuf");
       const encoding = request.headers["content-encoding"] ?? "snappy";
@@ -29,7 +39,7 @@ export function writeRoutes(app: FastifyInstance, deps: ApiDeps): void {
     }),
   );
 
-  app.post("/api/v1/ingest", { onRequest: admission(deps, "json") }, (request, reply) =>
+  app.post("/api/v1/ingest", { onRequest: admission.hook("json") }, (request, reply) =>
     take(deps, request, reply, "json", async (tenant) => {
       const type = request.headers["content-type"] ?? "application/json";
       if (!type.startsWith("application/json")) throw new Unsupported(`Content-Type ${type}`, "application/json");
