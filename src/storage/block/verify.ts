@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { Disk } from "../../lib/disk.ts";
 import { compileMatcher } from "../../model/matcher.ts";
+import { isMediaError } from "../wal/segment-reader.ts";
 import { type Block, closeBlock, openBlock, sectionsOf } from "./block.ts";
 import { BlockError, type BlockProblem } from "./block-error.ts";
 import { makeBlockCache } from "./cache.ts";
@@ -14,17 +15,19 @@ import { verifyPostings, verifySeries, verifySymbols } from "./verify-index.ts";
 
 /** Memory for what the checks look up again and again. */
 const CACHE_BYTES = 32 << 20;
+
 /**
  * Everything that is wrong with the block in a folder, nothing when it is whole. Rejects with `DiskError` when the disk fails
- * otherwise than by a missing file. `pause` is asked between steps.
+ * otherwise than by a missing file or by having lost what was in it. `pause` is asked between steps.
  */
 export async function verifyBlock(disk: Disk, dir: string, pause?: Pause): Promise<readonly BlockProblem[]> {
   let block: Block;
   try {
     block = await openBlock(disk, dir, makeBlockCache(CACHE_BYTES));
   } catch (error) {
-    if (error instanceof BlockError) return [{ file: error.file, offset: error.offset, problem: error.problem }];
-    throw error;
+    const problem = problemOf(error);
+    if (problem === undefined) throw error;
+    return [problem];
   }
   const findings = makeFindings();
   const path = join(dir, DATA_FILE);
@@ -45,6 +48,12 @@ export async function verifyBlock(disk: Disk, dir: string, pause?: Pause): Promi
     await closeBlock(block);
   }
   return findings.problems;
+}
+
+/** What an error says of a block's file; undefined when it says nothing of it (rights, too many open files). */
+export function problemOf(error: unknown): BlockProblem | undefined {
+  if (error instanceof BlockError) return { file: error.file, offset: error.offset, problem: error.problem };
+  return isMediaError(error) ? { file: error.path, offset: 0, problem: error.message } : undefined;
 }
 
 /** The parts lie one behind another from the header to the tables, nothing between them and nothing twice. */

@@ -37,6 +37,14 @@ export interface NamedLoss {
 
 export const STATE_FILE = "state.json";
 const VERSION = 1;
+/** Of a shard without the file. */
+export const EMPTY_STATE: StorageState = {
+  progress: NO_PROGRESS,
+  blocks: [],
+  setAside: [],
+  thinned: {},
+  losses: [],
+};
 
 /**
  * `problem` says why an existing file is not used; the state is then as if there were none. `known` is false in both cases. Rejects
@@ -46,19 +54,18 @@ export async function readState(
   disk: Disk,
   dir: string,
 ): Promise<{ state: StorageState; known: boolean; problem?: string }> {
-  const empty: StorageState = { progress: NO_PROGRESS, blocks: [], setAside: [], thinned: {}, losses: [] };
   const path = join(dir, STATE_FILE);
   const bytes = await readWhole(disk, path);
-  if (bytes === undefined) return { state: empty, known: false };
+  if (bytes === undefined) return { state: EMPTY_STATE, known: false };
   const text = new TextDecoder().decode(bytes);
   const end = text.indexOf("\n");
   const body = text.slice(0, end);
   if (end < 0 || text.slice(end + 1).trim() !== checksum(body)) {
-    return { state: empty, known: false, problem: `${path}: the checksum does not match` };
+    return { state: EMPTY_STATE, known: false, problem: `${path}: the checksum does not match` };
   }
   const read = JSON.parse(body) as { version: number; cutUpTo: number | null } & StorageState;
   if (read.version !== VERSION)
-    return { state: empty, known: false, problem: `${path}: version ${read.version} is not known` };
+    return { state: EMPTY_STATE, known: false, problem: `${path}: version ${read.version} is not known` };
   // JSON has no infinity.
   const progress = { ...read.progress, cutUpTo: read.cutUpTo ?? Number.NEGATIVE_INFINITY };
   const { blocks, setAside, thinned } = read;

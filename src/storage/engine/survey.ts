@@ -1,12 +1,11 @@
 /** Looking at a shard's folder from outside, while no shard runs on it. */
 import { join } from "node:path";
-import { type Disk, DiskError } from "../../lib/disk.ts";
+import { type Disk, DiskError, type DiskFile } from "../../lib/disk.ts";
 import type { Tier } from "../../model/rollup.ts";
 import { type Block, closeBlock, openBlock } from "../block/block.ts";
-import { BlockError } from "../block/block-error.ts";
 import { makeBlockCache } from "../block/cache.ts";
 import { listBlocks } from "../block/list-blocks.ts";
-import { verifyBlock } from "../block/verify.ts";
+import { problemOf, verifyBlock } from "../block/verify.ts";
 import { snapshotName } from "../snapshot/format.ts";
 import { loadSnapshot } from "../snapshot/load.ts";
 import { headDir, quarantineDir, walDir } from "../snapshot/recovery.ts";
@@ -14,9 +13,9 @@ import { SnapshotError } from "../snapshot/snapshot-error.ts";
 import { listSnapshots, removeLeftovers } from "../snapshot/write.ts";
 import { segmentName, segmentNumber } from "../wal/format.ts";
 import { scanSegment } from "../wal/scan.ts";
-import { makeSegmentBuffers } from "../wal/segment-reader.ts";
+import { isMediaError, makeSegmentBuffers } from "../wal/segment-reader.ts";
 import { TIERS } from "./block-set.ts";
-import { readState, STATE_FILE, writeState } from "./storage-state.ts";
+import { EMPTY_STATE, readState, STATE_FILE, writeState } from "./storage-state.ts";
 
 export interface Damaged {
   readonly path: string;
@@ -60,22 +59,21 @@ export async function surveyShard(disk: Disk, dir: string): Promise<ShardSurvey>
       blocks.push(surveyed(tier, block));
       await closeBlock(block);
     } catch (error) {
-      if (!(error instanceof BlockError)) throw error;
-      unreadable.push({ path: error.file, offset: error.offset, problem: error.problem });
+      const found = problemOf(error);
+      if (found === undefined) throw error;
+      unreadable.push({ path: found.file, offset: found.offset, problem: found.problem });
     }
   }
-  const snapshots = await Promise.all(
-    (await generations(disk, dir)).map(async (generation) => ({
-      generation,
-      bytes: await sizeOf(disk, join(headDir(dir), snapshotName(generation))),
-    })),
-  );
-  const segments = await Promise.all(
-    (await segmentNumbers(disk, dir)).map(async (number) => ({
-      number,
-      bytes: await sizeOf(disk, join(walDir(dir), segmentName(number))),
-    })),
-  );
+  const snapshots: { generation: number; bytes: number }[] = [];
+  for (const generation of await generations(disk, dir)) {
+    const bytes = await sizeOf(disk, join(headDir(dir), snapshotName(generation)), unreadable);
+    if (bytes !== undefined) snapshots.push({ generation, bytes });
+  }
+  const segments: { number: number; bytes: number }[] = [];
+  for (const number of await segmentNumbers(disk, dir)) {
+    const bytes = await sizeOf(disk, join(walDir(dir), segmentName(number)), unreadable);
+    if (bytes !== undefined) segments.push({ number, bytes });
+  }
   return { dir, blocks, unreadable, snapshots, segments };
 }
 
@@ -85,7 +83,7 @@ function surveyed(tier: Tier, { meta, tombstones }: Block): SurveyedBlock {
 }
 
 /**
- * Reads everything and checks every checksum. `files` is the number of blocks, snapshots and log segments that were looked at.
+ * Reads everything and checks every checksum; what cannot be read is a problem as well. `files` is the number of blocks, snapshots and log segments that were looked at.
  * An unfinished write at the end of the log is no damage. Rejects with DiskError.
  */
 export async function verifyShard(
@@ -142,7 +140,13 @@ async function snapshotProblem(
 async function segmentProblems(disk: Disk, dir: string, number: number, last: boolean): Promise<Damaged[]> {
   const path = join(walDir(dir), segmentName(number));
   const problems: Damaged[] = [];
-  const file = await disk.open(path, "read");
+  let file: DiskFile;
+  try {
+    file = await disk.open(path, "read");
+  } catch (error) {
+    if (!isMediaError(error)) throw error;
+    return [{ path, offset: 0, problem: error.message }];
+  }
   try {
     const handlers = {
       onRecord: () => undefined,
@@ -214,8 +218,14 @@ async function forgetMissing(disk: Disk, dir: string): Promise<string[]> {
   ];
 }
 
+/** One that the disk has lost is as one that is damaged. */
 async function readStateOf(disk: Disk, dir: string): ReturnType<typeof readState> {
-  return readState(disk, join(dir, BLOCKS));
+  try {
+    return await readState(disk, join(dir, BLOCKS));
+  } catch (error) {
+    if (!isMediaError(error)) throw error;
+    return { state: EMPTY_STATE, known: false, problem: error.message };
+  }
 }
 
 async function blockDirs(disk: Disk, dir: string): Promise<{ tier: Tier; id: string; path: string }[]> {
@@ -246,11 +256,13 @@ async function listed<T>(list: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
-async function sizeOf(disk: Disk, path: string): Promise<number> {
-  const file = await disk.open(path, "read");
+async function sizeOf(disk: Disk, path: string, unreadable: Damaged[]): Promise<number | undefined> {
   try {
-    return await file.size();
-  } finally {
-    await file.close();
+    const file = await disk.open(path, "read");
+    return await file.size().finally(() => file.close());
+  } catch (error) {
+    if (!isMediaError(error)) throw error;
+    unreadable.push({ path, offset: 0, problem: error.message });
+    return undefined;
   }
 }

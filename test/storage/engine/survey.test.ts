@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
-import type { Disk } from "../../../src/lib/disk.ts";
+import { type Disk, DiskError } from "../../../src/lib/disk.ts";
 import { repairShard, surveyShard, verifyShard } from "../../../src/storage/engine/survey.ts";
 import { walEpoch } from "../../../src/storage/wal/wal.ts";
 import { frameOf, type Row, testSeries } from "../../actors/shard/frames.ts";
 import { DIR, HOUR, MINUTE, openLab, T0 } from "../../faults/lab.ts";
 import { makeSimDisk, type SimDisk } from "../../lib/sim-disk.ts";
+import { withBadSectors } from "../bad-sectors.ts";
 
 const empty = () => ({ state: {}, skip: new Set<string>() });
 const series = [testSeries(["__name__", "m"])];
@@ -62,5 +63,41 @@ describe("looking at a shard's folder", () => {
     expect(problems).toEqual([{ path: `${DIR}/blocks/raw/${id}`, offset: 0, problem: "the block is missing" }]);
     expect(await repairShard(disk, DIR, empty)).toEqual([`block raw/${id} is no longer missed`]);
     expect((await verifyShard(disk, DIR, empty)).problems).toEqual([]);
+  });
+
+  test.each([
+    ["a block's data", "/blocks/raw/ID/data", 100],
+    ["a block's data, which cannot be opened", "/blocks/raw/ID/data", Number.POSITIVE_INFINITY],
+    ["a block's description", "/blocks/raw/ID/meta.json", Number.POSITIVE_INFINITY],
+    ["the footer of a block", "/blocks/raw/ID/data", -1],
+    ["the state", "/blocks/state.json", Number.POSITIVE_INFINITY],
+    ["a segment of the log", "/wal/SEGMENT", Number.POSITIVE_INFINITY],
+  ])("what the disk does not give back is named, and the rest is looked at: %s", async (_, name, to) => {
+    const whole = await shard();
+    const [id, , last] = (await whole.list(`${DIR}/blocks/raw`)) as [string, string, string];
+    const [segment] = (await whole.list(`${DIR}/wal`)) as [string];
+    const path = `${DIR}${name.replace("ID", id).replace("SEGMENT", segment)}`;
+    const size = await whole.open(path, "read").then((file) => file.size());
+    const disk = withBadSectors(
+      whole,
+      to < 0 ? { path, from: size - 1, to: size } : { path, from: to > size ? 0 : 50, to },
+    );
+    // Damage behind it, found as well.
+    await whole.removeDir(`${DIR}/blocks/raw/${last}`);
+    const { problems, files } = await verifyShard(disk, DIR, empty);
+    expect(problems.map((p) => p.path)).toContain(path.replace("/state.json", ""));
+    expect(problems.map((p) => p.problem).join()).toContain("EIO");
+    expect(files).toBeGreaterThanOrEqual(4);
+    if (!name.includes("state")) expect(problems.map((p) => p.path)).toContain(`${DIR}/blocks/raw/${last}`);
+    // Those that cannot even be opened; a bad sector behind the descriptions is for `verify` to find.
+    const seen = (await surveyShard(disk, DIR)).unreadable.map((u) => u.path);
+    expect(seen).toEqual(to === 100 || name.includes("state") ? [] : [path]);
+  });
+
+  test("an error that says nothing of the data is no damage", async () => {
+    const disk = await shard();
+    const [id] = (await disk.list(`${DIR}/blocks/raw`)) as [string];
+    const denied = { ...disk, open: () => Promise.reject(new DiskError("open", id, "EACCES", "permission denied")) };
+    await expect(verifyShard(denied, DIR, empty)).rejects.toThrow(/permission denied/);
   });
 });
