@@ -46,7 +46,7 @@ export function statusRoutes(app: FastifyInstance, deps: ApiDeps): void {
       hostname: hostname(),
       serverTime: new Date(deps.now()).toISOString(),
       reloadConfigSuccess: true,
-      corruptionCount: 0,
+      corruptionCount: stats.reduce((n, s) => n + (s.storage?.damages ?? 0), 0),
       timeSeriesCount: stats.reduce((n, s) => n + s.headSeries, 0),
       shards: stats,
     });
