@@ -22,7 +22,7 @@ export interface ExemplarRing {
   before: Float64Array;
   /** Labels as JSON: one string an exemplar. */
   readonly labels: string[];
-  /** The newest exemplar of a series, by 53 bits of its hash. */
+  /** The newest exemplar of a series, by 53 bits of its hash, or of its hash mixed with the check word. */
   readonly newest: Map<number, number>;
   readonly totals: { duplicates: number; outOfOrder: number };
 }
@@ -62,10 +62,16 @@ function grow(ring: ExemplarRing): void {
 
 const keyOf = (low: number, high: number) => (low >>> 0) + ((high >>> 0) & 0x1f_ffff) * 0x1_0000_0000;
 
+/** Where a series is found whose key another one has: series with one hash differ in their check words. */
+const otherKeyOf = (low: number, high: number, check: number) =>
+  keyOf(low ^ Math.imul(check, 0x9e37_79b1), high ^ Math.imul(~check, 0x85eb_ca6b));
+
 /** Number of the series' newest exemplar, -1 when it has none. */
 export function newestExemplar(ring: ExemplarRing, low: number, high: number, check: number): number {
   const number = ring.newest.get(keyOf(low, high)) ?? -1;
-  return number >= 0 && isOf(ring, number, low, high, check) ? number : -1;
+  if (number >= 0 && isOf(ring, number, low, high, check)) return number;
+  const other = ring.newest.get(otherKeyOf(low, high, check)) ?? -1;
+  return other >= 0 && isOf(ring, other, low, high, check) ? other : -1;
 }
 
 function isOf({ series, ts }: ExemplarRing, number: number, low: number, high: number, check: number): boolean {
@@ -96,10 +102,7 @@ export function appendExemplar(
   const number = ring.total++;
   const size = ring.ts.length;
   const at = number % size;
-  if (number >= size) {
-    const key = keyOf(ring.series[3 * at] as number, ring.series[3 * at + 1] as number);
-    if (ring.newest.get(key) === number - size) ring.newest.delete(key);
-  }
+  if (number >= size) forget(ring, number - size);
   ring.series[3 * at] = low;
   ring.series[3 * at + 1] = high;
   ring.series[3 * at + 2] = check;
@@ -108,8 +111,27 @@ export function appendExemplar(
   ring.words[2 * at + 1] = valueHigh;
   ring.before[at] = before;
   ring.labels[at] = text;
-  ring.newest.set(keyOf(low, high), number);
+  ring.newest.set(keyFor(ring, low, high, check), number);
   return "stored";
+}
+
+/** The key under which a series has its newest exemplar, or may have it. */
+function keyFor(ring: ExemplarRing, low: number, high: number, check: number): number {
+  const key = keyOf(low, high);
+  const other = otherKeyOf(low, high, check);
+  // Where it has one already: two would be left of it when the first key becomes free.
+  const known = ring.newest.get(other);
+  if (known !== undefined && isOf(ring, known, low, high, check)) return other;
+  const holder = ring.newest.get(key);
+  return holder === undefined || isOf(ring, holder, low, high, check) ? key : other;
+}
+
+/** An exemplar is overwritten: its series has none when this was its newest. */
+function forget({ series, newest, ts }: ExemplarRing, number: number): void {
+  const at = 3 * (number % ts.length);
+  const [low, high, check] = series.subarray(at, at + 3) as unknown as [number, number, number];
+  for (const key of [keyOf(low, high), otherKeyOf(low, high, check)])
+    if (newest.get(key) === number) newest.delete(key);
 }
 
 const given = new Float64Array(1);

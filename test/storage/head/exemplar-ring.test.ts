@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { appendExemplar, makeExemplarRing } from "../../../src/storage/head/exemplar-ring.ts";
+import { appendExemplar, makeExemplarRing, newestExemplar } from "../../../src/storage/head/exemplar-ring.ts";
 import { selectExemplars } from "../../../src/storage/head/exemplars.ts";
 import { createHead, defineSeries } from "../../../src/storage/head/head.ts";
 import { appendRows, hashOf } from "./reference-head.ts";
@@ -60,5 +60,33 @@ describe("exemplars", () => {
     const ring = makeExemplarRing(0);
     appendExemplar(ring, { low: 1, high: 2, check: 3 }, 1, 0, 0, []);
     expect(ring.total).toBe(0);
+  });
+
+  test("series with one hash keep their own, told apart by the check word", () => {
+    void fc.assert(
+      fc.property(
+        fc.array(fc.record({ check: fc.integer({ min: 0, max: 3 }), low: fc.nat(1) }), { maxLength: 120 }),
+        fc.integer({ min: 1, max: 40 }),
+        (appended, size) => {
+          const ring = makeExemplarRing(size);
+          let kept: { low: number; check: number; ts: number }[] = [];
+          appended.forEach(({ low, check }, ts) => {
+            expect(appendExemplar(ring, { low, high: 0xffff_ffff, check }, ts, 0, 0, [])).toBe("stored");
+            kept = [...kept, { low, check, ts }].slice(-size);
+          });
+          for (const low of [0, 1])
+            for (const check of [0, 1, 2, 3]) {
+              const found: number[] = [];
+              let number = newestExemplar(ring, low, 0xffff_ffff, check);
+              while (number >= 0 && number >= ring.total - ring.ts.length) {
+                found.unshift(ring.ts[number % ring.ts.length] as number);
+                number = ring.before[number % ring.ts.length] as number;
+              }
+              expect(found).toEqual(kept.filter((k) => k.low === low && k.check === check).map((k) => k.ts));
+            }
+          expect(ring.newest.size).toBe(new Set(kept.map((k) => `${k.low} ${k.check}`)).size);
+        },
+      ),
+    );
   });
 });
