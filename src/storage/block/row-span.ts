@@ -8,8 +8,6 @@ import {
 } from "../../model/rollup.ts";
 import type { SampleBuffer } from "../../model/sample.ts";
 
-export { firstAt } from "../../lib/search.ts";
-
 /** Keeps the samples in [minT, maxT], or with `cut` all others. */
 export function keepSamples(out: SampleBuffer, minT: number, maxT: number, cut = false): void {
   const n = out.length;

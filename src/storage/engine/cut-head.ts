@@ -4,9 +4,9 @@
  */
 import { join } from "node:path";
 import type { Disk } from "../../lib/disk.ts";
+import { firstAt } from "../../lib/search.ts";
 import { makeSampleBuffer, type SampleBuffer } from "../../model/sample.ts";
 import { makeBlockId } from "../block/block-id.ts";
-import { firstAt } from "../block/row-span.ts";
 import { type BlockWriter, makeBlockWriter } from "../block/writer.ts";
 import type { Head } from "../head/head.ts";
 import { headIdentity, seriesLabels, seriesTenant } from "../head/head.ts";

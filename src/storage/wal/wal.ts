@@ -119,11 +119,6 @@ export function walSkip(wal: Wal, from: number, to: number): void {
   wal.state.applied.addRange(from, to);
 }
 
-/** Bytes appended that no commit has begun to write. */
-export function walPendingBytes(wal: Wal): number {
-  return wal.pending.length;
-}
-
 /**
  * Resolves when everything appended before the call is on disk; rejects with `WalError`. Callers that wait at the same time
  * share a commit: one is written at a time, and what is appended meanwhile goes with the next.
