@@ -2,7 +2,8 @@
  * Samples whose series' labels are unknown here wait, in the order they came, until a frame brings the labels.
  *
  * Invariants:
- * - at most `capacity` samples wait; what does not fit is refused and the caller counts it (policy: drop newest);
+ * - at most `capacity` samples wait; beyond, some other series' go, which the caller counts (policy: drop any; what the labels never
+ *   come of must not keep out what they do come of). Which ones follows from what is here alone, so a replay drops the same;
  * - the samples of a series leave all at once, in the order they came, bit-exact;
  * - nothing is allocated a sample: rows are columns of typed arrays, chained by row number, and freed rows are used again;
  * - histograms wait as bytes of their own, at most MAX_HISTOGRAM_MEMORY; what samples that left had is squeezed out now and then.
@@ -136,7 +137,7 @@ function reserveStarts(p: ParkedSamples): void {
  * Parks rows of a batch.
  * @param rows row numbers in `columns`, ascending; the first `count` entries are used
  * @param rules a number below 256 that comes back with the samples
- * @returns how many were refused because the capacity is reached
+ * @returns how many, of these or of others that waited, were dropped because the capacity is reached
  */
 export function parkRows(
   p: ParkedSamples,
@@ -147,13 +148,32 @@ export function parkRows(
 ): number {
   const { hashLo, hashHi, values } = columns;
   const words = new Uint32Array(values.buffer, values.byteOffset, 2 * columns.length);
-  let refused = 0;
+  let dropped = 0;
   for (let i = 0; i < count; i++) {
     const row = rows[i]!;
-    if (p.length === p.capacity) return refused + count - i;
-    if (!park(p, hashLo[row]!, hashHi[row]!, columns, words, row, rules)) refused++;
+    const lo = hashLo[row]!;
+    const hi = hashHi[row]!;
+    if (p.length === p.capacity) dropped += dropOther(p, lo, hi);
+    if (p.length === p.capacity || !park(p, lo, hi, columns, words, row, rules)) dropped++;
   }
-  return refused;
+  return dropped;
+}
+
+/** Drops the samples of another series than this one; returns how many, 0 when there is no other. */
+function dropOther(p: ParkedSamples, lo: number, hi: number): number {
+  const { first } = p;
+  const mask = first.length - 1;
+  const own = slotOf(p, lo, hi);
+  let slot = (own + 1) & mask;
+  while (slot !== own && first[slot] === NONE) slot = (slot + 1) & mask;
+  if (slot === own) return 0;
+  let n = 0;
+  for (let row = first[slot]!; row !== NONE; row = p.next[row]!, n++) {
+    if (isHistogramAt(p.words, row))
+      p.deadHistogramBytes += histogramSize(p.histograms.bytes, histogramRef(p.words, row));
+  }
+  takeOut(p, slot, n);
+  return n;
 }
 
 function park(
@@ -236,16 +256,21 @@ export function unpark(p: ParkedSamples, lo: number, hi: number, out: SampleBuff
     n++;
   }
   out.length = n;
+  takeOut(p, slot, n);
+  return true;
+}
+
+/** Frees the slot of a series and its `n` rows. */
+function takeOut(p: ParkedSamples, slot: number, n: number): void {
   p.length -= n;
   p.seriesCount--;
   p.next[p.last[slot]!] = p.freeRow;
-  p.freeRow = first;
+  p.freeRow = p.first[slot]!;
   freeSlot(p, slot);
   if (p.length === 0) {
     p.histograms.length = 0;
     p.deadHistogramBytes = 0;
   } else if (p.deadHistogramBytes > SQUEEZE_FROM && 2 * p.deadHistogramBytes >= p.histograms.length) squeeze(p);
-  return true;
 }
 
 function takeHistogram(p: ParkedSamples, row: number, out: SampleBuffer, n: number): void {
@@ -299,15 +324,11 @@ function freeSlot(p: ParkedSamples, slot: number): void {
   last[hole] = NONE;
 }
 
-/**
- * Hashes of series that wait for their labels, for a request to the gateways.
- * @param limit at most so many
- * @returns [lo0, hi0, lo1, hi1, ...]
- */
-export function parkedHashes(p: ParkedSamples, limit: number): Uint32Array {
-  const out = new Uint32Array(2 * Math.min(limit, p.seriesCount));
+/** Hashes of all series that wait for their labels: [lo0, hi0, lo1, hi1, ...]. */
+export function parkedHashes(p: ParkedSamples): Uint32Array {
+  const out = new Uint32Array(2 * p.seriesCount);
   let n = 0;
-  for (let slot = 0; n < out.length && slot < p.first.length; slot++) {
+  for (let slot = 0; slot < p.first.length; slot++) {
     if (p.first[slot] === NONE) continue;
     out[n++] = p.hashLo[slot]!;
     out[n++] = p.hashHi[slot]!;

@@ -1,5 +1,5 @@
 /**
- * What a frame does to a shard's storage. No disk, bus or clock here: the actor (shard.actor.ts) brings frames from the WAL
+ * What a frame does to a shard's storage. No disk or bus here, and no clock but for how long labels are waited for: the actor (shard.actor.ts) brings frames from the WAL
  * or the stream, in order, and carries out what the core wants.
  *
  * Invariants:
@@ -33,8 +33,16 @@ import { FrameError } from "../../streams/codec/frame-layout.ts";
 import { partitionOf } from "../../streams/codec/series-hash.ts";
 import { takeExemplars } from "./frame-exemplars.ts";
 import { type MetadataTable, makeMetadataTable, setMetadata } from "./metric-metadata.ts";
-import { isWaiting, makeParkedMessages, noteEarlier, noteParked, type ParkedMessages } from "./parked-messages.ts";
-import { makeParkedSamples, type ParkedSamples, parkedHashes, parkRows, unpark } from "./parked-samples.ts";
+import {
+  giveUp,
+  isWaiting,
+  makeParkedMessages,
+  noteEarlier,
+  noteParked,
+  type ParkedMessages,
+  wantedHashes,
+} from "./parked-messages.ts";
+import { makeParkedSamples, type ParkedSamples, parkRows, unpark } from "./parked-samples.ts";
 
 /** Which of how many partitions a shard owns. */
 export interface OwnedPartition {
@@ -48,6 +56,8 @@ export interface ShardCore {
   readonly owned: OwnedPartition | undefined;
   readonly parked: ParkedSamples;
   readonly parkedMessages: ParkedMessages;
+  /** Milliseconds that never go back. Nothing of what is stored depends on them. */
+  readonly clock: () => number;
   /** Of the message whose frame is being applied; 0 when nobody asks for it by its number. */
   sequence: number;
   readonly counts: ShardCounts;
@@ -79,8 +89,10 @@ export interface ShardCounts {
   invalidTime: number;
   /** Not stored because the hash names several series and the frame does not say which. */
   ambiguous: number;
-  /** Not stored because too many samples wait for labels already. */
+  /** Not stored because too many samples wait for labels. */
   parkedOverflow: number;
+  /** Parked for so long that their labels are not waited for any more. They are stored should the labels come after all. */
+  labelsOverdue: number;
   exemplars: number;
   /** Exemplars not stored: there already, older than the newest of their series, or of a series that is not known. */
   exemplarsRefused: number;
@@ -89,13 +101,19 @@ export interface ShardCounts {
 /** Tenants beyond so many are counted under no name, as are texts that name none: whoever may publish can make up any. */
 const MAX_TENANTS = 1_000;
 
-export function makeShardCore(head: Head, maxParkedSamples: number, owned?: OwnedPartition): ShardCore {
+export function makeShardCore(
+  head: Head,
+  maxParkedSamples: number,
+  owned?: OwnedPartition,
+  clock: () => number = () => performance.now(),
+): ShardCore {
   const tooOldBy = new Map<string, number>();
   return {
     head,
     owned,
     parked: makeParkedSamples(maxParkedSamples),
     parkedMessages: makeParkedMessages(),
+    clock,
     sequence: 0,
     counts: noCounts(),
     tooOldBy,
@@ -127,6 +145,7 @@ function noCounts(): ShardCounts {
     invalidTime: 0,
     ambiguous: 0,
     parkedOverflow: 0,
+    labelsOverdue: 0,
     exemplars: 0,
     exemplarsRefused: 0,
   };
@@ -135,12 +154,12 @@ function noCounts(): ShardCounts {
 /** Recovery is over, with the messages up to this one: what was replayed is not counted as appended. */
 export function recoveredUpTo(core: ShardCore, sequence: number): void {
   resetCounts(core);
-  noteEarlier(core.parkedMessages, core.parked, sequence);
+  noteEarlier(core.parkedMessages, core.parked, sequence, core.clock());
 }
 
-/** Whether samples of the message wait for labels, so that nobody can read them yet. */
-export function waitsForLabels({ parkedMessages, parked }: ShardCore, sequence: number): boolean {
-  return isWaiting(parkedMessages, parked, sequence);
+/** Whether samples of the message wait for labels that may still come, so that nobody can read them yet. */
+export function waitsForLabels({ parkedMessages, parked, clock }: ShardCore, sequence: number): boolean {
+  return isWaiting(parkedMessages, parked, sequence, clock());
 }
 
 /** Counts from here on. */
@@ -255,12 +274,9 @@ function append(core: ShardCore, columns: SampleColumns, options: AppendOptions)
   counts.ambiguous += result.ambiguousCount;
   if (result.unknownCount > 0) {
     const rules = (options.anyAge === true ? ANY_AGE : 0) | (options.keepExisting === true ? KEEP : 0);
-    const refused = parkRows(core.parked, columns, core.unknown, result.unknownCount, rules);
-    counts.parkedOverflow += refused;
+    counts.parkedOverflow += parkRows(core.parked, columns, core.unknown, result.unknownCount, rules);
     const { parked, parkedMessages, sequence, unknown } = core;
-    // What does not fit is refused from the end, and not waited for.
-    const kept = result.unknownCount - refused;
-    if (sequence > 0 && kept > 0) noteParked(parkedMessages, parked, sequence, columns, unknown, kept);
+    noteParked(parkedMessages, parked, sequence, columns, unknown, result.unknownCount, core.clock());
   }
   // Parking these would give them to whichever of the label sets comes next.
   for (let i = 1; i <= result.ambiguousCount; i++) {
@@ -348,7 +364,8 @@ export interface LabelsWanted {
 
 /** The next request to the gateways, of at most `limit` hashes a kind; undefined when there is nothing to ask. */
 export function takeLabelsWanted(core: ShardCore, limit: number): LabelsWanted | undefined {
-  const unknown = parkedHashes(core.parked, limit);
+  core.counts.labelsOverdue += giveUp(core.parkedMessages, core.parked, core.clock());
+  const unknown = wantedHashes(core.parkedMessages, core.parked, limit);
   const told = [...core.ambiguousToTell].slice(0, limit);
   for (const [key] of told) core.ambiguousToTell.delete(key);
   const ambiguous = Uint32Array.from(told.flatMap(([, pair]) => pair));
@@ -364,6 +381,7 @@ export function rejections(counts: ShardCounts): Record<string, number> {
     invalid_time: counts.invalidTime,
     ambiguous_hash: counts.ambiguous,
     unknown_series: counts.parkedOverflow,
+    labels_overdue: counts.labelsOverdue,
     bad_frame: counts.badFrames,
   };
 }

@@ -1,8 +1,20 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { forgetMessages, makeParkedMessages, noteEarlier } from "../../../src/actors/shard/parked-messages.ts";
+import {
+  forgetMessages,
+  GIVE_UP_MS,
+  makeParkedMessages,
+  noteEarlier,
+} from "../../../src/actors/shard/parked-messages.ts";
 import { makeParkedSamples } from "../../../src/actors/shard/parked-samples.ts";
-import { applyFrame, makeShardCore, recoveredUpTo, waitsForLabels } from "../../../src/actors/shard/shard.core.ts";
+import {
+  applyFrame,
+  makeShardCore,
+  recoveredUpTo,
+  rejections,
+  takeLabelsWanted,
+  waitsForLabels,
+} from "../../../src/actors/shard/shard.core.ts";
 import { createHead } from "../../../src/storage/head/head.ts";
 import { jetStreamPublisher } from "../../../src/streams/nats/publisher.ts";
 import { withNatsServer } from "../../streams/nats/with-nats-server.ts";
@@ -47,11 +59,11 @@ describe("a message whose samples were parked", () => {
     );
   });
 
-  test("does not wait for samples that were given up on", () => {
+  test("does not wait for samples that made room for others", () => {
     const core = newCore(1);
     applyFrame(core, frameOf([], [[series[0]!, 1_000, 1]]), "live", 1);
     applyFrame(core, frameOf([], [[series[1]!, 1_000, 1]]), "live", 2);
-    expect([1, 2].map((m) => waitsForLabels(core, m))).toEqual([true, false]);
+    expect([1, 2].map((m) => waitsForLabels(core, m))).toEqual([false, true]);
   });
 
   test("costs nothing when it does not wait any more, also when nobody asks", () => {
@@ -82,8 +94,95 @@ describe("a message whose samples were parked", () => {
     forgetMessages(core.parkedMessages);
     expect(waitsForLabels(core, 1)).toBe(false);
     const none = makeParkedMessages();
-    noteEarlier(none, makeParkedSamples(10), 7);
+    noteEarlier(none, makeParkedSamples(10), 7, 0);
     expect(none.earlier).toBeUndefined();
+  });
+});
+
+describe("labels that do not come", () => {
+  const timed = () => {
+    const clock = { now: 0 };
+    const head = createHead({ outOfOrderWindowMs: 3_600_000 });
+    return { clock, core: makeShardCore(head, 1_000, undefined, () => clock.now) };
+  };
+  const [a, b] = [series[0]!, series[1]!];
+  const wanted = (core: ReturnType<typeof newCore>) => [...(takeLabelsWanted(core, 10)?.unknown ?? [])];
+  const overdue = (core: ReturnType<typeof newCore>) => rejections(core.counts).labels_overdue;
+
+  test("are waited and asked for up to a time, then counted; samples that come later wait for themselves", () => {
+    const { clock, core } = timed();
+    applyFrame(core, frameOf([], [[a, 1_000, 1]]), "live", 1);
+    clock.now = 1_000;
+    const two = [1_000, 2_000].map((t) => [b, t, 1] as const);
+    applyFrame(core, frameOf([], two), "live", 2);
+    clock.now = GIVE_UP_MS - 1;
+    expect([1, 2].map((m) => waitsForLabels(core, m))).toEqual([true, true]);
+    expect(wanted(core)).toEqual([b.hash.lo, b.hash.hi, a.hash.lo, a.hash.hi]);
+    clock.now = GIVE_UP_MS;
+    expect([1, 2].map((m) => waitsForLabels(core, m))).toEqual([false, true]);
+    expect(wanted(core)).toEqual([b.hash.lo, b.hash.hi]);
+    expect(overdue(core)).toBe(1);
+    // The sender does not mend its ways.
+    applyFrame(core, frameOf([], [[b, 3_000, 1]]), "live", 3);
+    clock.now = GIVE_UP_MS + 1_000;
+    expect([1, 2, 3].map((m) => waitsForLabels(core, m))).toEqual([false, false, true]);
+    expect(wanted(core)).toEqual([b.hash.lo, b.hash.hi]);
+    expect(overdue(core)).toBe(3);
+    clock.now = 2 * GIVE_UP_MS;
+    expect(takeLabelsWanted(core, 10)).toBeUndefined();
+    expect(overdue(core)).toBe(4);
+    expect([core.parkedMessages.bySequence.size, core.parkedMessages.words]).toEqual([0, 0]);
+  });
+
+  test("also after a restart, from then on", () => {
+    const { clock, core } = timed();
+    applyFrame(core, frameOf([], [[a, 1_000, 1]]), "live", 1);
+    clock.now = GIVE_UP_MS;
+    recoveredUpTo(core, 1);
+    expect([waitsForLabels(core, 1), wanted(core).length]).toEqual([true, 2]);
+    clock.now = 2 * GIVE_UP_MS;
+    expect([waitsForLabels(core, 1), wanted(core).length, overdue(core)]).toEqual([false, 0, 1]);
+  });
+
+  test("are of use whenever they come, so that a replay stores the same at any speed", () => {
+    const steps = fc.record({
+      defined: fc.uniqueArray(fc.nat(3), { maxLength: 1 }),
+      sampled: fc.uniqueArray(fc.nat(3), { maxLength: 3 }),
+      passed: fc.constantFrom(0, 1_000, GIVE_UP_MS),
+    });
+    fc.assert(
+      fc.property(fc.array(steps, { maxLength: 20 }), fc.nat(6), (all, maxParked) => {
+        const clock = { now: 0 };
+        const make = () =>
+          makeShardCore(createHead({ outOfOrderWindowMs: 3_600_000 }), maxParked, undefined, () => clock.now);
+        const [live, replayed] = [make(), make()];
+        const frames = all.map(({ defined, sampled }, k) =>
+          frameOf(
+            defined.map((i) => series[i]!),
+            sampled.map((i) => [series[i]!, (k + 1) * 1_000, k] as const),
+          ),
+        );
+        frames.forEach((frame, k) => {
+          applyFrame(live, frame, "live", k + 1);
+          clock.now += all[k]!.passed;
+          takeLabelsWanted(live, 10);
+        });
+        frames.forEach((frame, k) => {
+          applyFrame(replayed, frame, "live", k + 1);
+        });
+        expect(replayed.parked).toEqual(live.parked);
+        const { labelsOverdue: _, ...counts } = live.counts;
+        expect(replayed.counts).toMatchObject(counts);
+      }),
+    );
+  });
+
+  test("a request names at most so many", () => {
+    const core = newCore();
+    const rows = series.map((s) => [s, 1_000, 1] as const);
+    applyFrame(core, frameOf([], rows), "live", 1);
+    expect(takeLabelsWanted(core, 5)!.unknown).toHaveLength(10);
+    expect(takeLabelsWanted(core, 50)!.unknown).toHaveLength(24);
   });
 });
 

@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { makeParkedSamples, parkedHashes, parkRows, unpark } from "../../../src/actors/shard/parked-samples.ts";
+import {
+  makeParkedSamples,
+  type ParkedSamples,
+  parkedHashes,
+  parkRows,
+  unpark,
+} from "../../../src/actors/shard/parked-samples.ts";
 import { makeHistogram } from "../../../src/model/histogram.ts";
 import { decodeHistogram, encodeHistogram, makeHistogramBytes } from "../../../src/model/histogram-code.ts";
 import {
@@ -11,6 +17,11 @@ import {
   STALE_NAN_LO,
   writeHistogramRef,
 } from "../../../src/model/sample.ts";
+
+function keysOf(parked: ParkedSamples): string[] {
+  const hashes = parkedHashes(parked);
+  return Array.from({ length: hashes.length / 2 }, (_, i) => `${hashes[2 * i]},${hashes[2 * i + 1]}`);
+}
 
 type Row = { lo: number; hi: number; ts: number; wordLo: number; wordHi: number };
 
@@ -52,15 +63,28 @@ test("behaves like a map of lists with a bound", () => {
       for (const c of commands) {
         if (c.kind === "park") {
           const rows = c.rows.map(([h, r]) => ({ ...h, ...r }));
+          const columns = columnsOf(rows);
           // Every second row of the batch is unknown.
-          const unknown = Uint32Array.from(rows.keys()).filter((i) => i % 2 === 0);
-          let refused = 0;
-          for (const i of unknown) {
+          for (let i = 0; i < rows.length; i += 2) {
             const r = rows[i]!;
-            if (waiting() === capacity) refused++;
-            else model.set(`${r.lo},${r.hi}`, [...(model.get(`${r.lo},${r.hi}`) ?? []), r]);
+            const own = `${r.lo},${r.hi}`;
+            const isFull = waiting() === capacity;
+            const dropped = parkRows(parked, columns, Uint32Array.of(i), 1);
+            const others = [...model.keys()].filter((k) => k !== own);
+            if (isFull && others.length === 0) {
+              expect(dropped).toBe(1);
+              continue;
+            }
+            if (isFull) {
+              // One other series has made room.
+              const left = keysOf(parked);
+              const gone = others.filter((k) => !left.includes(k));
+              expect(gone).toHaveLength(1);
+              expect(dropped).toBe(model.get(gone[0]!)!.length);
+              model.delete(gone[0]!);
+            } else expect(dropped).toBe(0);
+            model.set(own, [...(model.get(own) ?? []), r]);
           }
-          expect(parkRows(parked, columnsOf(rows), unknown, unknown.length)).toBe(refused);
         } else {
           const key = `${c.hash.lo},${c.hash.hi}`;
           const expected = model.get(key);
@@ -73,21 +97,10 @@ test("behaves like a map of lists with a bound", () => {
         }
         expect(parked.length).toBe(waiting());
         expect(parked.seriesCount).toBe(model.size);
-        const hashes = parkedHashes(parked, 1000);
-        const keys: string[] = [];
-        for (let i = 0; i < hashes.length; i += 2) keys.push(`${hashes[i]},${hashes[i + 1]}`);
-        expect(keys.sort()).toEqual([...model.keys()].sort());
+        expect(keysOf(parked).sort()).toEqual([...model.keys()].sort());
       }
     }),
   );
-});
-
-test("a request names at most so many hashes", () => {
-  const parked = makeParkedSamples(100);
-  const rows = Array.from({ length: 50 }, (_, i) => ({ lo: i * 7919, hi: i, ts: i, wordLo: 0, wordHi: 0 }));
-  parkRows(parked, columnsOf(rows), Uint32Array.from(rows.keys()), rows.length);
-  expect(parkedHashes(parked, 8)).toHaveLength(16);
-  expect(parkedHashes(parked, 80)).toHaveLength(100);
 });
 
 test("histograms, start times and rules wait with their samples, and memory of those that left is used again", () => {
@@ -134,4 +147,22 @@ test("histograms, start times and rules wait with their samples, and memory of t
     expect(decodeHistogram(out.histograms!.bytes, histogramRef(out.words, i)).positive[9]).toBe(9 + from + k);
   }
   expect([parked.length, parked.histograms.length]).toEqual([0, 0]);
+});
+
+test("histograms of series that made room do not keep their memory", () => {
+  const parked = makeParkedSamples(100);
+  const positive = Array.from({ length: 600 }, (_, i) => i);
+  const h = { ...makeHistogram(), float: true, positiveSpans: [0, 600], positive };
+  const bytes = makeHistogramBytes();
+  const values = new Float64Array(1);
+  writeHistogramRef(new Uint32Array(values.buffer), 0, encodeHistogram(h, bytes));
+  const histograms = bytes.bytes.subarray(0, bytes.length);
+  let dropped = 0;
+  for (let i = 0; i < 5_000; i++) {
+    const hashLo = Uint32Array.of(i * 7919);
+    const columns = { length: 1, hashLo, hashHi: Uint32Array.of(i), ts: Float64Array.of(i), values, histograms };
+    dropped += parkRows(parked, columns, Uint32Array.of(0), 1);
+  }
+  expect([parked.length, dropped]).toEqual([100, 4_900]);
+  expect(parked.histograms.length).toBeLessThan(2 * 100 * bytes.length + (2 << 20));
 });
