@@ -53,9 +53,11 @@ export function makeServer(deps: ApiDeps): FastifyInstance {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     if (error instanceof QueryError) return sendError(reply, error.type, error.message);
     if (error instanceof TryLater) {
-      // In the middle of its body (admission.ts).
+      // In the middle of its body (admission.ts), the rest of which is thrown away as it comes: a sender that is to come again
+      // must see the answer. It costs no memory, and the request's timeout ends it.
       deps.observe.rejected(protocolOf(request.url), error.reason, 1);
-      lingerAfter(request, reply);
+      request.raw.resume();
+      reply.header("connection", "keep-alive");
       reply.header("retry-after", String(error.retryAfterSeconds));
       return reply.code(error.status).type("text/plain").send(`${error.message}\n`);
     }

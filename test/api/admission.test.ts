@@ -88,6 +88,11 @@ describe("room for bodies", () => {
     expect(gateway.stats().bodyBytes).toBeLessThanOrEqual(ROOM);
     expect(await send(good)).toBe("204");
     expect(rejected).toEqual(["remote_write overloaded", "remote_write overloaded"]);
+    // Its connection goes on with the next request, once the rest of the body has come.
+    full[0]!.socket.write(Buffer.alloc(24 << 10));
+    const again = new Promise<string>((resolve) => full[0]!.socket.once("data", (data) => resolve(data.toString())));
+    full[0]!.socket.write("GET /-/healthy HTTP/1.1\r\nhost: a\r\n\r\n");
+    expect(await again).toContain("200 OK");
     for (const { socket } of full) socket.destroy();
     while (gateway.stats().bodyBytes > 0) await new Promise((resolve) => setImmediate(resolve));
   });
