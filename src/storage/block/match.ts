@@ -3,25 +3,15 @@
  * matcher with the fewest candidates gives them, and the others filter: by their lists, or by a look at each candidate's labels
  * where that is less work.
  */
-import { literalAlternatives, literalPrefix } from "../../lib/regex.ts";
+import { literalAlternatives } from "../../lib/regex.ts";
 import { compileMatcher, type Matcher } from "../../model/matcher.ts";
 import type { Block } from "./block.ts";
-import { VALUE_COUNT, VALUE_SYMBOL } from "./index-tables.ts";
+import { VALUE_COUNT } from "./index-tables.ts";
 import type { LabelPart } from "./label-table.ts";
-import {
-  findField,
-  findSymbol,
-  findTenant,
-  findValue,
-  numberAt,
-  passingText,
-  rowFrom,
-  symbolFrom,
-  type TenantRow,
-} from "./lookup.ts";
-import { filterByLists, idsOfRows } from "./postings.ts";
+import { findField, findSymbol, findTenant, findValue, numberAt, passingText, type TenantRow } from "./lookup.ts";
+import { countSeries, filterByLists, idsOfRows } from "./postings.ts";
 import { sectionPart } from "./section.ts";
-import { passingStringAt, type StringPart } from "./string-table.ts";
+import { matchRows } from "./value-rows.ts";
 
 interface Test {
   readonly matcher: Matcher;
@@ -77,7 +67,7 @@ function scan(block: Block, tenant: TenantRow, tests: readonly Test[]): Uint32Ar
 /** Rows of the values table that a test accepts, and how many series they have. */
 interface Accepted {
   readonly test: Test;
-  readonly rows: readonly number[];
+  readonly rows: Uint32Array;
   readonly series: number;
 }
 
@@ -159,7 +149,7 @@ function looksPay(block: Block, ids: Uint32Array, others: number): boolean {
   return pays;
 }
 
-function costOfLists(block: Block, ids: Uint32Array, rows: readonly number[]): number {
+function costOfLists(block: Block, ids: Uint32Array, rows: Uint32Array): number {
   let cost = 0;
   for (const row of rows) {
     const count = numberAt(block.values, VALUE_COUNT, row);
@@ -169,13 +159,7 @@ function costOfLists(block: Block, ids: Uint32Array, rows: readonly number[]): n
 }
 
 /** The candidates that have one of the values, or with `refused` none of them: by lists or by looks. */
-function filterByRows(
-  block: Block,
-  ids: Uint32Array,
-  test: Test,
-  rows: readonly number[],
-  refused: boolean,
-): Uint32Array {
+function filterByRows(block: Block, ids: Uint32Array, test: Test, rows: Uint32Array, refused: boolean): Uint32Array {
   if (looksPay(block, ids, costOfLists(block, ids, rows))) return filterByLook(block, ids, test);
   return filterByLists(block, rows, ids, refused);
 }
@@ -185,93 +169,20 @@ function rowsByLookup(
   block: Block,
   field: { readonly first: number; readonly end: number },
   test: Test,
-): number[] | undefined {
+): Uint32Array | undefined {
   const row = (symbol: number): number => (symbol < 0 ? -1 : findValue(block, field.first, field.end, symbol));
-  if (test.equal !== undefined) return [row(test.equal)].filter((r) => r >= 0);
+  if (test.equal !== undefined) return Uint32Array.from([row(test.equal)].filter((r) => r >= 0));
   if (test.matcher.op !== "=~") return undefined;
   const literals = literalAlternatives(test.matcher.value);
   if (literals === undefined || literals.length * TRY > field.end - field.first) return undefined;
   const rows = literals.map((text) => row(findSymbol(block, text))).filter((r) => r >= 0);
-  return rows.sort((a, b) => a - b);
+  return Uint32Array.from(rows).sort();
 }
-
-/** What patterns found among very many values of a block, oldest first; a block never changes. */
-const remembered = new WeakMap<Block, { readonly rows: Map<string, readonly number[]>; size: number }>();
-const REMEMBERED_FIELD = 1000;
-const MAX_REMEMBERED = 1 << 16;
 
 /** Rows of the field's values that the test accepts, or with `refused` refuses. */
-function rowsByValue(block: Block, tenant: TenantRow, test: Test, refused: boolean): readonly number[] {
+function rowsByValue(block: Block, tenant: TenantRow, test: Test, refused: boolean): Uint32Array {
   const field = findField(block, tenant, test.name);
-  if (field === undefined) return [];
-  if (field.end - field.first < REMEMBERED_FIELD) return tryValues(block, field, test, refused);
-  let known = remembered.get(block);
-  if (known === undefined) {
-    known = { rows: new Map(), size: 0 };
-    remembered.set(block, known);
-  }
-  const key = `${field.first} ${refused} ${test.matcher.op} ${test.matcher.value}`;
-  let rows = known.rows.get(key);
-  if (rows !== undefined) return rows;
-  rows = tryValues(block, field, test, refused);
-  known.rows.set(key, rows);
-  known.size += rows.length + 16;
-  for (const [old, { length }] of known.rows) {
-    if (known.size <= MAX_REMEMBERED) break;
-    known.rows.delete(old);
-    known.size -= length + 16;
-  }
-  return rows;
-}
-
-/** Values are tried in order, each once. */
-function tryValues(
-  block: Block,
-  field: { readonly first: number; readonly end: number },
-  test: Test,
-  refused: boolean,
-): number[] {
-  const { values } = block;
-  const prefix = test.matcher.op === "=~" && !refused ? literalPrefix(test.matcher.value) : "";
-  const first =
-    prefix === "" ? field.first : rowFrom(values, VALUE_SYMBOL, field.first, field.end, symbolFrom(block, prefix));
-  const end = prefix === "" ? field.end : endOfPrefix(block, first, field.end, prefix);
-  const rows: number[] = [];
-  const { symbols } = block;
-  // Values ascend, so many in a row are of the same part of the symbols.
-  let partOf = -1;
-  let strings: StringPart | undefined;
-  for (let row = first; row < end; ) {
-    const column = sectionPart(values, row >>> values.table.shift)[VALUE_SYMBOL] as Float64Array;
-    const stop = Math.min(end, ((row >>> values.table.shift) + 1) * (values.mask + 1));
-    for (; row < stop; row++) {
-      const symbol = column[(row & values.mask) + 1] as number;
-      if (strings === undefined || symbol >>> symbols.table.shift !== partOf) {
-        partOf = symbol >>> symbols.table.shift;
-        strings = sectionPart(symbols, partOf);
-      }
-      if (test.matches(passingStringAt(strings, symbol & symbols.mask)) !== refused) rows.push(row);
-    }
-  }
-  return rows;
-}
-
-/** The first of the rows [first, end), none of them before the prefix, whose value does not begin with it. */
-function endOfPrefix(block: Block, first: number, end: number, prefix: string): number {
-  let low = first;
-  let high = end;
-  while (low < high) {
-    const mid = Math.floor((low + high) / 2);
-    if (passingText(block, numberAt(block.values, VALUE_SYMBOL, mid)).startsWith(prefix)) low = mid + 1;
-    else high = mid;
-  }
-  return low;
-}
-
-function countSeries(block: Block, rows: readonly number[]): number {
-  let series = 0;
-  for (const row of rows) series += numberAt(block.values, VALUE_COUNT, row);
-  return series;
+  return field === undefined ? NONE : matchRows(block, field, test.matcher, test.matches, refused);
 }
 
 function leastByValues(block: Block, tenant: TenantRow, tests: readonly Test[]): Accepted | undefined {

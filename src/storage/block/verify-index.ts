@@ -109,7 +109,7 @@ function verifyField(block: Block, tenant: number, name: number, expected: numbe
     before = value;
     found += numberAt(block.values, VALUE_COUNT, row);
     let last = -1;
-    for (const id of idsOfRows(block, [row])) {
+    for (const id of idsOfRows(block, Uint32Array.of(row))) {
       if (id <= last) add("a list does not ascend");
       last = id;
       if (id >= block.meta.series || seriesValue(block, id, name) !== value) add(`series ${id} is in a wrong list`);
