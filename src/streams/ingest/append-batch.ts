@@ -18,6 +18,8 @@ export interface BatchCore extends MetadataCore {
   /** Scratch of the lookups. */
   found: Int32Array;
   misses: number;
+  /** How often labels were checked and sorted, which is what takes the time of a request with new series. */
+  canonicalized: number;
 }
 
 /** Key of a series hash in `BatchCore.ambiguous`. */
@@ -69,6 +71,7 @@ export function appendBatch(
     define: (s) => {
       if (canonicalOf === s) return canonical.problem === undefined;
       canonicalOf = s;
+      core.canonicalized++;
       const start = batch.labelStart[s] as number;
       return canonicalize(canonical, tenant.bytes, batch.arena.bytes, start, batch.labelEnd[s] as number, core.limits);
     },

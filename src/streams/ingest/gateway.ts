@@ -22,6 +22,7 @@ import { scanWriteRequest2 } from "../codec/write-request-2.ts";
 import { type Appended, ambiguousKey, appendBatch, type BatchCore } from "./append-batch.ts";
 import { appendRefs, makeRef } from "./append-refs.ts";
 import type { AppendCore } from "./append-rows.ts";
+import { makeSlicer, SLICE_SERIES } from "./append-slices.ts";
 import { makeCanonical } from "./canonical.ts";
 import {
   type FramePublisher,
@@ -164,12 +165,22 @@ export function makeGateway(options: GatewayOptions): Gateway {
     metadataSent: new Map(),
     found: new Int32Array(4096),
     misses: 0,
+    canonicalized: 0,
   };
   const tenants = makeTenants(options.secret ?? randomSecret());
   const batch = makeBatch();
   const reader = makeWriteReader(options.kernel, limits.maxDecodedBytes);
 
-  const isIdle = () => queues.every((q) => q.inFlight === 0 && q.sealed.length === 0 && isEmptyFrame(q.open));
+  const slicer = makeSlicer({
+    worked: () => core.canonicalized,
+    giveWay: () => {
+      schedule();
+      return new Promise(setImmediate);
+    },
+    onDone: shared.onSettled,
+  });
+  const isIdle = () =>
+    !slicer.busy() && queues.every((q) => q.inFlight === 0 && q.sealed.length === 0 && isEmptyFrame(q.open));
   const totalQueued = () => queues.reduce((sum, q) => sum + queuedBytes(q), 0);
   let bodyBytes = 0;
   const pumpAll = () => {
@@ -202,7 +213,10 @@ export function makeGateway(options: GatewayOptions): Gateway {
   };
 
   /** Puts the samples that `append` adds into frames, and waits for these. */
-  const commit = (how: IngestMode | undefined, append: (ticket: Ticket, rejected: Rejections) => Appended) =>
+  const commit = (
+    how: IngestMode | undefined,
+    append: (ticket: Ticket, rejected: Rejections, failed: () => boolean) => Appended | Promise<Appended>,
+  ) =>
     new Promise<IngestResult>((resolve, reject) => {
       const rejected: Rejections = new Map();
       const where: (Stored | undefined)[] = [];
@@ -220,12 +234,17 @@ export function makeGateway(options: GatewayOptions): Gateway {
           reject(error);
         },
       };
+      const finish = (all: Appended) => {
+        appended = all;
+        for (const { reason, count } of rejected.values())
+          rejectedCounts.set(reason, (rejectedCounts.get(reason) ?? 0) + count);
+        if (ticket.waiting > 1) schedule();
+        leave(ticket);
+      };
       core.queues = how?.backfill === true ? backfillQueues : freshQueues;
-      appended = append(ticket, rejected);
-      for (const { reason, count } of rejected.values())
-        rejectedCounts.set(reason, (rejectedCounts.get(reason) ?? 0) + count);
-      if (ticket.waiting > 1) schedule();
-      leave(ticket);
+      const all = append(ticket, rejected, () => failed);
+      if (all instanceof Promise) all.then(finish, reject);
+      else finish(all);
     });
 
   /** The way of a whole body, which `read` makes a batch. */
@@ -237,15 +256,30 @@ export function makeGateway(options: GatewayOptions): Gateway {
   ) => {
     const t = tenantOf(tenant);
     admit();
-    let filled: SampleBatch;
-    try {
-      filled = read(t);
-    } catch (error) {
-      throw error instanceof MalformedBody ? refuse(error) : error;
+    const fill = () => {
+      try {
+        return read(t);
+      } catch (error) {
+        throw error instanceof MalformedBody ? refuse(error) : error;
+      }
+    };
+    let filled = fill();
+    const append = (part: SampleBatch, ticket: Ticket, rejected: Rejections) => {
+      makeRoom(core.cache, part.series, maxSeries, secondsNow());
+      return appendBatch(core, part, t, noun, runTimes(), ticket, rejected);
+    };
+    if (filled.series <= SLICE_SERIES) return commit(how, (ticket, rejected) => append(filled, ticket, rejected));
+    while (slicer.busy()) {
+      await slicer.free();
+      if (!slicer.busy()) filled = fill();
     }
-    makeRoom(core.cache, filled.series, maxSeries, secondsNow());
-    const times = runTimes();
-    return commit(how, (ticket, rejected) => appendBatch(core, filled, t, noun, times, ticket, rejected));
+    return commit(how, (ticket, rejected, failed) => {
+      const { queues: mine } = core;
+      return slicer.append(filled, (slice) => {
+        core.queues = mine;
+        return failed() ? undefined : append(slice, ticket, rejected);
+      });
+    });
   };
   /** The same for a format that fills the batch which all such formats share. */
   const submitInto = (
