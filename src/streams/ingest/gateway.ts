@@ -8,7 +8,6 @@ import {
   type SeriesRef,
   TryLater,
 } from "../../model/ingest.ts";
-import { formatPositions } from "../../model/position.ts";
 import { isTenant } from "../../model/tenant.ts";
 import { readExposition } from "../codec/exposition-batch.ts";
 import { isEmptyFrame } from "../codec/frame-encode.ts";
@@ -34,7 +33,8 @@ import {
   type Stored,
   type Ticket,
 } from "./partition-queue.ts";
-import { type Rejections, rejectionList } from "./rejections.ts";
+import type { Rejections } from "./rejections.ts";
+import { positionOf, resultOf } from "./result.ts";
 import { ANNOUNCED, cacheBytes, makeRoom, makeSeriesCache, setAmbiguous, setState } from "./series-cache.ts";
 import { makeTenants, type TenantInfo } from "./tenants.ts";
 
@@ -368,25 +368,6 @@ export function makeGateway(options: GatewayOptions): Gateway {
       await flush();
     },
   };
-}
-
-function resultOf(
-  { samples, histograms, exemplars }: Appended,
-  rejected: Rejections,
-  position: string | undefined,
-): IngestResult {
-  return {
-    accepted: samples,
-    ...(histograms > 0 && { histograms }),
-    ...(exemplars > 0 && { exemplars }),
-    rejected: rejectionList(rejected),
-    ...(position !== undefined && { position }),
-  };
-}
-
-/** The token of the last message of each partition. */
-function positionOf(where: readonly (Stored | undefined)[]): string | undefined {
-  return formatPositions(where.flatMap((stored, partition) => (stored === undefined ? [] : { partition, ...stored })));
 }
 
 /** Not 429: Prometheus drops what was answered so, unless it is told otherwise (retry_on_http_429). */
