@@ -109,6 +109,7 @@ export function startShard(options: ShardOptions): Shard {
   }));
 
   const sayBadFrame = sayEachReasonSometimes("error", say);
+  const sayNoLabels = sayEachReasonSometimes("warn", say);
   const enter = (next: ShardPhase, detail: string) => {
     phase = next;
     options.onPhase(next, detail);
@@ -258,7 +259,12 @@ export function startShard(options: ShardOptions): Shard {
     if (waiting === 0) askedSeries = 0;
     const more = waiting > askedSeries || core.ambiguousToTell.size > 0;
     if (!more && (waiting === 0 || performance.now() - asked < ASK_AGAIN_MS)) return;
+    const overdue = core.counts.labelsOverdue;
     const wanted = takeLabelsWanted(core, MAX_HASHES);
+    const late = core.counts.labelsOverdue - overdue;
+    if (late > 0) {
+      sayNoLabels("overdue", `${late} samples of series whose labels nobody knows are given up on (docs/nats.md)`);
+    }
     if (wanted === undefined) return;
     asked = performance.now();
     askedSeries = waiting;
