@@ -97,7 +97,7 @@ export function registerShardMetrics(registry: Registry, shards: readonly ShardC
     registry,
     "tocsin_shard_samples_rejected_total",
     "counter",
-    "Samples that the shard did not store, by reason.",
+    "Samples that the shard did not store, or that a later one of the same time has overwritten, by reason.",
     each((s, partition) =>
       Object.entries(s.samplesRejected).map(([reason, value]) => ({ labels: { partition, reason }, value })),
     ),

@@ -133,7 +133,7 @@ export interface ShardStats {
   readonly headMinTime: number;
   readonly headMaxTime: number;
   readonly samplesAppended: number;
-  /** Samples not stored, by reason (out_of_order, too_old, ...), and duplicates that changed nothing. */
+  /** Samples not in the storage, by reason (too_old, ...): refused, there already, or overwritten by a later one of their time. */
   readonly samplesRejected: Readonly<Record<string, number>>;
   /** Of those that were too old, how many each tenant lost; without a name those of tenants beyond the first thousand. */
   readonly tooOldByTenant?: Ranking;

@@ -372,11 +372,12 @@ export function takeLabelsWanted(core: ShardCore, limit: number): LabelsWanted |
   return unknown.length + ambiguous.length === 0 ? undefined : { unknown, ambiguous };
 }
 
-/** Samples not stored, by reason, as ShardStats wants them. */
+/** Samples not in the storage, by reason, as ShardStats wants them: refused, there already, or replaced by a later one. */
 export function rejections(counts: ShardCounts): Record<string, number> {
   return {
     duplicate: counts.duplicates,
     kept_existing: counts.kept,
+    overwritten: counts.overwritten,
     too_old: counts.tooOld,
     invalid_time: counts.invalidTime,
     ambiguous_hash: counts.ambiguous,
