@@ -1,5 +1,6 @@
 /** What is lost of a shard's log, and what a person reads of that. */
 import { type Disk, DiskError } from "../../lib/disk.ts";
+import { timeText } from "../../storage/engine/name-missing.ts";
 import type { NamedLoss } from "../../storage/engine/storage-state.ts";
 import { CHUNK_RANGE } from "../../storage/head/open-chunk.ts";
 import { headDir, walDir } from "../../storage/snapshot/recovery.ts";
@@ -8,8 +9,11 @@ import type { WalDamage } from "../../storage/wal/losses.ts";
 import type { OpenedWal } from "../../storage/wal/open.ts";
 import type { SequenceRange } from "../../storage/wal/sequence-set.ts";
 
-/** One line: where, what, what is lost at most, and where the damaged segment was kept. */
-export function describeDamage(damage: WalDamage): string {
+/**
+ * One line: where, what, what is lost at most, of which times (unless whoever tells it names them), and where the damaged segment
+ * was kept.
+ */
+export function describeDamage(damage: WalDamage, withTimes = true): string {
   const { segment, offset, bytes, problem, quarantined, lost, exact, timeBefore, timeBehind } = damage;
   const deletions = damage.mayHoldDeletions ? "; deletions of series may have been there, and are undone then" : "";
   const where = bytes === 0 ? `WAL ${segment}` : `WAL ${segment}: ${bytes} bytes at ${offset}`;
@@ -20,9 +24,9 @@ export function describeDamage(damage: WalDamage): string {
       ? "no message is missing"
       : `${exact ? "" : "at most "}${one ? `message ${ranges} is` : `messages ${ranges} are`} missing, to be read again if the stream still has them`;
   const when =
-    timeBefore === undefined || timeBehind === undefined
+    !withTimes || timeBefore === undefined || timeBehind === undefined
       ? ""
-      : ` (of ${new Date(timeBefore).toISOString()} to ${new Date(timeBehind).toISOString()})`;
+      : ` (of ${timeText(timeBefore)} to ${timeText(timeBehind)})`;
   const kept = quarantined === undefined ? "" : `; the segment was copied to ${quarantined}`;
   return `${where} cannot be read (${problem}): ${what}${when}${deletions}${kept}`;
 }
@@ -65,7 +69,7 @@ export function makeHoles(damage: readonly WalDamage[]): { lost(gone: SequenceRa
       damage.flatMap((d) => {
         if (told.has(d) || !d.lost.some((range) => range.from <= to && range.to >= from)) return [];
         told.add(d);
-        const what = `part of the write-ahead log was damaged, and the stream does not have it any more: ${describeDamage(d)}`;
+        const what = `part of the write-ahead log was damaged, and the stream does not have it any more: ${describeDamage(d, false)}`;
         return [
           { what, minT: d.timeBefore ?? Number.NEGATIVE_INFINITY, maxT: d.timeBehind ?? Number.POSITIVE_INFINITY },
         ];

@@ -1,5 +1,7 @@
+import { basename } from "node:path";
 import type { StorageStats } from "../../model/shard.ts";
 import { TIERS } from "../../storage/engine/block-set.ts";
+import { nameMissing } from "../../storage/engine/name-missing.ts";
 import { missingData } from "../../storage/engine/shard-storage.ts";
 import type { Keeper } from "./keeper.ts";
 
@@ -25,7 +27,7 @@ export function storageStats({ wal, storage, maintenance, counts }: Keeper): Sto
     ...counts,
     walFailures: wal.stats.failures,
     damages: missing.length,
-    lost: missing.map((m) => m.what),
+    lost: missing.map((m) => nameMissing(m, basename(storage.options.dir))),
     cacheBytes: blocks.cache.bytes,
     cacheHits: blocks.cache.hits,
     cacheMisses: blocks.cache.misses,

@@ -5,8 +5,8 @@ import { BlockError } from "../block/block-error.ts";
 import { blockSource } from "../block/block-source.ts";
 import type { SourcePart } from "./merged-source.ts";
 
-/** Hears what could not be read, in words. */
-export type OnDamage = (what: string) => void;
+/** Hears what could not be read, in words, and of which times, Unix ms. */
+export type OnDamage = (what: string, minT: number, maxT: number) => void;
 
 /**
  * A series cannot be told from others any more, since a part of its block's index is damaged: whatever the request has made of
@@ -24,6 +24,9 @@ export function blockPart(block: Block, onDamage: OnDamage): SourcePart {
   const source = blockSource(block);
   /** A bucket counts up to its end, and is known by its start. */
   const width = meta.tier === "raw" ? 0 : TIER_MS[meta.tier];
+  // A bucket that starts at maxT ends later: its rows count up to the range's end.
+  const maxT = meta.tier === "raw" ? meta.maxT : meta.rangeEnd;
+  const tell = (how: string): void => onDamage(`block ${meta.tier}/${meta.id} is damaged and ${how}`, meta.minT, maxT);
   /** Set when labels could not be read: a series without its labels would be a wrong answer. */
   let unnamed = false;
   const guard = <T>(read: () => T, instead: T): T => {
@@ -31,7 +34,7 @@ export function blockPart(block: Block, onDamage: OnDamage): SourcePart {
       return read();
     } catch (error) {
       if (!(error instanceof BlockError)) throw error;
-      onDamage(`block ${meta.tier}/${meta.id} is damaged and answers in part: ${error.message}`);
+      tell(`answers in part: ${error.message}`);
       return instead;
     }
   };
@@ -46,14 +49,13 @@ export function blockPart(block: Block, onDamage: OnDamage): SourcePart {
     }
   };
   const leftOut = (): boolean => {
-    if (unnamed) onDamage(`block ${meta.tier}/${meta.id} is damaged and left out: its labels cannot be read`);
+    if (unnamed) tell("left out: its labels cannot be read");
     return unnamed;
   };
   return {
     tier: meta.tier,
     minT: meta.minT,
-    // A bucket that starts at maxT ends later: its rows count up to the range's end.
-    maxT: meta.tier === "raw" ? meta.maxT : meta.rangeEnd,
+    maxT,
     source: {
       select: (tenant, matchers, minT, maxT) =>
         leftOut() ? NONE : guard(() => source.select(tenant, matchers, minT - width, maxT), NONE),

@@ -8,7 +8,7 @@
  *   replaces are removed;
  * - a query gets every sample that can be read, and hears in words of those that cannot.
  */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Disk } from "../../lib/disk.ts";
 import type { Matcher } from "../../model/matcher.ts";
 import { TIER_MS, type Tier } from "../../model/rollup.ts";
@@ -29,6 +29,7 @@ import { writeWindows } from "./cut-head.ts";
 import { forgetBusy, IDLE_MS, type IdleSeries, noteIdle } from "./idle-series.ts";
 import { type Lock, makeLock } from "./lock.ts";
 import { type MergedSource, makeMergedSource, type Problems, type SourcePart } from "./merged-source.ts";
+import { nameMissing } from "./name-missing.ts";
 import { UnnamedSeries } from "./part-source.ts";
 import type { SeriesRetention, TierAges } from "./retention-rules.ts";
 import {
@@ -43,7 +44,7 @@ import { type KnownBlock, type NamedLoss, readState, type StorageState, writeSta
 
 export interface StorageOptions {
   readonly disk: Disk;
-  /** The shard's folder: blocks/ is made in it. */
+  /** The shard's folder, named by its number: blocks/ is made in it. */
   readonly dir: string;
   readonly head: Head;
   readonly ages: TierAges;
@@ -87,7 +88,8 @@ export async function openStorage(options: StorageOptions): Promise<ShardStorage
   const { state, known, problem } = await readState(disk, folder);
   if (problem !== undefined) say("error", `${problem}: the rollups are made anew`);
   const said = new Map<string, number>();
-  const hear = (what: string): void => {
+  const hear = (how: string, minT: number, maxT: number): void => {
+    const what = nameMissing({ what: how, minT, maxT }, basename(dir));
     counts.damagedReads++;
     met.add(what);
     const before = said.get(what);
@@ -114,7 +116,7 @@ export async function openStorage(options: StorageOptions): Promise<ShardStorage
   };
   for (const { tier, id, minT, maxT } of lost) {
     const what = blocks.damaged.find((d) => d.id === id)?.what ?? `block ${tier}/${id} is missing`;
-    if (storage.lost.some((b) => b.id === id)) storage.missing.push({ what, minT, maxT: endOf(tier, maxT) });
+    if (storage.lost.some((b) => b.id === id)) storage.missing.push({ what, tier, minT, maxT: endOf(tier, maxT) });
     else say("error", `${what}; it is made anew`);
   }
   for (const damage of blocks.damaged) {
@@ -122,7 +124,7 @@ export async function openStorage(options: StorageOptions): Promise<ShardStorage
       storage.missing.push({ ...damage, maxT: endOf(damage.tier, damage.maxT) });
   }
   for (const id of state.setAside) setAside(storage, id);
-  for (const { what } of storage.missing) say("error", what);
+  for (const missing of storage.missing) say("error", nameMissing(missing, basename(dir)));
   const oldest = Math.min(...blocks.tiers.raw.map((b) => b.block.meta.minT));
   const redone = again.reduce((p, b) => stretchRemoved(p, b.minT + 1, endOf(b.tier, b.maxT), oldest), state.progress);
   await saveState(storage, redone);
@@ -154,6 +156,7 @@ export function setAside({ blocks, missing }: ShardStorage, id: string): void {
     const { minT, maxT } = found.block.meta;
     missing.push({
       what: `block ${tier}/${id} is damaged: part of its samples is lost`,
+      tier,
       minT,
       maxT: endOf(tier, maxT),
     });
@@ -163,7 +166,7 @@ export function setAside({ blocks, missing }: ShardStorage, id: string): void {
 /** Names something that is lost for good, in this life of the shard and in later ones until its time is beyond retention. */
 export async function nameLoss(storage: ShardStorage, loss: NamedLoss): Promise<void> {
   storage.missing.push(loss);
-  storage.options.say("error", loss.what);
+  storage.options.say("error", nameMissing(loss, basename(storage.options.dir)));
   storage.state = { ...storage.state, losses: [...storage.state.losses, loss] };
   await storage.lock.run(() => saveState(storage, storage.state.progress));
 }
@@ -215,7 +218,7 @@ function beginRequest(storage: ShardStorage, more: Problems): void {
 function requestWarnings(storage: ShardStorage, minT: number, maxT: number): string[] {
   const lost = missingData(storage)
     .filter((m) => m.minT <= maxT && m.maxT >= minT)
-    .map((m) => m.what);
+    .map((m) => nameMissing(m, basename(storage.options.dir)));
   return [...new Set([...lost, ...storage.met])];
 }
 
