@@ -1,7 +1,8 @@
-import { randomBytes } from "node:crypto";
-import { access, constants, mkdir, readdir, readFile, rename, stat, unlink, writeFile } from "node:fs/promises";
+import { access, constants, mkdir, stat } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { dirname, join, resolve } from "node:path";
+import { realDisk as disk } from "../lib/disk.ts";
+import { readLayout, writeLayout } from "./data-layout.ts";
 
 /** The data dir cannot be used; the message says why and what to do. */
 export class DataDirError extends Error {
@@ -19,11 +20,6 @@ export interface DataDir {
   release(): Promise<void>;
 }
 
-interface Facts {
-  readonly format: 1;
-  readonly partitions: number;
-}
-
 /** Opens a data dir for this process alone, and makes it where there is none. Rejects with DataDirError. */
 export async function openDataDir(dir: string, wantedPartitions: number): Promise<DataDir> {
   const path = resolve(dir);
@@ -38,20 +34,31 @@ export async function openDataDir(dir: string, wantedPartitions: number): Promis
   }
   const lock = await lockDir(path);
   try {
-    const facts = await readFacts(path, wantedPartitions);
+    const partitions = await settleLayout(path, wantedPartitions);
     return {
       path,
-      partitions: facts.partitions,
+      partitions,
       nats: join(path, "nats"),
       alerting: join(path, "alerting"),
       shard: (partition) => join(path, "shards", String(partition)),
-      release: () => new Promise((done) => lock.close(() => done())),
+      release: () => unlock(lock),
     };
   } catch (e) {
     lock.close();
     throw e;
   }
 }
+
+/**
+ * Keeps other processes from a folder that is there, without a look at what is in it; resolves to what ends that. Rejects with
+ * DataDirError.
+ */
+export async function holdDir(dir: string): Promise<() => Promise<void>> {
+  const lock = await lockDir(resolve(dir));
+  return () => unlock(lock);
+}
+
+const unlock = (lock: Server): Promise<void> => new Promise((done) => lock.close(() => done()));
 
 /**
  * Makes the folder and its parents; rejects with the system's error. Node's recursive mkdir never ends where a folder can
@@ -91,40 +98,17 @@ async function lockDir(path: string): Promise<Server> {
   });
 }
 
-async function readFacts(path: string, wantedPartitions: number): Promise<Facts> {
-  const file = join(path, "tocsin.json");
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (e) {
-    if ((e as NodeJS.ErrnoException).code !== "ENOENT")
-      throw new DataDirError(`cannot read ${file}: ${(e as Error).message}`);
-    const shards = await readdir(join(path, "shards")).catch(() => [] as string[]);
-    if (shards.length > 0) {
-      // With another number of partitions series would be looked for in the wrong shards.
-      throw new DataDirError(
-        `${file} is missing though ${path} holds the data of ${shards.length} shards: put it back, {"format":1,"partitions":${shards.length}}`,
-      );
-    }
-    return writeFacts(file, { format: 1, partitions: wantedPartitions });
+/** The number of partitions that the data dir has, or is made with here. */
+async function settleLayout(path: string, wanted: number): Promise<number> {
+  const layout = await readLayout(disk, path);
+  if (layout.kind === "bad") throw new DataDirError(layout.problem);
+  if (layout.kind === "none") {
+    await writeLayout(disk, path, wanted).catch((error: Error) => {
+      throw new DataDirError(`cannot write to the data dir ${path}: ${error.message}`);
+    });
+    return wanted;
   }
-  try {
-    const facts = JSON.parse(text) as Facts;
-    if (facts.format === 1 && Number.isInteger(facts.partitions) && facts.partitions > 0) return facts;
-  } catch {
-    // Told below, with the file's name.
-  }
-  throw new DataDirError(`${file} is not a Tocsin data dir's description: is ${path} the right folder?`);
-}
-
-async function writeFacts(file: string, facts: Facts): Promise<Facts> {
-  const temporary = `${file}.${randomBytes(4).toString("hex")}`;
-  try {
-    await writeFile(temporary, `${JSON.stringify(facts, null, 2)}\n`, { flush: true });
-    await rename(temporary, file);
-  } catch (e) {
-    await unlink(temporary).catch(() => {});
-    throw new DataDirError(`cannot write ${file}: ${(e as Error).message}`);
-  }
-  return facts;
+  // One without a checksum is of an earlier version. It has served so far, also where nothing can be written now.
+  if (!layout.hasChecksum) await writeLayout(disk, path, layout.partitions).catch(() => undefined);
+  return layout.partitions;
 }

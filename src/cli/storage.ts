@@ -1,11 +1,14 @@
 /** `tocsin storage inspect|verify|repair DIR`: the data of a stopped server, or of a snapshot. */
-import { basename, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { makeShardCore } from "../actors/shard/shard.core.ts";
 import { DiskError, realDisk as disk } from "../lib/disk.ts";
+import { TIER_MS } from "../model/rollup.ts";
+import { timeText } from "../storage/engine/name-missing.ts";
 import { type Damaged, repairShard, type ShardSurvey, surveyShard, verifyShard } from "../storage/engine/survey.ts";
 import { createHead } from "../storage/head/head.ts";
 import { headWalk } from "../storage/snapshot/head-parts.ts";
-import { DataDirError, openDataDir } from "./data-dir.ts";
+import { DataDirError, holdDir } from "./data-dir.ts";
+import { LAYOUT_FILE, readLayout } from "./data-layout.ts";
 
 /** What a person can mend is said in a line, without a stack. */
 function orSayWhy<A extends readonly unknown[]>(command: (...args: A) => Promise<void>): (...args: A) => Promise<void> {
@@ -23,6 +26,8 @@ function orSayWhy<A extends readonly unknown[]>(command: (...args: A) => Promise
 /** Lists what each shard has on disk. */
 export const inspectStorage = orSayWhy(async (dir: string, options: { json?: boolean }): Promise<void> => {
   const surveys = await Promise.all((await shardDirs(dir)).map((shard) => surveyShard(disk, shard)));
+  const layout = await layoutProblem(dir);
+  if (layout !== undefined) console.error(`BROKEN ${layout}`);
   if (options.json === true) {
     console.log(JSON.stringify(surveys, null, 2));
     return;
@@ -34,7 +39,13 @@ export const inspectStorage = orSayWhy(async (dir: string, options: { json?: boo
 export const verifyStorage = orSayWhy(async (dir: string): Promise<void> => {
   let broken = 0;
   let checked = 0;
-  for (const shard of await shardDirs(dir)) {
+  const shards = await shardDirs(dir);
+  const layout = await layoutProblem(dir);
+  if (layout !== undefined) {
+    broken++;
+    console.log(layout);
+  }
+  for (const shard of shards) {
     const { problems, files } = await verifyShard(disk, shard, emptyState);
     checked += files;
     broken += problems.length;
@@ -48,8 +59,10 @@ export const verifyStorage = orSayWhy(async (dir: string): Promise<void> => {
 export const repairStorage = orSayWhy(async (dir: string): Promise<void> => {
   const shards = await shardDirs(dir);
   // Held until the end: no server may start meanwhile.
-  const held = await openDataDir(dir, 1);
+  const release = await holdDir(await dataDirOf(dir));
   try {
+    const layout = await layoutProblem(dir);
+    if (layout !== undefined) throw new DataDirError(layout);
     let moved = 0;
     for (const shard of shards) {
       for (const done of await repairShard(disk, shard, emptyState)) {
@@ -59,7 +72,7 @@ export const repairStorage = orSayWhy(async (dir: string): Promise<void> => {
     }
     console.log(moved === 0 ? "nothing is broken, nothing was changed" : `${moved} repairs`);
   } finally {
-    await held.release();
+    await release();
   }
 });
 
@@ -68,6 +81,23 @@ function emptyState(): { state: object; skip: ReadonlySet<string> } {
   const core = makeShardCore(createHead({ outOfOrderWindowMs: 0 }), 0);
   const { head, parked, metadata } = core;
   return { state: { head, parked, metadata }, skip: headWalk(head).skip };
+}
+
+/** What is wrong with the number of partitions of a data dir or snapshot; a shard's folder by itself has none. */
+async function layoutProblem(dir: string): Promise<string | undefined> {
+  const path = resolve(dir);
+  if (!(await disk.list(path)).includes("shards")) return undefined;
+  const layout = await readLayout(disk, path);
+  if (layout.kind === "none") return `${join(path, LAYOUT_FILE)} is missing`;
+  return layout.kind === "bad" ? layout.problem : undefined;
+}
+
+/** The folder that a server on this data would hold. */
+async function dataDirOf(dir: string): Promise<string> {
+  const path = resolve(dir);
+  const above = dirname(dirname(path));
+  const isShard = basename(dirname(path)) === "shards" && (await disk.list(above)).includes(LAYOUT_FILE);
+  return isShard ? above : path;
 }
 
 /** The shards' folders of a data dir or snapshot, or the folder itself when it is one shard's. */
@@ -90,13 +120,15 @@ function line({ path, offset, problem }: Damaged): string {
 
 function describe({ dir, blocks, unreadable, snapshots, segments }: ShardSurvey): string {
   const lines = [`shard ${basename(dir)} (${dir})`];
-  const time = (t: number) => new Date(t).toISOString().slice(0, 19);
+  const time = (t: number) => timeText(t).replace(/\.\d+Z$/, "");
   for (const b of blocks) {
-    const range = `${time(b.minT)} to ${time(b.maxT)}`;
-    const size = `${b.bytes} bytes, ${(b.bytes / b.samples).toFixed(2)} a ${b.tier === "raw" ? "sample" : "bucket"}`;
+    // A bucket is known by its start, and has samples up to its end.
+    const [one, width] = b.tier === "raw" ? ["sample", 0] : ["bucket", TIER_MS[b.tier]];
+    const range = `${time(b.minT)} to ${time(b.maxT + width)}`;
+    const size = `${b.bytes} bytes, ${(b.bytes / b.samples).toFixed(2)} a ${one}`;
     const deleted = b.tombstones > 0 ? `, ${b.tombstones} deletions` : "";
     lines.push(
-      `  ${b.tier.padEnd(3)} ${b.id}  ${range}  level ${b.level}  ${b.series} series, ${b.samples} samples, ${size}${deleted}`,
+      `  ${b.tier.padEnd(3)} ${b.id}  ${range}  level ${b.level}  ${b.series} series, ${b.samples} ${one}s, ${size}${deleted}`,
     );
   }
   for (const { path, problem } of unreadable) lines.push(`  BROKEN ${path}: ${problem}`);

@@ -33,10 +33,11 @@ const refusal = (dir: string) =>
 describe("the data dir", { timeout: 30_000 }, () => {
   it("is not described anew over the data of shards", async () => {
     const first = await openDataDir(root, 3);
-    for (const p of [0, 1, 2]) mkdirSync(first.shard(p), { recursive: true });
+    mkdirSync(join(first.shard(1), "wal"), { recursive: true });
     await first.release();
     rmSync(join(root, "tocsin.json"));
-    expect(await refusal(root)).toContain('put it back, {"format":1,"partitions":3}');
+    expect(await refusal(root)).toMatch(/^.*tocsin.json is missing though .* holds the data of 3 shards \(0, 1, 2\): /);
+    expect(await refusal(root)).toContain('put {"format":1,"partitions":3} into it');
   });
 
   it("is made where there is none, and keeps the number of partitions that it was made with", async () => {
@@ -44,7 +45,11 @@ describe("the data dir", { timeout: 30_000 }, () => {
     const first = await openDataDir(path, 3);
     expect(first).toMatchObject({ path, partitions: 3, nats: `${path}/nats`, alerting: `${path}/alerting` });
     expect(first.shard(2)).toBe(`${path}/shards/2`);
-    expect(JSON.parse(readFileSync(join(path, "tocsin.json"), "utf8"))).toEqual({ format: 1, partitions: 3 });
+    expect(JSON.parse(readFileSync(join(path, "tocsin.json"), "utf8"))).toEqual({
+      format: 1,
+      partitions: 3,
+      checksum: expect.stringMatching(/^[0-9a-f]{8}$/),
+    });
     await first.release();
     const second = await openDataDir(path, 16);
     expect(second.partitions).toBe(3);
@@ -69,7 +74,7 @@ describe("the data dir", { timeout: 30_000 }, () => {
     const opened = await Promise.allSettled(Array.from({ length: 20 }, (_, i) => openDataDir(path, i + 1)));
     const won = opened.filter((o) => o.status === "fulfilled");
     expect(won).toHaveLength(1);
-    expect(readdirSync(path)).toEqual(["tocsin.json"]);
+    expect(readdirSync(path).sort()).toEqual(["shards", "tocsin.json"]);
     for (const { value } of won) await value.release();
   });
 
