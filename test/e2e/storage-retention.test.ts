@@ -160,8 +160,12 @@ describe("samples of the past", () => {
     const inspected = await tool("inspect", data);
     expect(inspected).toMatchObject({ code: 0, err: "" });
     expect(inspected.out).toMatch(/^shard 0 \(.*\/shards\/0\)\n/);
-    for (const tier of ["raw", "1m ", "1h "]) {
-      expect(inspected.out).toMatch(new RegExp(`^  ${tier} \\w+ .* to .* level \\d+ .* samples, .* bytes`, "m"));
+    for (const [tier, rows] of [
+      ["raw", "samples"],
+      ["1m ", "buckets"],
+      ["1h ", "buckets"],
+    ]) {
+      expect(inspected.out).toMatch(new RegExp(`^  ${tier} \\w+ .* to .* level \\d+ .* ${rows}, .* bytes`, "m"));
     }
     expect(inspected.out).toMatch(/^ {2}head snapshot \d+ {2}\d+ bytes$/m);
     expect(inspected.out).toMatch(/^ {2}log: \d+ segments, \d+ bytes$/m);
