@@ -24,7 +24,11 @@ export function table(
 ): HTMLTableElement {
   const th = head.map((h) => el("th", { scope: "col" }, h));
   const body = rows.map((cells) => {
-    const tds = cells.map((c, i) => el("td", numbers.includes(i) ? { class: "number" } : {}, c));
+    // Where there is no room for columns, a cell names its own (style.css).
+    const tds = cells.map((c, i) => {
+      const kind: Record<string, string> = numbers.includes(i) ? { class: "number" } : {};
+      return el("td", { ...kind, "data-column": head[i] ?? "" }, c);
+    });
     return el("tr", {}, ...tds);
   });
   return el("table", {}, el("thead", {}, el("tr", {}, ...th)), el("tbody", {}, ...body));

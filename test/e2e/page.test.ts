@@ -10,10 +10,11 @@ describe.skipIf(executablePath === undefined)("the page in a real browser (needs
   let browser: Browser;
   beforeAll(async () => {
     tocsin = await startTocsin({
-      config: "agent: { enabled: true, interval: 1s }\nrule_files: [rules.yml]\n",
+      config:
+        "agent: { enabled: true, interval: 1s }\nrule_files: [rules.yml]\nscrape_configs:\n- job_name: itself\n  static_configs:\n  - targets: [127.0.0.1:1]\n    labels: { a_rather_long_label_name: a_value_that_is_longer_than_the_screen_is_wide_by_far }\n",
       files: {
         "rules.yml":
-          "groups:\n- name: host\n  interval: 1s\n  rules:\n  - alert: AlwaysOn\n    expr: vector(1)\n  - alert: NeverOn\n    expr: vector(1) > 2\n",
+          "groups:\n- name: host\n  interval: 1s\n  rules:\n  - alert: AlwaysOn\n    expr: vector(1)\n  - alert: NeverOn\n    expr: vector(1) > 2\n  - alert: LongOne\n    expr: histogram_quantile(0.99, sum without (partition) (rate(tocsin_wal_fsync_duration_seconds_bucket[5m]))) > 0.25\n",
       },
     });
     browser = await chromium.launch({ executablePath: executablePath!, args: ARGS });
@@ -56,5 +57,20 @@ describe.skipIf(executablePath === undefined)("the page in a real browser (needs
     expect(await page.locator("#query-error").textContent()).toContain("parse error");
     // The failed query's 400 is the one thing that the console may tell.
     expect(errors.filter((e) => !e.includes("400"))).toEqual([]);
+  });
+
+  it("fits on a phone: rules and targets are not cut off at the right", async () => {
+    const page = await browser.newPage({ viewport: { width: 390, height: 844 } });
+    await page.goto(tocsin.url);
+    await page.locator("#rules-list tr", { hasText: "LongOne" }).locator("code").first().waitFor();
+    await page.locator("#targets-list tr", { hasText: "127.0.0.1" }).locator("code").first().waitFor();
+    // Right edges of everything in the two lists, in pixels.
+    const edges = await page
+      .locator("#rules-list td, #rules-list td *, #targets-list td, #targets-list td *")
+      .evaluateAll((all) => all.map((e) => e.getBoundingClientRect().right));
+    expect(edges.length).toBeGreaterThan(10);
+    expect(Math.max(...edges)).toBeLessThanOrEqual(390);
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(390);
+    await page.close();
   });
 });
