@@ -27,6 +27,7 @@ const NUMBERS: readonly (readonly [name: string, type: "gauge" | "counter", help
   ["tocsin_head_snapshot_bytes", "gauge", "Size of the newest snapshot written since the start.", "snapshotBytes"],
   ["tocsin_head_snapshot_failures_total", "counter", "Snapshots that could not be written.", "snapshotFailures"],
   ["tocsin_wal_failures_total", "counter", "Writes and fsyncs of the write-ahead log that failed.", "walFailures"],
+  ["tocsin_storage_disk_full", "gauge", "1 while the shard stores nothing for want of space.", "diskFull"],
   ["tocsin_storage_damages", "gauge", "Places of stored data that are known to be lost.", "damages"],
   ["tocsin_storage_damaged_reads_total", "counter", "Reads of queries that met damaged data.", "damagedReads"],
   ["tocsin_storage_cache_bytes", "gauge", "Memory of the cache of decoded parts of blocks.", "cacheBytes"],

@@ -184,6 +184,8 @@ export interface StorageStats {
   readonly snapshotFailures: number;
   /** Writes and fsyncs of the log that failed. */
   readonly walFailures: number;
+  /** 1 while nothing is stored for want of space, else 0. */
+  readonly diskFull: number;
   /** Places of stored data that are known to be lost, and reads that met damage. */
   readonly damages: number;
   readonly damagedReads: number;

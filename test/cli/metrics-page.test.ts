@@ -56,6 +56,7 @@ function exampleRegistry(): Registry {
       snapshotBytes: 1,
       snapshotFailures: 1,
       walFailures: 1,
+      diskFull: 1,
       damages: 1,
       lost: [],
       damagedReads: 1,

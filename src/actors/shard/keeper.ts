@@ -20,6 +20,7 @@ import {
   nameLoss,
   openStorage,
   type ShardStorage,
+  settleStorage,
 } from "../../storage/engine/shard-storage.ts";
 import type { NamedLoss } from "../../storage/engine/storage-state.ts";
 import { deleteSamples } from "../../storage/head/delete.ts";
@@ -67,6 +68,8 @@ export interface Keeper {
   noteLost(what: string, times: LostTimes): Promise<void>;
   delete(command: DeleteCommand): Promise<number>;
   copy(dir: string, skipHead: boolean): Promise<{ blocks: number; bytes: number }>;
+  /** Brings to the disk what had no space at the start. Rejects with DiskError or WalError as long as there is none. */
+  settle(): Promise<void>;
   /** Ends the upkeep and, after everything was applied that will be, leaves a snapshot. The log stays open. */
   close(): Promise<void>;
 }
@@ -110,8 +113,11 @@ export async function openKeeper(options: KeeperOptions): Promise<Keeper> {
   tellRecovery(recovered, storage, say);
   const tail = makeCutTail(recovered.opened, head.maxT, now());
   const holes = makeHoles(recovered.opened.damage);
+  /** When it cannot be written it is named in this life, and by the next change of the state that can be. */
+  const name = (loss: NamedLoss): Promise<void> =>
+    nameLoss(storage, loss).catch((error: unknown) => say("error", `a loss could not be noted: ${messageOf(error)}`));
   if (!log.isThere && log.was && recovered.snapshot === undefined && storage.blocks.tiers.raw.length > 0)
-    await nameLoss(storage, lostLog(storage.state.progress.cutUpTo, now()));
+    await name(lostLog(storage.state.progress.cutUpTo, now()));
   const checkpoints = makeCheckpoints({ disk, dir, wal, recovered });
   const gate = makeGate();
   const counts = { snapshots: 0, snapshotSeconds: 0, snapshotBytes: 0, snapshotFailures: 0 };
@@ -137,10 +143,6 @@ export async function openKeeper(options: KeeperOptions): Promise<Keeper> {
     }
   };
   const guarded = () => storage.lock.run(checkpoint);
-
-  /** When it cannot be written it is named in this life, and by the next change of the state that can be. */
-  const name = (loss: NamedLoss): Promise<void> =>
-    nameLoss(storage, loss).catch((error: unknown) => say("error", `a loss could not be noted: ${messageOf(error)}`));
 
   const upkeep = settings.everyMs !== undefined;
   const maintenance = startMaintenance({
@@ -183,6 +185,10 @@ export async function openKeeper(options: KeeperOptions): Promise<Keeper> {
       }),
     copy: (to, skipHead) =>
       maintenance.withoutJobs(() => copyStorage(storage, join(to, "blocks"), skipHead, makePause())),
+    settle: async () => {
+      await settleStorage(storage);
+      await walSync(wal);
+    },
     close: async () => {
       stopping.abort();
       maintenance.stop();

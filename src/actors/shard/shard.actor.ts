@@ -28,6 +28,7 @@ import { type Say, sayEachReasonSometimes } from "../../streams/nats/say.ts";
 import { type StreamIdentity, streamIdentity, streamToken } from "../../streams/nats/stream-identity.ts";
 import { type Answer, answerRequest } from "./answer.ts";
 import { makeCommitter } from "./committer.ts";
+import { FULL, makeDiskSpace } from "./disk-space.ts";
 import type { RunJob } from "./job-relay.ts";
 import { type Keeper, openKeeper } from "./keeper.ts";
 import { DEFAULT_BOUNDS, type LaneBounds, type Lanes, openLanes } from "./lanes.ts";
@@ -110,10 +111,18 @@ export function startShard(options: ShardOptions): Shard {
 
   const sayBadFrame = sayEachReasonSometimes("error", say);
   const sayNoLabels = sayEachReasonSometimes("warn", say);
-  const enter = (next: ShardPhase, detail: string) => {
-    phase = next;
-    options.onPhase(next, detail);
+  let detail = "";
+  /** One that cannot store is not ready, whatever it has read. */
+  const tell = () => {
+    if (space.isFull()) options.onPhase(phase === "ready" ? "catching-up" : phase, FULL);
+    else options.onPhase(phase, detail);
   };
+  const enter = (next: ShardPhase, why: string) => {
+    phase = next;
+    detail = why;
+    tell();
+  };
+  const space = makeDiskSpace({ partition, signal, say, now: Date.now, newest: () => head.maxT, onChange: tell });
 
   const apply = (sequence: number, frame: Uint8Array, kind: RecordKind) => {
     try {
@@ -161,19 +170,7 @@ export function startShard(options: ShardOptions): Shard {
   };
 
   /** Syncs; waits for space on a full disk, which the WAL survives. */
-  const sync = async (log: Wal): Promise<void> => {
-    for (let tries = 0; ; tries++) {
-      try {
-        await walSync(log);
-        if (tries > 0) say("info", "the disk has space again");
-        return;
-      } catch (error) {
-        if (!(error instanceof WalError && error.kind === "no_space") || signal.aborted) throw error;
-        if (tries % 30 === 0) say("error", `${error.message}: nothing is stored until there is space`);
-      }
-      await sleep(RETRY_MS, undefined, { signal });
-    }
-  };
+  const sync = (log: Wal): Promise<void> => space.retry(() => walSync(log));
 
   const skip = (log: Wal, stream: StreamIdentity, { from, to }: SequenceRange) => {
     walSkip(log, from, to);
@@ -280,6 +277,8 @@ export function startShard(options: ShardOptions): Shard {
     try {
       if (signal.aborted) return;
       enter("connecting", "waiting for the bus");
+      // What is read from the log counts as stored only then; queries are answered meanwhile.
+      await space.retry(opened.settle);
       const connected = await options.connect(signal);
       bus = connected;
       asking = setInterval(() => ask(connected), ASK_EVERY_MS);
@@ -304,12 +303,16 @@ export function startShard(options: ShardOptions): Shard {
   };
 
   /** What is still on its way. Messages are stored on the bus about when their samples were taken. */
-  const backlogProblem = (minT: number, maxT: number): readonly string[] => {
+  const unread = (minT: number, maxT: number): readonly string[] => {
+    const full = space.problem(maxT);
     const times = lanes?.backlogTimes();
-    if (times === undefined || times.from > maxT || times.to < minT) return [];
+    if (times === undefined || times.from > maxT || times.to < minT) return full;
     const at = (t: number, unknown: string) => (Number.isFinite(t) ? new Date(t).toISOString() : unknown);
     const between = `${at(times.from, "the beginning")} and ${at(times.to, "now")}`;
-    return [`shard ${partition} still reads what was sent between ${between}: samples of that time may be missing`];
+    return [
+      ...full,
+      `shard ${partition} still reads what was sent between ${between}: samples of that time may be missing`,
+    ];
   };
 
   const recovered = (): Keeper => {
@@ -325,7 +328,7 @@ export function startShard(options: ShardOptions): Shard {
     const lag = reading?.lag ?? 0;
     return {
       partition,
-      ready: phase === "ready",
+      ready: phase === "ready" && !space.isFull(),
       headSeries: h.series,
       headChunks: h.chunks,
       headBytes: h.bytes,
@@ -344,7 +347,7 @@ export function startShard(options: ShardOptions): Shard {
       walFsyncCount: w?.fsyncCount ?? 0,
       walFsyncSeconds: w?.fsyncSeconds ?? 0,
       walFsyncBuckets: w?.fsyncBuckets ?? [],
-      ...(keeper === undefined ? {} : { storage: storageStats(keeper) }),
+      ...(keeper === undefined ? {} : { storage: storageStats(keeper, space.isFull()) }),
     };
   };
 
@@ -357,7 +360,7 @@ export function startShard(options: ShardOptions): Shard {
     answer: (request, stopped) => {
       const { storage } = recovered();
       const from = { source: storage.source, head, metadata: core.metadata, stats };
-      return answerFrom(storage, () => answerRequest(from, request, stopped), backlogProblem);
+      return answerFrom(storage, () => answerRequest(from, request, stopped), unread);
     },
     later: (request) => {
       switch (request.kind) {

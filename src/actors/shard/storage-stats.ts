@@ -6,7 +6,7 @@ import { missingData } from "../../storage/engine/shard-storage.ts";
 import type { Keeper } from "./keeper.ts";
 
 /** What a shard tells of its blocks, snapshots and upkeep; `lost` names in words what `damages` counts. */
-export function storageStats({ wal, storage, maintenance, counts }: Keeper): StorageStats {
+export function storageStats({ wal, storage, maintenance, counts }: Keeper, isFull = false): StorageStats {
   const missing = missingData(storage);
   const { blocks, state } = storage;
   return {
@@ -26,6 +26,7 @@ export function storageStats({ wal, storage, maintenance, counts }: Keeper): Sto
     ...maintenance.counts,
     ...counts,
     walFailures: wal.stats.failures,
+    diskFull: isFull ? 1 : 0,
     damages: missing.length,
     lost: missing.map((m) => nameMissing(m, basename(storage.options.dir))),
     cacheBytes: blocks.cache.bytes,

@@ -24,6 +24,7 @@ import { headSource } from "../head/head-source.ts";
 import { seriesInLabelOrder } from "../head/label-order.ts";
 import { CHUNK_RANGE } from "../head/open-chunk.ts";
 import type { Pause } from "../head/sliced-sort.ts";
+import { isWantOfSpace } from "../wal/wal-error.ts";
 import { type BlockSet, closeBlockSet, exchangeBlocks, type MissingData, openBlockSet, TIERS } from "./block-set.ts";
 import { writeWindows } from "./cut-head.ts";
 import { forgetBusy, IDLE_MS, type IdleSeries, noteIdle } from "./idle-series.ts";
@@ -63,6 +64,8 @@ export interface ShardStorage {
   /** One change of the blocks, or of what the head holds of the past, at a time. */
   readonly lock: Lock;
   state: StorageState;
+  /** The state could not be written: the file has an older one. */
+  unsaved: boolean;
   idle: IdleSeries | undefined;
   /** Blocks that there ought to be and that are not open. */
   lost: readonly KnownBlock[];
@@ -108,6 +111,7 @@ export async function openStorage(options: StorageOptions): Promise<ShardStorage
     source: makeMergedSource(),
     lock: makeLock(),
     state,
+    unsaved: false,
     idle: undefined,
     lost: lost.filter((b) => !again.includes(b)),
     missing: [...state.losses],
@@ -127,7 +131,10 @@ export async function openStorage(options: StorageOptions): Promise<ShardStorage
   for (const missing of storage.missing) say("error", nameMissing(missing, basename(dir)));
   const oldest = Math.min(...blocks.tiers.raw.map((b) => b.block.meta.minT));
   const redone = again.reduce((p, b) => stretchRemoved(p, b.minT + 1, endOf(b.tier, b.maxT), oldest), state.progress);
-  await saveState(storage, redone);
+  await saveState(storage, redone).catch((error: unknown) => {
+    // The same comes of the same files at every start; what there is can be served, and the next save has it.
+    if (!isWantOfSpace(error)) throw error;
+  });
   return storage;
 }
 
@@ -171,6 +178,13 @@ export async function nameLoss(storage: ShardStorage, loss: NamedLoss): Promise<
   await storage.lock.run(() => saveState(storage, storage.state.progress));
 }
 
+/** Writes the state when it is not on disk as it is. Rejects with DiskError. */
+export async function settleStorage(storage: ShardStorage): Promise<void> {
+  await storage.lock.run(async () => {
+    if (storage.unsaved) await saveState(storage, storage.state.progress);
+  });
+}
+
 /** Accounts for the blocks that are there now and writes the state. */
 async function saveState(storage: ShardStorage, progress: RollupProgress): Promise<void> {
   const { blocks, options } = storage;
@@ -184,7 +198,9 @@ async function saveState(storage: ShardStorage, progress: RollupProgress): Promi
     losses: storage.state.losses.filter((l) => l.maxT > coverage(storage).rawAfter),
     thinned: Object.fromEntries(Object.entries(storage.state.thinned).filter(([id]) => there.some((b) => b.id === id))),
   };
+  storage.unsaved = true;
   await writeState(options.disk, blocks.dir, storage.state);
+  storage.unsaved = false;
 }
 
 /**

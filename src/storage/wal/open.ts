@@ -27,7 +27,7 @@ import { type ScanEnd, type ScanHandlers, scanSegment } from "./scan.ts";
 import { isMediaError, makeSegmentBuffers } from "./segment-reader.ts";
 import { makeSequenceSet, type SequenceSet } from "./sequence-set.ts";
 import { createSegment, type Wal, type WalPosition } from "./wal.ts";
-import { WalError } from "./wal-error.ts";
+import { isWantOfSpace, WalError } from "./wal-error.ts";
 
 export interface OpenOptions {
   /** Called with each record once, in the log's order; the payload is only valid during the call, its start 8-byte aligned. */
@@ -130,11 +130,13 @@ export async function openWal(dir: string, disk: Disk, options: OpenOptions): Pr
         wal.segments.push({ number, bytes: end.offset });
         wal.stats.bytes += end.offset;
       } else if (end.verdict === "remake" || unmade) {
-        await begin(wal, number);
+        await orLater(wal, () => begin(wal, number));
       } else {
-        if (end.verdict === "truncate") await file.truncate(end.offset);
-        await writeAgain(file, path, end);
-        await disk.syncDir(dir);
+        await orLater(wal, async () => {
+          if (end.verdict === "truncate") await file.truncate(end.offset);
+          await writeAgain(file, path, end);
+          await disk.syncDir(dir);
+        });
         continueIn(wal, file, number, end.offset, number === 1 ? SEGMENT_HEADER : end.firstEnd);
         wal.finish = end.verdict === "salvage" || end.version !== VERSION;
         keep = true;
@@ -145,7 +147,7 @@ export async function openWal(dir: string, disk: Disk, options: OpenOptions): Pr
   }
   if (from !== undefined && expected === from.segment) sayMissing(opening, expected, expected + 1);
   wal.synced = opening.state;
-  if (wal.number === 0) await begin(wal, expected);
+  if (wal.number === 0 && wal.unfinished === undefined) await orLater(wal, () => begin(wal, expected));
   wal.synced = opening.state;
   wal.state = cloneLog(opening.state);
   wal.marked = opening.marked;
@@ -153,6 +155,16 @@ export async function openWal(dir: string, disk: Disk, options: OpenOptions): Pr
   const { replayed, skipped } = opening;
   const damage = losses.end(opening.state);
   return { wal, lastSeq: applied.last(), epoch, applied, replayed, skipped, truncated, damage };
+}
+
+/** Does it, or leaves it for the first sync when there is no space: what was read can be served all the same. */
+async function orLater(wal: Wal, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!isWantOfSpace(error)) throw error;
+    wal.unfinished = work;
+  }
 }
 
 /**
@@ -347,5 +359,6 @@ function emptyWal(dir: string, disk: Disk, options: OpenOptions): Wal {
     writing: undefined,
     next: undefined,
     failure: undefined,
+    unfinished: undefined,
   };
 }

@@ -1,3 +1,5 @@
+import { DiskError } from "../../lib/disk.ts";
+
 /**
  * - version: a segment was written by another version of this program. Nothing was changed.
  * - no_space: a commit did not fit the disk. Its records are kept in memory, the next sync tries again.
@@ -19,4 +21,12 @@ export class WalError extends Error {
     this.segment = segment;
     this.offset = offset;
   }
+}
+
+const OUT_OF_SPACE: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+
+/** Whether something could not be written for want of space: the same may succeed later. */
+export function isWantOfSpace(error: unknown): boolean {
+  if (error instanceof WalError) return error.kind === "no_space";
+  return error instanceof DiskError && OUT_OF_SPACE.has(error.code);
 }

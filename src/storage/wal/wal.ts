@@ -14,7 +14,7 @@
  */
 import { join } from "node:path";
 import { readU16 } from "../../lib/bytes.ts";
-import { type Disk, DiskError, type DiskFile } from "../../lib/disk.ts";
+import type { Disk, DiskFile } from "../../lib/disk.ts";
 import { WAL_FSYNC_BUCKETS } from "../../model/shard.ts";
 import { addRecord, type Batch, emptyBatch, makeBatch, moveRecords, sealBatch, stateAfter } from "./batch.ts";
 import {
@@ -30,7 +30,7 @@ import {
 } from "./format.ts";
 import { cloneLog, encodeLogState, type LogState, nextEpoch } from "./log-state.ts";
 import { makeSequenceSet } from "./sequence-set.ts";
-import { WalError } from "./wal-error.ts";
+import { isWantOfSpace, WalError } from "./wal-error.ts";
 
 export interface WalStats {
   /** Bytes of all segments that are on disk. */
@@ -82,6 +82,8 @@ export interface Wal {
   writing: Promise<void> | undefined;
   next: Promise<void> | undefined;
   failure: WalError | undefined;
+  /** What opening could not write for want of space, to be done before anything else; until then no commit counts as on disk. */
+  unfinished: (() => Promise<void>) | undefined;
 }
 
 const text = new TextEncoder();
@@ -125,7 +127,8 @@ export function walSkip(wal: Wal, from: number, to: number): void {
  */
 export function walSync(wal: Wal): Promise<void> {
   if (wal.failure !== undefined) return Promise.reject(wal.failure);
-  if (wal.writing === undefined) return wal.pending.length === 0 ? Promise.resolve() : startCommit(wal);
+  const isDone = wal.pending.length === 0 && wal.unfinished === undefined;
+  if (wal.writing === undefined) return isDone ? Promise.resolve() : startCommit(wal);
   if (wal.pending.length === 0) return wal.writing;
   const proceed = (): Promise<void> => {
     wal.next = undefined;
@@ -170,6 +173,13 @@ function startCommit(wal: Wal): Promise<void> {
 }
 
 async function commit(wal: Wal, batch: Batch): Promise<void> {
+  if (wal.unfinished !== undefined) {
+    await wal.unfinished().catch((error: unknown) => {
+      throw error instanceof WalError ? error : fail(wal, wal.number, wal.offset, "write failed", error, true);
+    });
+    wal.unfinished = undefined;
+  }
+  if (batch.length === 0) return;
   const full = wal.offset + batch.length > wal.segmentBytes;
   if (wal.finish || (full && wal.offset > wal.begin)) await nextSegment(wal);
   await writeDurably(wal, wal.file, wal.number, sealBatch(batch, wal.offset), wal.offset);
@@ -223,13 +233,11 @@ async function writeDurably(wal: Wal, file: DiskFile, number: number, bytes: Uin
   countFsync(wal.stats, wal.now() - start);
 }
 
-const OUT_OF_SPACE = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
-
 function fail(wal: Wal, number: number, at: number, what: string, cause: unknown, retryable: boolean): WalError {
   wal.stats.failures++;
   const path = join(wal.dir, segmentName(number));
   const detail = cause instanceof Error ? cause.message : String(cause);
-  if (retryable && cause instanceof DiskError && OUT_OF_SPACE.has(cause.code)) {
+  if (retryable && isWantOfSpace(cause)) {
     return new WalError("no_space", path, at, `no space: ${detail}`, cause);
   }
   wal.failure = new WalError("failed", path, at, `${what}, nothing more is taken: ${detail}`, cause);

@@ -1,11 +1,12 @@
 import { appendFile, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { FULL } from "../../../src/actors/shard/disk-space.ts";
 import type { ShardPhase } from "../../../src/actors/shard/protocol.ts";
 import { type Shard, startShard } from "../../../src/actors/shard/shard.actor.ts";
 import { KEEP_ALL } from "../../../src/actors/shard/storage-settings.ts";
 import { type Disk, DiskError, type DiskFile, realDisk } from "../../../src/lib/disk.ts";
-import type { ShardStats } from "../../../src/model/shard.ts";
+import type { ShardClient, ShardRequest, ShardStats } from "../../../src/model/shard.ts";
 import { WalError } from "../../../src/storage/wal/wal-error.ts";
 import { connectBus } from "../../../src/streams/nats/bus.ts";
 import { type JetStreamPublisher, jetStreamPublisher } from "../../../src/streams/nats/publisher.ts";
@@ -18,7 +19,7 @@ let nats: TestNats;
 let publisher: JetStreamPublisher;
 beforeAll(async () => {
   nats = await startNatsServer();
-  publisher = jetStreamPublisher(await nats.bus({ partitions: 4 }));
+  publisher = jetStreamPublisher(await nats.bus({ partitions: 5 }));
 }, 30_000);
 afterAll(() => nats.stop());
 
@@ -49,6 +50,7 @@ function startHere(partition: number, dir: string, disk: Disk) {
   const lines: string[] = [];
   let wake = () => {};
   let phase: ShardPhase = "replaying";
+  let detail = "";
   const shard: Shard = startShard({
     partition,
     dir,
@@ -62,8 +64,9 @@ function startHere(partition: number, dir: string, disk: Disk) {
       lines.push(`${level} ${line}`);
       wake();
     },
-    onPhase: (p) => {
+    onPhase: (p, why) => {
       phase = p;
+      detail = why;
       wake();
     },
   });
@@ -79,7 +82,11 @@ function startHere(partition: number, dir: string, disk: Disk) {
     }
   };
   const stats = () => shard.answer({ kind: "stats" }, () => false).value as ShardStats;
-  return { shard, ended, lines, until, stats, ready: () => until(() => phase === "ready") };
+  const consumed = async (sequence: number) => {
+    while (stats().consumedSequence < sequence) await new Promise((resolve) => setTimeout(resolve, 5));
+  };
+  const ready = () => until(() => phase === "ready");
+  return { shard, ended, lines, until, stats, consumed, detail: () => detail, ready };
 }
 
 test("a failed fsync ends the shard, and the next one has everything once", { timeout: 30_000 }, () =>
@@ -125,6 +132,43 @@ test("a full disk stops nothing but storing: it goes on when there is space agai
     expect(it.stats().consumedSequence).toBe(10);
     await expectOnceInWal(walDir, 10);
   }),
+);
+
+test(
+  "a start on a full disk serves what there is, stores nothing, and goes on when there is space",
+  {
+    timeout: 30_000,
+  },
+  () =>
+    withTempDir(async (dir) => {
+      const walDir = join(dir, "wal");
+      const first = startHere(4, dir, realDisk);
+      await first.ready();
+      for (let n = 0; n < 10; n++) await publisher.publish(4, loadFrame(n, n === 0), `start-${n}`);
+      await first.consumed(10);
+      first.shard.stop();
+      await first.ended;
+
+      const fault: Fault = { write: "ENOSPC" };
+      const it = startHere(4, dir, faultyDisk(fault));
+      await it.until(() => it.detail() === FULL);
+      for (let n = 10; n < 20; n++) await publisher.publish(4, loadFrame(n, false), `start-${n}`);
+      const client = { partition: 4, request: async (r: ShardRequest) => it.shard.answer(r, () => false).value };
+      await expectAllInHead(client as ShardClient, 10, [
+        expect.stringMatching(
+          /^the disk of shard 4 is full since .*: what was sent since its newest sample may be missing$/,
+        ),
+      ]);
+      expect(it.stats()).toMatchObject({ ready: false, storage: { diskFull: 1 } });
+      expect(it.lines.join("\n")).toMatch(/error .*ENOSPC: injected: nothing is stored until there is space/);
+      fault.write = undefined;
+      await it.ready();
+      await it.consumed(20);
+      expect(it.stats()).toMatchObject({ ready: true, storage: { diskFull: 0 } });
+      it.shard.stop();
+      expect(await it.ended).toBeUndefined();
+      await expectOnceInWal(walDir, 20);
+    }),
 );
 
 test(
