@@ -84,14 +84,15 @@ function surveyed(tier: Tier, { meta, tombstones }: Block): SurveyedBlock {
 
 /**
  * Reads everything and checks every checksum; what cannot be read is a problem as well. `files` is the number of blocks, snapshots and log segments that were looked at.
- * An unfinished write at the end of the log is no damage. Rejects with DiskError.
+ * What looks like an unfinished write at the end of the log is in `notes`: the next start cuts it off. Rejects with DiskError.
  */
 export async function verifyShard(
   disk: Disk,
   dir: string,
   empty: EmptyState,
-): Promise<{ problems: Damaged[]; files: number }> {
+): Promise<{ problems: Damaged[]; notes: Damaged[]; files: number }> {
   const problems: Damaged[] = [];
+  const notes: Damaged[] = [];
   let files = 0;
   const blocks = await blockDirs(disk, dir);
   for (const { path } of blocks) {
@@ -114,9 +115,9 @@ export async function verifyShard(
   const numbers = await segmentNumbers(disk, dir);
   for (const [i, number] of numbers.entries()) {
     files++;
-    problems.push(...(await segmentProblems(disk, dir, number, i === numbers.length - 1)));
+    problems.push(...(await segmentProblems(disk, dir, number, i === numbers.length - 1, notes)));
   }
-  return { problems, files };
+  return { problems, notes, files };
 }
 
 async function snapshotProblem(
@@ -137,7 +138,13 @@ async function snapshotProblem(
   }
 }
 
-async function segmentProblems(disk: Disk, dir: string, number: number, last: boolean): Promise<Damaged[]> {
+async function segmentProblems(
+  disk: Disk,
+  dir: string,
+  number: number,
+  last: boolean,
+  notes: Damaged[],
+): Promise<Damaged[]> {
   const path = join(walDir(dir), segmentName(number));
   const problems: Damaged[] = [];
   let file: DiskFile;
@@ -156,6 +163,10 @@ async function segmentProblems(disk: Disk, dir: string, number: number, last: bo
     const end = await scanSegment(file, number, last, makeSegmentBuffers(), handlers);
     if (end.verdict === "salvage" && problems.length === 0) {
       problems.push({ path, offset: end.offset, problem: end.problem });
+    }
+    if ((end.verdict === "truncate" || end.verdict === "remake") && end.size > end.offset) {
+      const what = `the last write is incomplete or damaged (${end.problem}), ${end.size - end.offset} bytes`;
+      notes.push({ path, offset: end.offset, problem: what });
     }
   } finally {
     await file.close();

@@ -1,6 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { readU32 } from "../../../src/lib/bytes.ts";
 import { type Disk, DiskError } from "../../../src/lib/disk.ts";
+import { readState } from "../../../src/storage/engine/storage-state.ts";
 import { repairShard, surveyShard, verifyShard } from "../../../src/storage/engine/survey.ts";
+import { RECORD_MAGIC } from "../../../src/storage/wal/format.ts";
 import { walEpoch } from "../../../src/storage/wal/wal.ts";
 import { frameOf, type Row, testSeries } from "../../actors/shard/frames.ts";
 import { DIR, HOUR, MINUTE, openLab, T0 } from "../../faults/lab.ts";
@@ -38,7 +41,7 @@ describe("looking at a shard's folder", () => {
         return disk.list(path);
       },
     };
-    expect(await verifyShard(counted, DIR, empty)).toEqual({ problems: [], files: 5 });
+    expect(await verifyShard(counted, DIR, empty)).toEqual({ problems: [], notes: [], files: 5 });
     expect(lists.filter((path) => path.endsWith("/blocks/raw"))).toHaveLength(1);
     const { blocks, unreadable, segments } = await surveyShard(disk, DIR);
     expect(blocks.map((b) => b.samples)).toEqual([12, 12, 12]);
@@ -48,20 +51,24 @@ describe("looking at a shard's folder", () => {
   test("one that has nothing but blocks, as a snapshot for keeping", async () => {
     const disk = await shard();
     for (const folder of ["head", "wal", "blocks/1m", "blocks/1h"]) await disk.removeDir(`${DIR}/${folder}`);
-    expect(await verifyShard(disk, DIR, empty)).toEqual({ problems: [], files: 3 });
+    expect(await verifyShard(disk, DIR, empty)).toEqual({ problems: [], notes: [], files: 3 });
     expect(await repairShard(disk, DIR, empty)).toEqual([]);
     expect(await surveyShard(disk, "/nothing")).toEqual({
       ...{ dir: "/nothing", blocks: [], unreadable: [], snapshots: [], segments: [] },
     });
   });
 
-  test("a block that is gone is named, until a repair says that one knows", async () => {
+  test("a block that is gone is not looked for after a repair, and queries go on to name it", async () => {
     const disk = await shard();
     const [id] = (await disk.list(`${DIR}/blocks/raw`)) as [string];
     await disk.removeDir(`${DIR}/blocks/raw/${id}`);
     const { problems } = await verifyShard(disk, DIR, empty);
     expect(problems).toEqual([{ path: `${DIR}/blocks/raw/${id}`, offset: 0, problem: "the block is missing" }]);
-    expect(await repairShard(disk, DIR, empty)).toEqual([`block raw/${id} is no longer missed`]);
+    expect(await repairShard(disk, DIR, empty)).toEqual([
+      `block raw/${id} is no longer looked for; queries go on to name it`,
+    ]);
+    const { state } = await readState(disk, `${DIR}/blocks`);
+    expect(state.losses).toMatchObject([{ tier: "raw", minT: T0, maxT: T0 + 110 * MINUTE }]);
     expect((await verifyShard(disk, DIR, empty)).problems).toEqual([]);
   });
 
@@ -92,6 +99,26 @@ describe("looking at a shard's folder", () => {
     // Those that cannot even be opened; a bad sector behind the descriptions is for `verify` to find.
     const seen = (await surveyShard(disk, DIR)).unreadable.map((u) => u.path);
     expect(seen).toEqual(to === 100 || name.includes("state") ? [] : [path]);
+  });
+
+  test("the last write of the log, incomplete or damaged, is noted with file and offset", async () => {
+    const whole = await shard();
+    const path = `${DIR}/wal/${(await whole.list(`${DIR}/wal`)).at(-1)}`;
+    const content = whole.file(path).slice();
+    let start = 0;
+    for (let at = 0; at < content.length; at += 8) if (readU32(content, at) === RECORD_MAGIC) start = at;
+    const flipped = content.slice();
+    flipped[content.length - 9] = (flipped[content.length - 9] as number) ^ 4;
+    for (const [bytes, why] of [
+      [flipped, "a record's checksum does not match"],
+      [content.slice(0, content.length - 8), "has only"],
+    ] as const) {
+      whole.replace(path, bytes);
+      const { problems, notes } = await verifyShard(whole, DIR, empty);
+      const problem = expect.stringContaining(why);
+      expect({ problems, notes }).toEqual({ problems: [], notes: [{ path, offset: start, problem }] });
+      expect(notes[0]?.problem).toMatch(/^the last write is incomplete or damaged \(.*\), \d+ bytes$/);
+    }
   });
 
   test("an error that says nothing of the data is no damage", async () => {
