@@ -33,6 +33,8 @@ export interface MissingData {
   readonly what: string;
   readonly minT: number;
   readonly maxT: number;
+  /** Of a block. */
+  readonly tier?: Tier;
   /** Whether it has come back since; asked whenever it would be told. */
   readonly mended?: () => boolean;
 }
