@@ -65,6 +65,8 @@ export interface RollupSource {
 export interface Coverage {
   /** Raw samples at times > rawAfter are kept, older ones dropped (or about to be); -Infinity: all are kept. */
   readonly rawAfter: number;
+  /** Of times after `rawAfter`: whole hours in which raw samples were lost, ascending and disjoint. Rows made before may be whole. */
+  readonly rawGaps?: readonly Stretch[];
   /** The tiers that have anything, in any order. */
   readonly tiers: readonly TierCoverage[];
 }

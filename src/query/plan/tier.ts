@@ -117,7 +117,7 @@ export function cover(need: Need, span: WindowSpan, coverage: Coverage, before =
   const first = candidates.find((c) => need === "newest" && c.aligned && holds(c, floorTo(at, c.width)));
   if (first !== undefined) at = floorTo(at, first.width);
   while (at < until) {
-    const next = nextSegment(candidates, coverage.rawAfter, at, until);
+    const next = nextSegment(candidates, coverage, at, until);
     if (next.segment !== undefined) add(out, next.segment);
     at = next.at;
   }
@@ -140,7 +140,7 @@ function holds(c: Candidate, at: number): boolean {
 /** The segment that begins at `at` (undefined: nothing is kept there) and where it ends. */
 function nextSegment(
   candidates: readonly Candidate[],
-  rawAfter: number,
+  { rawAfter, rawGaps = [] }: Coverage,
   at: number,
   until: number,
 ): { segment: Segment | undefined; at: number } {
@@ -155,9 +155,18 @@ function nextSegment(
     }
     limit = Math.min(limit, nextStart(c, at, until));
   }
-  if (at >= rawAfter) return { segment: { after: at, until: limit, tier: "raw", rounded: false }, at: limit };
-  limit = Math.min(limit, Math.max(rawAfter, at));
-  return standIn(candidates, at, limit);
+  const isKept = at >= rawAfter;
+  const gap = isKept ? rawGaps.find((g) => g.until > at) : undefined;
+  if (gap !== undefined) limit = Math.min(limit, gap.after > at ? gap.after : gap.until);
+  const isLost = gap !== undefined && gap.after <= at;
+  if (!isKept) limit = Math.min(limit, rawAfter);
+  const instead = isKept && !isLost ? undefined : standIn(candidates, at, limit);
+  // Of samples that were lost some may be left, where no rows are.
+  if (instead === undefined || (isLost && instead.segment === undefined)) {
+    const end = instead?.at ?? limit;
+    return { segment: { after: at, until: end, tier: "raw", rounded: false }, at: end };
+  }
+  return instead;
 }
 
 /** Where a right tier's rows begin next after `at`. */

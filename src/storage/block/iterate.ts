@@ -7,10 +7,13 @@ import type { Block } from "./block.ts";
 import type { SeriesHash } from "./identity.ts";
 import { TENANT_SERIES } from "./index-tables.ts";
 import { identityIn, labelsAt, numberAt, tenantName } from "./lookup.ts";
+import type { BlockMeta } from "./meta.ts";
 import { type PageSource, readRows, readSamples } from "./read-series.ts";
 import { passingPart } from "./section.ts";
 
 export interface BlockSeries {
+  /** Of the block that it is read from. */
+  readonly meta: BlockMeta;
   readonly id: number;
   readonly tenant: string;
   readonly labels: Labels;
@@ -52,6 +55,7 @@ export function* iterateBlock(block: Block): Generator<BlockSeries> {
     pages.expect((part.ends[i + 1] as number) - (part.ends[i] as number));
     identityIn(block, labelRows, id, words, 0);
     yield {
+      meta: block.meta,
       id,
       tenant,
       labels: labelsAt(block, labelRows, id & labels.mask),

@@ -144,7 +144,7 @@ async function spanOf(disk: Disk, dir: string): Promise<{ minT: number; maxT: nu
   return { minT: meta?.minT ?? Number.NEGATIVE_INFINITY, maxT: meta?.maxT ?? Number.POSITIVE_INFINITY };
 }
 
-async function metaOf(disk: Disk, dir: string): Promise<BlockMeta | undefined> {
+export async function metaOf(disk: Disk, dir: string): Promise<BlockMeta | undefined> {
   const bytes = await readWhole(disk, join(dir, META_FILE)).catch(() => undefined);
   const meta = bytes === undefined ? "" : decodeMeta(bytes);
   return typeof meta === "string" ? undefined : meta;

@@ -4,6 +4,7 @@
  * after it. Plain data, so that a job can travel.
  */
 import type { RollupTier, Tier } from "../../model/rollup.ts";
+import type { Stretch } from "../../model/series-source.ts";
 import type { SeriesRetention } from "./retention-rules.ts";
 
 export type StorageJob = MergeJob | RollupJob;
@@ -36,8 +37,18 @@ export interface RollupJob {
   readonly ids: readonly string[];
   readonly after: number;
   readonly until: number;
+  /** Blocks of rows that there are of the stretch, the oldest first. */
+  readonly rows?: Readonly<Record<RollupTier, readonly string[]>>;
+  /** Within the stretch, where raw samples are gone: rows stay, and get the samples of these blocks alone. */
+  readonly amend?: readonly Amended[];
   /** Time for the ids of the new blocks, which win over all with an earlier one; Unix ms. */
   readonly madeAt: number;
+}
+
+/** Whole hours of one rollup window, ascending and disjoint. */
+export interface Amended extends Stretch {
+  /** Raw blocks whose samples are not in the rows yet. */
+  readonly ids: readonly string[];
 }
 
 export interface JobResult {

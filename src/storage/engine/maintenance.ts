@@ -10,7 +10,7 @@ import { blockIdTime } from "../block/block-id.ts";
 import type { BlockMeta } from "../block/meta.ts";
 import { CHUNK_RANGE } from "../head/open-chunk.ts";
 import type { Pause } from "../head/sliced-sort.ts";
-import { type OpenBlock, TIERS, tierBytes } from "./block-set.ts";
+import { exchangeBlocks, type OpenBlock, TIERS, tierBytes } from "./block-set.ts";
 import { JobCancelled, JobFailed, type JobResult, type StorageJob } from "./jobs.ts";
 import { makeLock } from "./lock.ts";
 import { compactionRanges, planCompaction } from "./plan-compaction.ts";
@@ -19,13 +19,13 @@ import { retentionRules } from "./retention-rules.ts";
 import {
   accountBlocks,
   allRolledUpTo,
+  amendedIn,
   isRolledUp,
   nextStretch,
   rawRemoved,
   stretchDone,
-  wholeFrom,
 } from "./rollup-progress.ts";
-import { cutHead, dataTime, newestId, replaceBlocks, type ShardStorage, setAside } from "./shard-storage.ts";
+import { cutHead, dataTime, newestId, rawGaps, replaceBlocks, type ShardStorage, setAside } from "./shard-storage.ts";
 
 export interface MaintenanceOptions {
   readonly storage: ShardStorage;
@@ -198,27 +198,41 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
     const finish = async ({ made }: Pick<JobResult, "made">) => {
       counts.rollups++;
       const idsOf = (tier: Tier) => made.filter((m) => m.tier === tier).map((m) => m.id);
-      await replaceBlocks(storage, "1m", idsOf("1m"), []);
+      // Both are recorded at once: a late sample that is in one of them must not be put in again.
+      await exchangeBlocks(storage.blocks, "1m", idsOf("1m"), []);
       await replaceBlocks(storage, "1h", idsOf("1h"), [], (before) =>
         // Blocks that came while the job ran are not in its rows.
         accountBlocks({ ...stretchDone(before, stretch), known }, rawInfo(storage)),
       );
     };
-    const after = Math.max(stretch.after, wholeFrom(progress));
-    if (ids.length === 0 || after >= stretch.until) {
+    if (ids.length === 0) {
       await storage.lock.run(() => finish({ made: [] }));
       return true;
     }
     const madeAt = newestId(storage);
-    const { until } = stretch;
-    return (
-      (await attempt({ kind: "rollup", blocksDir: storage.blocks.dir, ids, after, until, madeAt }, finish)) === "done"
-    );
+    const rowsOf = (tier: Tier) =>
+      soundBlocks(storage, tier)
+        .map((b) => b.block.meta)
+        .filter((meta) => meta.rangeEnd > stretch.after && meta.rangeStart < stretch.until)
+        .map((meta) => meta.id);
+    const work: StorageJob = {
+      kind: "rollup",
+      blocksDir: storage.blocks.dir,
+      ids,
+      ...stretch,
+      rows: { "1m": rowsOf("1m"), "1h": rowsOf("1h") },
+      amend: amendedIn(progress, stretch, rawGaps(storage)),
+      madeAt,
+    };
+    return (await attempt(work, finish)) === "done";
   };
 
   const compact = async (): Promise<boolean> => {
+    // Until they are in rows they must be told from those that are.
+    const fresh = new Set(storage.state.progress.fresh.map((f) => f.id));
     for (const tier of TIERS) {
-      const plan = planCompaction(soundBlocks(storage, tier).map(blockInfo), {
+      const sound = soundBlocks(storage, tier).filter((b) => !fresh.has(b.block.meta.id));
+      const plan = planCompaction(sound.map(blockInfo), {
         ranges: compactionRanges(tier === "raw" ? options.maxBlockRangeMs : LONGEST_ROLLUP_RANGE[tier]),
         completeUpTo: tier === "raw" ? storage.state.progress.cutUpTo : (storage.state.progress.doneUpTo ?? 0),
         now: now(),

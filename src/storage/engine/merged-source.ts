@@ -75,6 +75,13 @@ export function makeMergedSource(): MergedSource {
     return m;
   };
 
+  /** Whether rollups may name series that no raw samples do: of times whose samples are gone or lost. */
+  const namesMore = (part: SourcePart, minT: number, maxT: number): boolean =>
+    (minT <= coverage.rawAfter && part.minT <= coverage.rawAfter) ||
+    (coverage.rawGaps ?? []).some(
+      (g) => g.until >= minT && g.after <= maxT && g.until >= part.minT && g.after <= part.maxT,
+    );
+
   const select = (tenant: string, matchers: readonly Matcher[], minT: number, maxT: number): Uint32Array => {
     selects++;
     asked.push({ tenant, matchers, minT, maxT });
@@ -84,7 +91,7 @@ export function makeMergedSource(): MergedSource {
       const part = parts[p] as SourcePart;
       if (part.maxT < minT || part.minT > maxT) continue;
       // Where raw samples are kept, they name every series that the rollups have.
-      if (part.tier !== "raw" && (minT > coverage.rawAfter || part.minT > coverage.rawAfter)) {
+      if (part.tier !== "raw" && !namesMore(part, minT, maxT)) {
         complete.delete(p);
         continue;
       }
@@ -130,7 +137,7 @@ export function makeMergedSource(): MergedSource {
   };
   const names = (read: (source: SeriesSource) => string[], minT: number, maxT: number): string[] => {
     const hit = parts.filter((p) => {
-      const counts = p.tier === "raw" || (minT <= coverage.rawAfter && p.minT <= coverage.rawAfter);
+      const counts = p.tier === "raw" || namesMore(p, minT, maxT);
       return counts && p.maxT >= minT && p.minT <= maxT;
     });
     const [only] = hit;

@@ -1,22 +1,19 @@
 /** Rows of both rollup tiers out of raw blocks, series by series in order, as two new blocks. */
 import { join } from "node:path";
 import type { Disk } from "../../lib/disk.ts";
-import { makeRollupBuffer, TIER_MS } from "../../model/rollup.ts";
-import { makeSampleBuffer } from "../../model/sample.ts";
 import type { Block } from "../block/block.ts";
 import { makeBlockId } from "../block/block-id.ts";
-import { keepSamples } from "../block/row-span.ts";
-import { readMergedSamples, seriesInOrder } from "../block/series-in-order.ts";
+import { seriesInOrder } from "../block/series-in-order.ts";
 import { makeBlockWriter } from "../block/writer.ts";
-import { rollUp } from "../rollup/roll-up.ts";
-import { rollUpFurther } from "../rollup/roll-up-further.ts";
+import { makeSeriesRows, rollUpSeries } from "./amend-series.ts";
 import type { JobResult, RollupJob } from "./jobs.ts";
 
-/** Rolls up the samples in (job.after, job.until]. `check` is called now and then and may throw. */
+/** Rolls up the samples in (job.after, job.until]; `old` are the blocks of `job.rows`. `check` is called now and then and may throw. */
 export async function rollUpBlocks(
   disk: Disk,
   job: RollupJob,
   blocks: readonly Block[],
+  old: readonly Block[],
   check: () => void,
 ): Promise<JobResult["made"]> {
   const { after, until } = job;
@@ -24,22 +21,14 @@ export async function rollUpBlocks(
   const id = (): string => makeBlockId(job.madeAt, Math.random);
   const minutes = await makeBlockWriter(disk, join(job.blocksDir, "1m"), { ...options, tier: "1m", id: id() });
   const hours = await makeBlockWriter(disk, join(job.blocksDir, "1h"), { ...options, tier: "1h", id: id() });
-  const samples = makeSampleBuffer(4096);
-  const minuteRows = makeRollupBuffer(256);
-  const hourRows = makeRollupBuffer(16);
+  const rows = makeSeriesRows();
   try {
-    for (const series of seriesInOrder(blocks)) {
+    for (const series of seriesInOrder([...blocks, ...old])) {
       check();
-      readMergedSamples(series, samples);
-      // A bucket is open to the left, and times are whole milliseconds.
-      keepSamples(samples, after + 1, until);
-      if (samples.length === 0) continue;
-      rollUp(samples, TIER_MS["1m"], minuteRows);
-      if (minuteRows.length === 0) continue;
-      rollUpFurther(minuteRows, TIER_MS["1h"], hourRows);
+      rollUpSeries(job, series, rows);
       const { tenant, labels, hash } = series[0];
-      await minutes.addRollup(tenant, labels, hash, minuteRows);
-      await hours.addRollup(tenant, labels, hash, hourRows);
+      if (rows.minutes.length > 0) await minutes.addRollup(tenant, labels, hash, rows.minutes);
+      if (rows.hours.length > 0) await hours.addRollup(tenant, labels, hash, rows.hours);
     }
     const fine = await minutes.finish();
     const coarse = await hours.finish();

@@ -4,6 +4,7 @@
  * blocks, written after the blocks that it speaks of, so that a crash at most does a window twice, with the same result.
  */
 import type { Stretch } from "../../model/series-source.ts";
+import type { Amended } from "./jobs.ts";
 
 export const ROLLUP_WINDOW = 2 * 3600_000;
 /** Windows one behind another are done in one job up to this length, cut at its multiples. */
@@ -14,6 +15,8 @@ export interface RollupProgress {
   readonly doneUpTo: number | undefined;
   /** Starts of the windows that have to be done again, ascending. */
   readonly pending: readonly number[];
+  /** Raw blocks with samples that are not in the rows of a pending window yet. */
+  readonly fresh: readonly { readonly window: number; readonly id: string }[];
   /** Raw blocks whose samples are in the rows, or in a pending window. */
   readonly known: readonly string[];
   /** All samples before this time are in blocks. */
@@ -25,6 +28,7 @@ export interface RollupProgress {
 export const NO_PROGRESS: RollupProgress = {
   doneUpTo: undefined,
   pending: [],
+  fresh: [],
   known: [],
   cutUpTo: Number.NEGATIVE_INFINITY,
   rawGoneUpTo: undefined,
@@ -48,15 +52,23 @@ export function accountBlocks(progress: RollupProgress, blocks: readonly RawBloc
   const known = new Set(progress.known);
   const pending = new Set(progress.pending);
   const doneUpTo = progress.doneUpTo ?? oldestWindow(blocks);
+  const there = new Set(blocks.map((b) => b.id));
+  const merged = new Map(blocks.flatMap(({ id, sources }) => sources.map((source) => [source, id] as const)));
+  const fresh = progress.fresh
+    .map(({ window, id }) => ({ window, id: there.has(id) ? id : (merged.get(id) ?? id) }))
+    .filter(({ id }) => there.has(id));
   for (const block of blocks) {
     if (known.has(block.id) || isMergeOf(block, known)) continue;
     for (let w = windowOf(block.minT); w <= windowOf(block.maxT); w += ROLLUP_WINDOW) {
-      if (doneUpTo !== undefined && w < doneUpTo) pending.add(w);
+      if (doneUpTo === undefined || w >= doneUpTo) continue;
+      pending.add(w);
+      fresh.push({ window: w, id: block.id });
     }
   }
   return {
     ...progress,
     doneUpTo,
+    fresh,
     pending: [...pending].sort((a, b) => a - b),
     known: blocks.map((b) => b.id),
   };
@@ -94,6 +106,7 @@ export function stretchDone(progress: RollupProgress, { after, until }: Stretch)
     ...progress,
     doneUpTo: doneUpTo === undefined || until > doneUpTo ? until : doneUpTo,
     pending: progress.pending.filter((w) => w < after || w >= until),
+    fresh: progress.fresh.filter(({ window: w }) => w < after || w >= until),
   };
 }
 
@@ -119,6 +132,46 @@ const HOUR = 3600_000;
 /** Buckets are made anew from here on only: of earlier ones the raw samples are gone, and their rows are what there is. */
 export function wholeFrom({ rawGoneUpTo }: RollupProgress): number {
   return rawGoneUpTo === undefined ? Number.NEGATIVE_INFINITY : Math.ceil(rawGoneUpTo / HOUR) * HOUR;
+}
+
+/**
+ * The hours of a stretch whose rows cannot be made anew, since raw samples of them are dropped or (in `gaps`) lost, and the blocks
+ * that bring something new to them. By window; what has no rows yet is not among them.
+ */
+export function amendedIn(progress: RollupProgress, stretch: Stretch, gaps: readonly Stretch[]): Amended[] {
+  const { doneUpTo = Number.NEGATIVE_INFINITY, fresh } = progress;
+  const without = joined([{ after: Number.NEGATIVE_INFINITY, until: wholeFrom(progress) }, ...gaps]);
+  const out: Amended[] = [];
+  for (let w = stretch.after; w < Math.min(stretch.until, doneUpTo); w += ROLLUP_WINDOW) {
+    const ids = [...new Set(fresh.filter((f) => f.window === w).map((f) => f.id))];
+    for (const gap of without) {
+      const after = Math.max(gap.after, w);
+      const until = Math.min(gap.until, w + ROLLUP_WINDOW);
+      if (until > after) out.push({ after, until, ids });
+    }
+  }
+  return out;
+}
+
+/** Whole hours in which something lies within one of the spans (times in ms, inclusive), ascending and disjoint. */
+export function hoursOf(spans: readonly { readonly minT: number; readonly maxT: number }[]): Stretch[] {
+  return joined(
+    spans.map(({ minT, maxT }) => ({
+      after: (Math.ceil(minT / HOUR) - 1) * HOUR,
+      until: Math.ceil(maxT / HOUR) * HOUR,
+    })),
+  );
+}
+
+function joined(stretches: readonly Stretch[]): Stretch[] {
+  const out: Stretch[] = [];
+  for (const s of [...stretches].sort((a, b) => (a.after < b.after ? -1 : 1))) {
+    const last = out.at(-1);
+    if (last !== undefined && s.after <= last.until)
+      out[out.length - 1] = { ...last, until: Math.max(last.until, s.until) };
+    else out.push(s);
+  }
+  return out;
 }
 
 /** Every sample up to here is in rows, or was once. */

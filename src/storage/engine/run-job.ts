@@ -22,16 +22,21 @@ export async function runJob(disk: Disk, job: StorageJob, cancelled: () => boole
   const tier = job.kind === "merge" ? job.tier : "raw";
   const cache = makeBlockCache(CACHE_BYTES);
   const blocks = await openAll(disk, join(job.blocksDir, tier), job.ids, cache);
+  const rows: Block[] = [];
   try {
+    if (job.kind === "rollup" && job.rows !== undefined) {
+      rows.push(...(await openAll(disk, join(job.blocksDir, "1m"), job.rows["1m"], cache)));
+      rows.push(...(await openAll(disk, join(job.blocksDir, "1h"), job.rows["1h"], cache)));
+    }
     const check = () => {
       if (cancelled()) throw new JobCancelled();
     };
     const made =
-      job.kind === "merge" ? await merge(disk, job, blocks, check) : await rollUpBlocks(disk, job, blocks, check);
+      job.kind === "merge" ? await merge(disk, job, blocks, check) : await rollUpBlocks(disk, job, blocks, rows, check);
     const samplesRead = blocks.reduce((sum, b) => sum + b.meta.samples, 0);
     return { made, samplesRead, seconds: (performance.now() - start) / 1000 };
   } finally {
-    for (const block of blocks) await closeBlock(block);
+    for (const block of [...blocks, ...rows]) await closeBlock(block);
   }
 }
 

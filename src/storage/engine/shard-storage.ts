@@ -12,7 +12,7 @@ import { basename, join } from "node:path";
 import type { Disk } from "../../lib/disk.ts";
 import type { Matcher } from "../../model/matcher.ts";
 import { TIER_MS, type Tier } from "../../model/rollup.ts";
-import type { Coverage } from "../../model/series-source.ts";
+import type { Coverage, Stretch } from "../../model/series-source.ts";
 import { blockIdTime } from "../block/block-id.ts";
 import { makeBlockCache } from "../block/cache.ts";
 import { deleteFromBlock } from "../block/deleted.ts";
@@ -29,6 +29,7 @@ import { type BlockSet, closeBlockSet, exchangeBlocks, type MissingData, openBlo
 import { writeWindows } from "./cut-head.ts";
 import { forgetBusy, IDLE_MS, type IdleSeries, noteIdle } from "./idle-series.ts";
 import { type Lock, makeLock } from "./lock.ts";
+import { hoursLost, isKept, lostBlocks, unmadeRows } from "./lost-data.ts";
 import { type MergedSource, makeMergedSource, type Problems, type SourcePart } from "./merged-source.ts";
 import { nameMissing } from "./name-missing.ts";
 import { UnnamedSeries } from "./part-source.ts";
@@ -38,10 +39,11 @@ import {
   allRolledUpTo,
   completeStretches,
   type RollupProgress,
+  rawRemoved,
   stretchRemoved,
   wholeFrom,
 } from "./rollup-progress.ts";
-import { type KnownBlock, type NamedLoss, readState, type StorageState, writeState } from "./storage-state.ts";
+import { endOf, type KnownBlock, type NamedLoss, readState, type StorageState, writeState } from "./storage-state.ts";
 
 export interface StorageOptions {
   readonly disk: Disk;
@@ -128,6 +130,9 @@ export async function openStorage(options: StorageOptions): Promise<ShardStorage
       storage.missing.push({ ...damage, maxT: endOf(damage.tier, damage.maxT) });
   }
   for (const id of state.setAside) setAside(storage, id);
+  const unmade = again.flatMap((b) => unmadeRows(rawGaps(storage), b));
+  storage.missing.push(...unmade);
+  storage.state = { ...state, losses: [...state.losses, ...unmade] };
   for (const missing of storage.missing) say("error", nameMissing(missing, basename(dir)));
   const oldest = Math.min(...blocks.tiers.raw.map((b) => b.block.meta.minT));
   const redone = again.reduce((p, b) => stretchRemoved(p, b.minT + 1, endOf(b.tier, b.maxT), oldest), state.progress);
@@ -136,22 +141,6 @@ export async function openStorage(options: StorageOptions): Promise<ShardStorage
     if (!isWantOfSpace(error)) throw error;
   });
   return storage;
-}
-
-/** The last time that a block has something of; a bucket is known by its start. */
-const endOf = (tier: Tier, maxT: number): number => (tier === "raw" ? maxT : maxT + TIER_MS[tier]);
-
-/** Blocks that there ought to be and that are not open. A merge may have replaced them before a crash. */
-function lostBlocks(blocks: BlockSet, state: StorageState): KnownBlock[] {
-  const there = new Set<string>();
-  for (const tier of TIERS) {
-    for (const { block } of blocks.tiers[tier]) {
-      there.add(block.meta.id);
-      // Rollups are made of blocks that stay.
-      if (tier === "raw" || block.meta.level > 1) for (const id of block.meta.sources) there.add(id);
-    }
-  }
-  return state.blocks.filter((b) => !there.has(b.id));
 }
 
 /** A block that a job found damaged: jobs leave it alone from now on, and queries hear of it. */
@@ -189,13 +178,18 @@ export async function settleStorage(storage: ShardStorage): Promise<void> {
 async function saveState(storage: ShardStorage, progress: RollupProgress): Promise<void> {
   const { blocks, options } = storage;
   const raw = blocks.tiers.raw.map(({ block: { meta } }) => meta);
+  const { losses } = storage.state;
+  const { rawAfter } = coverage(storage);
+  const over = losses.filter((l) => !isKept(l, rawAfter, options.ages, dataTime(storage)));
+  // Of lost samples as of those that were dropped in their time: their rows are what there is.
+  const gone = over.filter((l) => l.tier === "raw").reduce((p, l) => rawRemoved(p, l.maxT), progress);
   const there = TIERS.flatMap((tier) => blocks.tiers[tier].map(({ block: { meta } }) => ({ ...meta, tier })));
   storage.state = {
-    progress: accountBlocks(progress, raw),
+    progress: accountBlocks(gone, raw),
     // What is lost stays named, so that queries hear of it after the next start as well.
     blocks: [...there, ...storage.lost].map(({ tier, id, minT, maxT }) => ({ tier, id, minT, maxT })),
     setAside: there.filter(({ id }) => blocks.setAside.has(id)).map(({ id }) => id),
-    losses: storage.state.losses.filter((l) => l.maxT > coverage(storage).rawAfter),
+    losses: losses.filter((l) => !over.includes(l)),
     thinned: Object.fromEntries(Object.entries(storage.state.thinned).filter(([id]) => there.some((b) => b.id === id))),
   };
   storage.unsaved = true;
@@ -243,6 +237,9 @@ export function missingData({ missing }: ShardStorage): readonly MissingData[] {
   return missing.filter((m) => m.mended?.() !== true);
 }
 
+/** The hours of which raw samples are lost, as far as their times are known. */
+export const rawGaps = (storage: ShardStorage): Stretch[] => hoursLost(missingData(storage));
+
 function headPart(head: Head): SourcePart {
   const source = headSource(head);
   return {
@@ -264,6 +261,7 @@ function coverage(storage: ShardStorage): Coverage {
   const tiers = (["1m", "1h"] as const).filter((tier) => blocks.tiers[tier].length > 0);
   return {
     rawAfter,
+    rawGaps: rawGaps(storage).filter((g) => g.until > rawAfter),
     tiers: tiers.map((tier) => ({ tier, complete })),
   };
 }
@@ -374,16 +372,18 @@ export async function deleteFromStorage(
 
 /**
  * Starts of the first and the last bucket that go with the samples in [minT, maxT]. A bucket that keeps some of its samples goes
- * as well where raw samples are kept, since it is made anew from them; elsewhere it stays, they are all that it has.
+ * as well where raw samples are there, since it is made anew from them; elsewhere it stays, they are all that it has.
  */
 function bucketsToDelete(storage: ShardStorage, width: number, minT: number, maxT: number): [from: number, to: number] {
-  const { rawAfter } = coverage(storage);
+  const { rawAfter, rawGaps: gaps = [] } = coverage(storage);
+  const isMadeAnew = (start: number): boolean =>
+    start > rawAfter && !gaps.some((g) => g.after <= start && start < g.until);
   const startOf = (t: number): number => (Number.isFinite(t) ? (Math.ceil(t / width) - 1) * width : t);
   const first = startOf(minT);
   const last = startOf(maxT);
   return [
-    first > rawAfter || !Number.isFinite(minT) || minT === first + 1 ? first : first + width,
-    last > rawAfter || !Number.isFinite(maxT) || maxT === last + width ? last : last - width,
+    isMadeAnew(first) || !Number.isFinite(minT) || minT === first + 1 ? first : first + width,
+    isMadeAnew(last) || !Number.isFinite(maxT) || maxT === last + width ? last : last - width,
   ];
 }
 

@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import { crc32c } from "../../lib/crc32c.ts";
 import { type Disk, readWhole, replaceFile } from "../../lib/disk.ts";
-import type { Tier } from "../../model/rollup.ts";
+import { TIER_MS, type Tier } from "../../model/rollup.ts";
 import { NO_PROGRESS, type RollupProgress } from "./rollup-progress.ts";
 
 /** Times are Unix ms. */
@@ -33,7 +33,12 @@ export interface NamedLoss {
   readonly what: string;
   readonly minT: number;
   readonly maxT: number;
+  /** Of a block that is lost. */
+  readonly tier?: Tier;
 }
+
+/** The last time that a block has something of; a bucket is known by its start. */
+export const endOf = (tier: Tier, maxT: number): number => (tier === "raw" ? maxT : maxT + TIER_MS[tier]);
 
 export const STATE_FILE = "state.json";
 const VERSION = 1;
@@ -67,11 +72,15 @@ export async function readState(
   if (read.version !== VERSION)
     return { state: EMPTY_STATE, known: false, problem: `${path}: version ${read.version} is not known` };
   // JSON has no infinity.
-  const progress = { ...read.progress, cutUpTo: read.cutUpTo ?? Number.NEGATIVE_INFINITY };
+  const progress = {
+    ...read.progress,
+    fresh: read.progress.fresh ?? [],
+    cutUpTo: read.cutUpTo ?? Number.NEGATIVE_INFINITY,
+  };
   const { blocks, setAside, thinned } = read;
   // Files of before have none.
-  const losses = (read.losses ?? []).map(({ what, minT, maxT }) => ({
-    what,
+  const losses = (read.losses ?? []).map(({ minT, maxT, ...rest }) => ({
+    ...rest,
     minT: minT ?? Number.NEGATIVE_INFINITY,
     maxT: maxT ?? Number.POSITIVE_INFINITY,
   }));

@@ -14,8 +14,9 @@ import { listSnapshots, removeLeftovers } from "../snapshot/write.ts";
 import { segmentName, segmentNumber } from "../wal/format.ts";
 import { scanSegment } from "../wal/scan.ts";
 import { isMediaError, makeSegmentBuffers } from "../wal/segment-reader.ts";
-import { TIERS } from "./block-set.ts";
-import { EMPTY_STATE, readState, STATE_FILE, writeState } from "./storage-state.ts";
+import { metaOf, TIERS } from "./block-set.ts";
+import { wholeFrom } from "./rollup-progress.ts";
+import { EMPTY_STATE, endOf, readState, STATE_FILE, writeState } from "./storage-state.ts";
 
 export interface Damaged {
   readonly path: string;
@@ -218,14 +219,30 @@ async function forgetMissing(disk: Disk, dir: string): Promise<string[]> {
     await disk.syncDir(join(dir, BLOCKS));
     return [`removed the state file: ${problem}`];
   }
-  const present = new Set((await blockDirs(disk, dir)).map((b) => b.id));
-  const missing = state.blocks.filter((b) => !present.has(b.id));
-  if (missing.length === 0 && state.losses.length === 0) return [];
-  const blocks = state.blocks.filter((b) => present.has(b.id));
-  await writeState(disk, join(dir, BLOCKS), { ...state, blocks, losses: [] });
+  const present = new Set<string>();
+  for (const { tier, id, path } of await blockDirs(disk, dir)) {
+    present.add(id);
+    // What it was merged from is in it; rollups are made of blocks that stay.
+    const meta = await metaOf(disk, path);
+    if (tier === "raw" || meta?.level !== 1) for (const source of meta?.sources ?? []) present.add(source);
+  }
+  // Rows whose raw samples are kept are made anew by the next start.
+  const from = wholeFrom(state.progress);
+  const missing = state.blocks.filter((b) => !present.has(b.id) && (b.tier === "raw" || b.minT < from));
+  const settled = state.losses.filter((l) => !Number.isFinite(l.minT) || !Number.isFinite(l.maxT));
+  if (missing.length === 0 && settled.length === 0) return [];
+  const lost = missing.map(({ tier, id, minT, maxT }) => ({
+    what: `block ${tier}/${id} was lost`,
+    tier,
+    minT,
+    maxT: endOf(tier, maxT),
+  }));
+  const losses = [...state.losses.filter((l) => !settled.includes(l)), ...lost];
+  const blocks = state.blocks.filter((b) => !missing.includes(b));
+  await writeState(disk, join(dir, BLOCKS), { ...state, blocks, losses });
   return [
-    ...missing.map((b) => `block ${b.tier}/${b.id} is no longer missed`),
-    ...state.losses.map((l) => `no longer warned of: ${l.what}`),
+    ...missing.map((b) => `block ${b.tier}/${b.id} is no longer looked for; queries go on to name it`),
+    ...settled.map((l) => `no longer warned of: ${l.what}`),
   ];
 }
 
