@@ -1,4 +1,5 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { jetstream } from "@nats-io/jetstream";
@@ -6,7 +7,7 @@ import { connect, headers, type NatsConnection } from "@nats-io/transport-node";
 import { afterAll, describe, expect, it } from "vitest";
 import { addDefinition, addSample, encodeFrame, makeFrameBuilder } from "../../src/streams/codec/frame-encode.ts";
 import { partitionOf, seriesHash } from "../../src/streams/codec/series-hash.ts";
-import { killLeftOvers, processesOf, push, query, startTocsin, type Tocsin, until } from "./tocsin.ts";
+import { killLeftOvers, processesOf, push, query, startTocsin, type Tocsin, tempDir, until } from "./tocsin.ts";
 
 afterAll(killLeftOvers);
 
@@ -17,6 +18,22 @@ const smallDisk = (dir: string) => {
   mkdirSync(dir, { recursive: true });
   return ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o size=48m tmpfs "$0" && exec "$@"', dir];
 };
+/** As `smallDisk`, but the disk is there until `end` is called, for one process after another. */
+async function keptDisk(dir: string) {
+  const [program = "", ...args] = smallDisk(dir);
+  const holder = spawn(program, [...args, "sh", "-c", "echo mounted; exec cat"], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  await once(holder.stdout, "data");
+  const pid = holder.pid as number;
+  return {
+    pid,
+    /** Seen from outside of its namespace. */
+    path: join("/proc", String(pid), "root", dir),
+    wrapper: () => ["nsenter", "--preserve-credentials", "-U", "-m", "-t", String(pid)],
+    end: () => holder.kill(),
+  };
+}
 const canMount = spawnSync("unshare", ["-rm", "sh", "-c", "mount -t tmpfs tmpfs /mnt"]).status === 0;
 
 describe("when something under it fails", () => {
@@ -43,6 +60,55 @@ describe("when something under it fails", () => {
       // A refused sample may be there nevertheless; an acknowledged one must.
       await until(async () => missing(await storedNumbers(tocsin), load.numbers()) === 0, "nothing is lost", 10_000);
       expect(await tocsin.stop()).toBe(0);
+    },
+  );
+
+  it.skipIf(!canMount)(
+    "a start on a full disk: answers from what it has, says so, and takes samples when there is space",
+    async () => {
+      const dir = tempDir();
+      const disk = await keptDisk(join(dir, "data"));
+      try {
+        const first = await startTocsin({
+          dir,
+          config: TWO_PARTITIONS,
+          streams: "max_size: 64MB",
+          wrapper: disk.wrapper,
+        });
+        const load = startPushing(first);
+        await until(() => load.acknowledged() > 20, "the load flows");
+        await load.stop();
+        await until(async () => missing(await storedNumbers(first), load.numbers()) === 0, "it is there", 10_000);
+        fill(join(disk.path, "fill"));
+        // As it ends when there is no space either.
+        process.kill(first.pid, "SIGKILL");
+        await first.ended;
+        for (const pid of processesOf(dir)) if (pid !== disk.pid) process.kill(pid, "SIGKILL");
+
+        const second = await startTocsin({
+          ...{ dir, config: TWO_PARTITIONS, streams: "max_size: 64MB", wrapper: disk.wrapper },
+          wait: false,
+        });
+        const answers = () => storedNumbers(second).catch(() => new Set<number>());
+        await until(async () => missing(await answers(), load.numbers()) === 0, "what is stored is served", 20_000);
+        const ready = await fetch(`${second.url}/-/ready`);
+        expect({ status: ready.status, text: await ready.text() }).toEqual({
+          status: 503,
+          text: expect.stringMatching(/its disk is full: nothing is stored until there is space/),
+        });
+        expect(await metric(second, "tocsin_storage_disk_full")).toBe(1);
+        expect(second.output()).not.toMatch(/died/);
+
+        rmSync(join(disk.path, "fill"));
+        const again = startPushing(second, 1_000_000);
+        await until(() => again.acknowledged() > 20, "samples are taken again", 20_000);
+        await again.stop();
+        await until(async () => missing(await storedNumbers(second), again.numbers()) === 0, "they are there", 10_000);
+        expect(await metric(second, "tocsin_storage_disk_full")).toBe(0);
+        expect(await second.stop()).toBe(0);
+      } finally {
+        disk.end();
+      }
     },
   );
 
@@ -151,12 +217,12 @@ function series(n: number) {
 }
 
 /** Pushes one sample after the other, numbered, until it is stopped. */
-function startPushing(tocsin: Tocsin) {
+function startPushing(tocsin: Tocsin, from = 0) {
   const numbers: number[] = [];
   const refusals: { status: number; text: string }[] = [];
   let stopped = false;
   const run = async () => {
-    for (let n = 0; !stopped; n++) {
+    for (let n = from; !stopped; n++) {
       const answer = await push(tocsin.url, [series(n)]);
       if (answer.status === 204) numbers.push(n);
       else refusals.push(answer);

@@ -1,6 +1,7 @@
 import { AckPolicy, DeliverPolicy, type JsMsg, jetstream } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/transport-node";
 import * as Effect from "effect/Effect";
+import * as Result from "effect/Result";
 import type * as Scope from "effect/Scope";
 import { type Ingest, MalformedBody, TryLater } from "../../model/ingest.ts";
 import type { Bus } from "./bus.ts";
@@ -43,6 +44,7 @@ export interface IngestReaderOptions {
 
 const CONSUMER = "gateway";
 const ACK_WAIT_MS = 30_000;
+const RETRY_MS = 1_000;
 const MAX_BYTES_AHEAD = 16 << 20;
 /** A message that failed this often for a reason that nobody foresaw is refused. */
 const MAX_UNFORESEEN = 5;
@@ -136,7 +138,10 @@ export async function readIngestSubject(
   };
 }
 
-/** The reader as a supervised child: never returns, fails when reading cannot go on. */
+/**
+ * The reader as a supervised child: never returns, fails when reading cannot go on. It waits for a server that cannot give it its
+ * consumer (whose disk is full, say, or that is away): a new start of this would change nothing.
+ */
 export const ingestSubjectChild = (
   bus: Bus,
   ingest: Ingest,
@@ -146,10 +151,19 @@ export const ingestSubjectChild = (
   Effect.gen(function* () {
     const failed = (error: unknown) =>
       new NatsError("provisioning", `stream ${INGEST_STREAM}: ${messageOf(error)}`, { cause: error });
-    const reader = yield* Effect.acquireRelease(
+    const say = sayEachReasonSometimes("warn", options.say ?? saySilently);
+    const open = Effect.acquireRelease(
       Effect.tryPromise({ try: () => readIngestSubject(bus, ingest, options), catch: failed }),
       (r) => Effect.promise(() => r.close()),
     );
+    let opened = yield* Effect.result(open);
+    while (Result.isFailure(opened)) {
+      if (bus.nc.isClosed()) return yield* Effect.fail(opened.failure);
+      say("waits", `${opened.failure.message}: what agents publish is not read until that works`);
+      yield* Effect.sleep(RETRY_MS);
+      opened = yield* Effect.result(open);
+    }
+    const reader = opened.success;
     onUp(reader);
     yield* Effect.tryPromise({ try: () => reader.ended, catch: failed });
     return yield* Effect.fail(failed("the connection was closed"));
