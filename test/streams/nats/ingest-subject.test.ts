@@ -1,5 +1,7 @@
 import { jetstream } from "@nats-io/jetstream";
 import { headers } from "@nats-io/transport-node";
+import * as Effect from "effect/Effect";
+import * as Fiber from "effect/Fiber";
 import * as legacy from "nats";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { MalformedBody, TryLater } from "../../../src/model/ingest.ts";
@@ -8,7 +10,7 @@ import { decodeFrame } from "../../../src/streams/codec/frame-decode.ts";
 import { makeGateway } from "../../../src/streams/ingest/gateway.ts";
 import type { Bus } from "../../../src/streams/nats/bus.ts";
 import { consumePartition } from "../../../src/streams/nats/consume.ts";
-import { type IngestReader, readIngestSubject } from "../../../src/streams/nats/ingest-subject.ts";
+import { type IngestReader, ingestSubjectChild, readIngestSubject } from "../../../src/streams/nats/ingest-subject.ts";
 import { jetStreamPublisher } from "../../../src/streams/nats/publisher.ts";
 import { streamIdentity } from "../../../src/streams/nats/stream-identity.ts";
 import { type Recorded, recordingIngest } from "./recording-ingest.ts";
@@ -162,6 +164,34 @@ describe("the ingest subject", { timeout: 30_000 }, () => {
     await feed.close();
     await gateway.close();
     publisher.close();
+  });
+
+  it("as a child of a supervisor waits for a server that cannot give it its consumer, and says so once", async () => {
+    await bus.jsm.streams.delete("INGEST");
+    const { ingest, recorded } = recordingIngest(() => good);
+    const up = Promise.withResolvers<IngestReader>();
+    const options = { say: (_: string, line: string) => void lines.push(line) };
+    const child = Effect.runFork(Effect.scoped(ingestSubjectChild(bus, ingest, options, up.resolve)));
+    const died = vi.fn();
+    child.addObserver(died);
+    await vi.waitFor(() => expect(lines).toHaveLength(1), { timeout: 5_000 });
+    expect(lines[0]).toMatch(/^stream INGEST: .*: what agents publish is not read until that works$/);
+    await nats.bus({ partitions: 1 });
+    reader = await up.promise;
+    await publish("a", "application/json", "{}");
+    await vi.waitFor(() => expect(recorded).toHaveLength(1));
+    expect(lines).toHaveLength(1);
+    expect(died).not.toHaveBeenCalled();
+    await Effect.runPromise(Fiber.interrupt(child));
+  });
+
+  it("as a child that waits can be stopped", async () => {
+    reader = await readIngestSubject(bus, recordingIngest(() => good).ingest);
+    await bus.jsm.streams.delete("INGEST");
+    const options = { say: (_: string, line: string) => void lines.push(line) };
+    const child = Effect.runFork(Effect.scoped(ingestSubjectChild(bus, recordingIngest(() => good).ingest, options)));
+    await vi.waitFor(() => expect(lines).toHaveLength(1), { timeout: 5_000 });
+    await Effect.runPromise(Fiber.interrupt(child));
   });
 });
 
