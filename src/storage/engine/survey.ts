@@ -15,8 +15,9 @@ import { segmentName, segmentNumber } from "../wal/format.ts";
 import { scanSegment } from "../wal/scan.ts";
 import { isMediaError, makeSegmentBuffers } from "../wal/segment-reader.ts";
 import { metaOf, TIERS } from "./block-set.ts";
-import { wholeFrom } from "./rollup-progress.ts";
-import { EMPTY_STATE, endOf, readState, STATE_FILE, writeState } from "./storage-state.ts";
+import { hoursLost, unmadeRows } from "./lost-data.ts";
+import { stretchRemoved, wholeFrom } from "./rollup-progress.ts";
+import { EMPTY_STATE, endOf, type KnownBlock, readState, STATE_FILE, writeState } from "./storage-state.ts";
 
 export interface Damaged {
   readonly path: string;
@@ -226,22 +227,27 @@ async function forgetMissing(disk: Disk, dir: string): Promise<string[]> {
     const meta = await metaOf(disk, path);
     if (tier === "raw" || meta?.level !== 1) for (const source of meta?.sources ?? []) present.add(source);
   }
-  // Rows whose raw samples are kept are made anew by the next start.
-  const from = wholeFrom(state.progress);
-  const missing = state.blocks.filter((b) => !present.has(b.id) && (b.tier === "raw" || b.minT < from));
+  const missing = state.blocks.filter((b) => !present.has(b.id));
   const settled = state.losses.filter((l) => !Number.isFinite(l.minT) || !Number.isFinite(l.maxT));
   if (missing.length === 0 && settled.length === 0) return [];
-  const lost = missing.map(({ tier, id, minT, maxT }) => ({
-    what: `block ${tier}/${id} was lost`,
-    tier,
-    minT,
-    maxT: endOf(tier, maxT),
-  }));
-  const losses = [...state.losses.filter((l) => !settled.includes(l)), ...lost];
+  // Rows whose raw samples are kept are made anew.
+  const from = wholeFrom(state.progress);
+  const again = missing.filter((b) => b.tier !== "raw" && b.minT >= from);
+  const lost = missing
+    .filter((b) => !again.includes(b))
+    .map(({ tier, id, minT, maxT }) => ({ what: `block ${tier}/${id} was lost`, tier, minT, maxT: endOf(tier, maxT) }));
+  const known = [...state.losses.filter((l) => !settled.includes(l)), ...lost];
+  const losses = [...known, ...again.flatMap((b) => unmadeRows(hoursLost(known), b))];
   const blocks = state.blocks.filter((b) => !missing.includes(b));
-  await writeState(disk, join(dir, BLOCKS), { ...state, blocks, losses });
+  const progress = again.reduce(
+    (p, { tier, minT, maxT }) => stretchRemoved(p, minT + 1, endOf(tier, maxT), from),
+    state.progress,
+  );
+  await writeState(disk, join(dir, BLOCKS), { ...state, progress, blocks, losses });
+  const then = (b: KnownBlock): string =>
+    again.includes(b) ? "it is made anew" : "queries go on to name what was lost";
   return [
-    ...missing.map((b) => `block ${b.tier}/${b.id} is no longer looked for; queries go on to name it`),
+    ...missing.map((b) => `block ${b.tier}/${b.id} is no longer missed; ${then(b)}`),
     ...settled.map((l) => `no longer warned of: ${l.what}`),
   ];
 }

@@ -65,7 +65,7 @@ describe("looking at a shard's folder", () => {
     const { problems } = await verifyShard(disk, DIR, empty);
     expect(problems).toEqual([{ path: `${DIR}/blocks/raw/${id}`, offset: 0, problem: "the block is missing" }]);
     expect(await repairShard(disk, DIR, empty)).toEqual([
-      `block raw/${id} is no longer looked for; queries go on to name it`,
+      `block raw/${id} is no longer missed; queries go on to name what was lost`,
     ]);
     const { state } = await readState(disk, `${DIR}/blocks`);
     expect(state.losses.map((l) => [l.tier, l.maxT - l.minT])).toEqual([["raw", 110 * MINUTE]]);
