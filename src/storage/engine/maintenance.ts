@@ -26,6 +26,7 @@ import {
   stretchDone,
 } from "./rollup-progress.ts";
 import { cutHead, dataTime, newestId, rawGaps, replaceBlocks, type ShardStorage, setAside } from "./shard-storage.ts";
+import { firstToThin, mayHaveTooOld, noteThinned } from "./thinned.ts";
 
 export interface MaintenanceOptions {
   readonly storage: ShardStorage;
@@ -164,24 +165,22 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
 
   const merge = (tier: Tier, ids: readonly string[], start: number, end: number): Promise<Outcome> => {
     const { ages, rules } = storage.options;
-    const keptFrom = retentionRules(rules, tier, ages[tier]).newestKept(dataTime(storage));
+    const byRule = retentionRules(rules, tier, ages[tier]);
+    const time = dataTime(storage);
     const rolledUpTo = tier === "raw" ? allRolledUpTo(storage.state.progress) : Number.POSITIVE_INFINITY;
-    const retention = { rules, ageMs: ages[tier], now: dataTime(storage), rolledUpTo };
+    const retention = { rules, ageMs: ages[tier], now: time, rolledUpTo };
+    const sources = storage.blocks.tiers[tier].filter((b) => ids.includes(b.block.meta.id));
     const work: StorageJob = { kind: "merge", blocksDir: storage.blocks.dir, tier, ids, start, end, retention };
     return attempt(work, async ({ made }) => {
       counts.compactions++;
-      const { key } = retentionRules(rules, tier, ages[tier]);
-      storage.state = {
-        ...storage.state,
-        thinned: { ...storage.state.thinned, ...Object.fromEntries(made.map(({ id }) => [id, key])) },
-      };
-      const goneUpTo = Math.min(keptFrom, rolledUpTo, end);
-      await replaceBlocks(
-        storage,
-        tier,
-        made.map((m) => m.id),
-        ids,
-        (before) => (tier === "raw" && goneUpTo > start ? rawRemoved(before, goneUpTo) : before),
+      const newest = Math.max(...sources.map((b) => b.block.meta.maxT));
+      const passed = newest < rolledUpTo ? byRule.passed(newest, time) : 0;
+      const ofMade = made.map((m) => m.id);
+      storage.state = noteThinned(storage.state, ofMade, passed, byRule.key);
+      // Series of a shorter rule know by themselves how much of them is gone.
+      const goneUpTo = Math.min(byRule.usuallyFrom(time), rolledUpTo, end);
+      await replaceBlocks(storage, tier, ofMade, ids, (before) =>
+        tier === "raw" && goneUpTo > start ? rawRemoved(before, goneUpTo) : before,
       );
     });
   };
@@ -247,16 +246,16 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
     for (const tier of TIERS) {
       const open = storage.blocks.tiers[tier];
       const byRule = retentionRules(rules, tier, ages[tier]);
+      const time = dataTime(storage);
       const plan = planRetention(
-        open.map(({ block: { meta } }) => ({
-          id: meta.id,
-          maxT: meta.maxT,
-          bytes: meta.bytes,
-          droppable: tier !== "raw" || isRolledUp(storage.state.progress, meta),
-          appliedRules: storage.state.thinned[meta.id] === byRule.key ? byRule.key : undefined,
-        })),
+        open.map((it) => {
+          const { id, maxT, bytes } = it.block.meta;
+          const droppable = tier !== "raw" || isRolledUp(storage.state.progress, it.block.meta);
+          const hasTooOld = !storage.blocks.setAside.has(id) && mayHaveTooOld(storage, it.block.meta, byRule, time);
+          return { id, maxT, bytes, droppable, hasTooOld };
+        }),
         {
-          now: dataTime(storage),
+          now: time,
           maxAgeMs: ages[tier],
           maxBytes: options.maxBytes[tier],
           longestRuleMs: byRule.longest,
@@ -275,9 +274,10 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
         );
         return true;
       }
-      const [thin] = plan.thin;
-      const meta = open.find((b) => b.block.meta.id === thin)?.block.meta;
-      if (meta !== undefined) return (await merge(tier, [meta.id], meta.rangeStart, meta.rangeEnd)) === "done";
+      const thin = open.filter((b) => plan.thin.includes(b.block.meta.id));
+      const next = firstToThin(storage, thin, byRule, time);
+      if (next !== undefined) return (await merge(tier, [next.id], next.rangeStart, next.rangeEnd)) === "done";
+      if (plan.thin.length > 0) return true;
     }
     return false;
   };

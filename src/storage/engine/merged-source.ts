@@ -4,7 +4,8 @@
  * Invariants:
  * - ids and symbols count from 0 in each request (`begin`) and are valid until the next one;
  * - the same identity (96-bit hash) is the same series; its parts are kept in the order of the sources, oldest data first;
- * - where two parts have a sample at one time, that of the later source wins: a block made later, and the head over all.
+ * - where two parts have a sample at one time, that of the later source wins: a block made later, and the head over all;
+ * - what is beyond the age of a series is not served, whether or not it is still on disk.
  */
 import type { Labels } from "../../model/labels.ts";
 import type { Matcher } from "../../model/matcher.ts";
@@ -13,6 +14,7 @@ import { makeSampleBuffer, type SampleBuffer } from "../../model/sample.ts";
 import type { Coverage, RollupSource, SeriesSource } from "../../model/series-source.ts";
 import { mergeRollups } from "../merge/merge-rollups.ts";
 import { mergeSamples } from "../merge/merge-samples.ts";
+import type { RuleCoverage, SeriesCoverage } from "./coverage.ts";
 import type { IdentifiedSource } from "./identified-source.ts";
 import { grown, insertInOrder, makeIdentities, makeMembers, NOWHERE, obtain, pushMember } from "./merged-series.ts";
 
@@ -27,9 +29,17 @@ export interface SourcePart {
 }
 
 export interface MergedSource extends SeriesSource {
-  readonly rollups: RollupSource;
+  readonly rollups: RuledRollups;
   /** Begins a request over these parts, the ones that win last; ids and symbols of the request before are void. */
-  begin(parts: readonly SourcePart[], coverage: Coverage, problems?: Problems): void;
+  begin(parts: readonly SourcePart[], coverage: SeriesCoverage, problems?: Problems): void;
+}
+
+/** Series that retention rules speak of have a coverage of their own. */
+export interface RuledRollups extends RollupSource {
+  /** All there are; the first is that of `coverage`. */
+  coverages(): readonly Coverage[];
+  /** Which of them is that of a selected series. */
+  coverageOf(id: number): number;
 }
 
 /** What is missing in answers about these times, in words. */
@@ -44,7 +54,11 @@ export function makeMergedSource(): MergedSource {
   const words = new Uint32Array(3);
   const piece = makeSampleBuffer(1024);
   const rows = makeRollupBuffer(256);
-  let coverage: Coverage = { rawAfter: Number.NEGATIVE_INFINITY, tiers: [] };
+  let { byRule, ruleOf } = KEEP_ALL;
+  /** Raw samples of every series are kept after this. */
+  let rawAfter = Number.NEGATIVE_INFINITY;
+  /** Numbers of rules + 1 by series, as far as they were asked for. */
+  let known = new Uint16Array(256);
   let problems: Problems = () => [];
   /** What was selected in this request, for parts that are only looked into when they are read. */
   let asked: Selection[] = [];
@@ -77,8 +91,8 @@ export function makeMergedSource(): MergedSource {
 
   /** Whether rollups may name series that no raw samples do: of times whose samples are gone or lost. */
   const namesMore = (part: SourcePart, minT: number, maxT: number): boolean =>
-    (minT <= coverage.rawAfter && part.minT <= coverage.rawAfter) ||
-    (coverage.rawGaps ?? []).some(
+    (minT <= rawAfter && part.minT <= rawAfter) ||
+    (byRule[0].coverage.rawGaps ?? []).some(
       (g) => g.until >= minT && g.after <= maxT && g.until >= part.minT && g.after <= part.maxT,
     );
 
@@ -120,7 +134,9 @@ export function makeMergedSource(): MergedSource {
     }
   };
 
-  const readRollup: RollupSource["read"] = (m, tier, after, until, need, out) => {
+  const readRollup: RollupSource["read"] = (m, tier, start, until, need, out) => {
+    const after = byRule.length === 1 ? start : Math.max(start, ruled(m).rowsFrom[tier]);
+    if (after >= until) return;
     enterTier(tier);
     const from = out.length;
     for (let e = (series.first[m] as number) + 1; e !== 0; e = members.next[e - 1] as number) {
@@ -135,6 +151,47 @@ export function makeMergedSource(): MergedSource {
     const e = series.first[m] as number;
     return { part: members.part[e] as number, id: members.id[e] as number };
   };
+
+  const valueSymbol = (m: number, name: number): number => {
+    const { part, id } = home(m);
+    const { source } = parts[part] as SourcePart;
+    const own = partSymbols(symbols, part);
+    let ownName = own.names.get(name);
+    if (ownName === undefined) {
+      ownName = source.symbol(symbols.texts[name] as string);
+      own.names.set(name, ownName);
+    }
+    if (ownName < 0) return -1;
+    const value = source.valueSymbol(id, ownName);
+    if (value < 0) return -1;
+    let symbol = own.values.get(value);
+    if (symbol === undefined) {
+      symbol = internText(symbols, source.text(value));
+      own.values.set(value, symbol);
+    }
+    return symbol;
+  };
+
+  const ruleNumber = (m: number): number => {
+    if (m >= known.length) {
+      const larger = new Uint16Array(Math.max(m + 1, 2 * known.length));
+      larger.set(known);
+      known = larger;
+    }
+    if (known[m] === 0) {
+      // A request is one tenant's.
+      const { tenant } = asked.at(-1) as Selection;
+      known[m] =
+        1 +
+        ruleOf(tenant, (name) => {
+          const value = valueSymbol(m, internText(symbols, name));
+          return value < 0 ? "" : (symbols.texts[value] as string);
+        });
+    }
+    return (known[m] as number) - 1;
+  };
+  const ruled = (m: number): RuleCoverage => byRule[ruleNumber(m)] as RuleCoverage;
+
   const names = (read: (source: SeriesSource) => string[], minT: number, maxT: number): string[] => {
     const hit = parts.filter((p) => {
       const counts = p.tier === "raw" || namesMore(p, minT, maxT);
@@ -148,11 +205,14 @@ export function makeMergedSource(): MergedSource {
   return {
     begin: (next, covered, missing = () => []) => {
       parts = next;
-      coverage = covered;
+      ({ byRule, ruleOf } = covered);
+      rawAfter = Math.max(...byRule.map((r) => r.coverage.rawAfter));
+      known.fill(0);
       problems = missing;
       asked = [];
       complete.clear();
       if (series.slots.length > LARGE) {
+        known = new Uint16Array(256);
         members = makeMembers(256);
         series = makeIdentities(256);
       } else {
@@ -170,26 +230,10 @@ export function makeMergedSource(): MergedSource {
     },
     symbol: (text) => internText(symbols, text),
     text: (symbol) => symbols.texts[symbol] as string,
-    valueSymbol: (m, name) => {
-      const { part, id } = home(m);
-      const { source } = parts[part] as SourcePart;
-      const own = partSymbols(symbols, part);
-      let ownName = own.names.get(name);
-      if (ownName === undefined) {
-        ownName = source.symbol(symbols.texts[name] as string);
-        own.names.set(name, ownName);
-      }
-      if (ownName < 0) return -1;
-      const value = source.valueSymbol(id, ownName);
-      if (value < 0) return -1;
-      let symbol = own.values.get(value);
-      if (symbol === undefined) {
-        symbol = internText(symbols, source.text(value));
-        own.values.set(value, symbol);
-      }
-      return symbol;
-    },
-    read: (m, minT, maxT, out: SampleBuffer) => {
+    valueSymbol,
+    read: (m, start, maxT, out: SampleBuffer) => {
+      const isOld = byRule.length > 1 && start <= rawAfter;
+      const minT = isOld ? Math.max(start, ruled(m).coverage.rawAfter + 1) : start;
       let e = series.first[m] as number;
       let whole = true;
       for (;;) {
@@ -209,12 +253,27 @@ export function makeMergedSource(): MergedSource {
       if (whole) out.length = 0;
     },
     problems: (minT, maxT) => problems(minT, maxT),
-    rollups: { coverage: () => coverage, read: readRollup },
+    rollups: {
+      coverage: () => byRule[0].coverage,
+      coverages: () => byRule.map((r) => r.coverage),
+      coverageOf: (m) => (byRule.length === 1 ? 0 : ruleNumber(m)),
+      read: readRollup,
+    },
     labelNames: (tenant, matchers, minT, maxT) => names((s) => s.labelNames(tenant, matchers, minT, maxT), minT, maxT),
     labelValues: (tenant, name, matchers, minT, maxT) =>
       names((s) => s.labelValues(tenant, name, matchers, minT, maxT), minT, maxT),
   };
 }
+
+const KEEP_ALL: SeriesCoverage = {
+  byRule: [
+    {
+      coverage: { rawAfter: Number.NEGATIVE_INFINITY, tiers: [] },
+      rowsFrom: { "1m": Number.NEGATIVE_INFINITY, "1h": Number.NEGATIVE_INFINITY },
+    },
+  ],
+  ruleOf: () => 0,
+};
 
 interface Selection {
   readonly tenant: string;

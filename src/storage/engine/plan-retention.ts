@@ -7,8 +7,8 @@ export interface RetainedBlock {
   readonly bytes: number;
   /** Whether it may go: raw data stays until its rollup exists. */
   readonly droppable: boolean;
-  /** Retention rules (by their key) that were applied when the block was written. */
-  readonly appliedRules: string | undefined;
+  /** Whether it is beyond the age of some series, and was written before it was. */
+  readonly hasTooOld: boolean;
 }
 
 export interface RetentionOptions {
@@ -25,7 +25,7 @@ export interface RetentionPlan {
   /** To be removed whole: by age, and the oldest ones by size. */
   readonly expired: readonly string[];
   readonly oversize: readonly string[];
-  /** Beyond the age of the tier but not of every rule: to be rewritten with the series that stay. */
+  /** Beyond the age of some series but not of all: to be rewritten with the series that stay. */
   readonly thin: readonly string[];
 }
 
@@ -42,7 +42,7 @@ export function planRetention(blocks: readonly RetainedBlock[], options: Retenti
       expired.push(block.id);
       continue;
     }
-    if (old && block.droppable && block.appliedRules === undefined) thin.push(block.id);
+    if (block.hasTooOld && block.droppable) thin.push(block.id);
     bytes += block.bytes;
     kept.push(block);
   }

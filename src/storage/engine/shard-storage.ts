@@ -12,7 +12,7 @@ import { basename, join } from "node:path";
 import type { Disk } from "../../lib/disk.ts";
 import type { Matcher } from "../../model/matcher.ts";
 import { TIER_MS, type Tier } from "../../model/rollup.ts";
-import type { Coverage, Stretch } from "../../model/series-source.ts";
+import type { Stretch } from "../../model/series-source.ts";
 import { blockIdTime } from "../block/block-id.ts";
 import { makeBlockCache } from "../block/cache.ts";
 import { deleteFromBlock } from "../block/deleted.ts";
@@ -26,6 +26,7 @@ import { CHUNK_RANGE } from "../head/open-chunk.ts";
 import type { Pause } from "../head/sliced-sort.ts";
 import { isWantOfSpace } from "../wal/wal-error.ts";
 import { type BlockSet, closeBlockSet, exchangeBlocks, type MissingData, openBlockSet, TIERS } from "./block-set.ts";
+import { type RuleCoverage, type SeriesCoverage, seriesCoverage } from "./coverage.ts";
 import { writeWindows } from "./cut-head.ts";
 import { forgetBusy, IDLE_MS, type IdleSeries, noteIdle } from "./idle-series.ts";
 import { type Lock, makeLock } from "./lock.ts";
@@ -33,16 +34,8 @@ import { hoursLost, isKept, lostBlocks, unmadeRows } from "./lost-data.ts";
 import { type MergedSource, makeMergedSource, type Problems, type SourcePart } from "./merged-source.ts";
 import { nameMissing } from "./name-missing.ts";
 import { UnnamedSeries } from "./part-source.ts";
-import type { SeriesRetention, TierAges } from "./retention-rules.ts";
-import {
-  accountBlocks,
-  allRolledUpTo,
-  completeStretches,
-  type RollupProgress,
-  rawRemoved,
-  stretchRemoved,
-  wholeFrom,
-} from "./rollup-progress.ts";
+import { type RuleOf, ruleFinder, type SeriesRetention, type TierAges } from "./retention-rules.ts";
+import { accountBlocks, type RollupProgress, rawRemoved, stretchRemoved, wholeFrom } from "./rollup-progress.ts";
 import { endOf, type KnownBlock, type NamedLoss, readState, type StorageState, writeState } from "./storage-state.ts";
 
 export interface StorageOptions {
@@ -63,6 +56,7 @@ export interface ShardStorage {
   readonly options: StorageOptions;
   readonly blocks: BlockSet;
   readonly source: MergedSource;
+  readonly ruleOf: RuleOf;
   /** One change of the blocks, or of what the head holds of the past, at a time. */
   readonly lock: Lock;
   state: StorageState;
@@ -111,6 +105,7 @@ export async function openStorage(options: StorageOptions): Promise<ShardStorage
     options,
     blocks,
     source: makeMergedSource(),
+    ruleOf: ruleFinder(options.rules),
     lock: makeLock(),
     state,
     unsaved: false,
@@ -179,7 +174,7 @@ async function saveState(storage: ShardStorage, progress: RollupProgress): Promi
   const { blocks, options } = storage;
   const raw = blocks.tiers.raw.map(({ block: { meta } }) => meta);
   const { losses } = storage.state;
-  const { rawAfter } = coverage(storage);
+  const rawAfter = Math.min(...coverage(storage).byRule.map((r) => r.coverage.rawAfter));
   const over = losses.filter((l) => !isKept(l, rawAfter, options.ages, dataTime(storage)));
   // Of lost samples as of those that were dropped in their time: their rows are what there is.
   const gone = over.filter((l) => l.tier === "raw").reduce((p, l) => rawRemoved(p, l.maxT), progress);
@@ -250,20 +245,23 @@ function headPart(head: Head): SourcePart {
   };
 }
 
-function coverage(storage: ShardStorage): Coverage {
-  const { blocks, options, state } = storage;
-  const { head, ages } = options;
-  // What is not rolled up is kept beyond its age; what is gone stays gone when the clock is set back.
-  const oldest = Math.min(dataTime(storage) - ages.raw, allRolledUpTo(state.progress));
-  const gone = state.progress.rawGoneUpTo ?? Number.NEGATIVE_INFINITY;
-  const rawAfter = ages.raw === 0 ? gone : Math.max(oldest, gone);
-  const complete = completeStretches(state.progress, head.minT, rawAfter);
-  const tiers = (["1m", "1h"] as const).filter((tier) => blocks.tiers[tier].length > 0);
-  return {
-    rawAfter,
-    rawGaps: rawGaps(storage).filter((g) => g.until > rawAfter),
-    tiers: tiers.map((tier) => ({ tier, complete })),
-  };
+function coverage(storage: ShardStorage): SeriesCoverage {
+  const { blocks, options, state, ruleOf } = storage;
+  const { head, ages, rules } = options;
+  const found = seriesCoverage(rules, ruleOf, ages, {
+    progress: state.progress,
+    now: dataTime(storage),
+    oldestInHead: head.minT,
+    oldestRaw: blocks.tiers.raw.reduce((oldest, { block }) => Math.min(oldest, block.meta.minT), head.minT),
+    tiers: (["1m", "1h"] as const).filter((tier) => blocks.tiers[tier].length > 0),
+  });
+  const gaps = rawGaps(storage);
+  const withGaps = ({ coverage: c, rowsFrom }: RuleCoverage): RuleCoverage => ({
+    coverage: { ...c, rawGaps: gaps.filter((g) => g.until > c.rawAfter) },
+    rowsFrom,
+  });
+  const [usual, ...ruled] = found.byRule;
+  return { ...found, byRule: [withGaps(usual), ...ruled.map(withGaps)] };
 }
 
 /** Replaces blocks of a tier by others, durably; the rollups' progress changes with it. */
@@ -375,7 +373,8 @@ export async function deleteFromStorage(
  * as well where raw samples are there, since it is made anew from them; elsewhere it stays, they are all that it has.
  */
 function bucketsToDelete(storage: ShardStorage, width: number, minT: number, maxT: number): [from: number, to: number] {
-  const { rawAfter, rawGaps: gaps = [] } = coverage(storage);
+  const rawAfter = Math.max(...coverage(storage).byRule.map((r) => r.coverage.rawAfter));
+  const gaps = rawGaps(storage);
   const isMadeAnew = (start: number): boolean =>
     start > rawAfter && !gaps.some((g) => g.after <= start && start < g.until);
   const startOf = (t: number): number => (Number.isFinite(t) ? (Math.ceil(t / width) - 1) * width : t);

@@ -101,7 +101,8 @@ test("the union of all parts, the later ones winning, whatever is asked", () => 
       if (table.rows.length > 0) tables.push(table);
     }
     const rawAfter = random() < 0.5 ? Number.NEGATIVE_INFINITY : 20;
-    source.begin(tables.map(partOf), { rawAfter, tiers: [] });
+    const rowsFrom = { "1m": Number.NEGATIVE_INFINITY, "1h": Number.NEGATIVE_INFINITY };
+    source.begin(tables.map(partOf), { byRule: [{ coverage: { rawAfter, tiers: [] }, rowsFrom }], ruleOf: () => 0 });
     for (let ask = 0; ask < 3; ask++) {
       const minT = Math.floor(random() * 50);
       const maxT = minT + Math.floor(random() * 20);
