@@ -53,6 +53,14 @@ export interface RollupSource {
   coverage(): Coverage;
 
   /**
+   * Series that are kept for another time than most have a coverage of their own. All of them, that of `coverage` first; absent: it
+   * is that of every series.
+   */
+  coverages?(): readonly Coverage[];
+  /** Which of `coverages` is that of a selected series. */
+  coverageOf?(id: number): number;
+
+  /**
    * Appends to `out` the rows of a series' buckets in (after, until], both multiples of the tier's width, ascending. Only the
    * columns of `need` (bits of `columnMask`) must hold their values, the others may hold anything. Where `need` has the bit
    * HISTOGRAM_ROLLUPS and one of the rows has native histograms, `out.histograms` is there afterwards and right for the rows that

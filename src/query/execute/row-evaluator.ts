@@ -9,7 +9,7 @@ import { selectNewest, selectSmoothed } from "./instant.ts";
 import { evaluateSlice, prepareRange, rangeKeepsName, sliceEnd } from "./range-function.ts";
 import { canNote, noteRange, type RangeNotes } from "./range-notes.ts";
 import { evaluateRollup } from "./rollup-range.ts";
-import { makeSeriesReader } from "./series-reader.ts";
+import { joinUses, makeSeriesReader, type SeriesReader } from "./series-reader.ts";
 import { columnsFor } from "./tier-rows.ts";
 import {
   dropStale,
@@ -56,12 +56,12 @@ const SEES_HISTOGRAMS: ReadonlySet<RangeFunction> = new Set([
 ]);
 
 /**
- * @param coverage what the source has besides raw samples; undefined: nothing
+ * @param coverages what the source has besides raw samples, of the series that it gives each number; none: nothing
  * @param check called between the slices of long rows, with the work done; it may throw
  */
 export function makeRowEvaluator(
   plan: ShardPlan,
-  coverage: Coverage | undefined,
+  coverages: readonly Coverage[],
   check: (work: number) => void = never,
 ): RowEvaluator {
   const { grid, select, range } = plan;
@@ -70,20 +70,37 @@ export function makeRowEvaluator(
   const before = range !== undefined && (range.anchored === true || smoothed) ? select.lookback : 0;
   const after = smoothed ? select.lookback : 0;
   const width = range?.range ?? select.lookback;
-  const w = makeWindows(grid, width, select.offset, select.at, before, after);
   const need = needOf(plan);
-  const segments = segmentsOf(plan, need, width, coverage, before, after);
-  roundWindows(w, segments);
   const mask = need === "whole" ? columnsFor((range as RangeCall).func) : undefined;
   const prepared = range === undefined ? undefined : prepareRange(range, steps);
   const maps = plan.maps.map((m) => prepareMap(m, steps));
   const seesStale = prepared === undefined && !smoothed && plan.raw !== true;
   const floatsOnly = prepared === undefined || !SEES_HISTOGRAMS.has(prepared.call.func);
-  const reader = makeSeriesReader(segments, need, mask, seesStale || !floatsOnly);
+  const makeWay = (segments: readonly Segment[]): Way => {
+    const windows = makeWindows(grid, width, select.offset, select.at, before, after);
+    roundWindows(windows, segments);
+    const way = makeSeriesReader(segments, need, mask, seesStale || !floatsOnly);
+    return { reader: way, w: windows, bounds: boundsOf(windows, segments) };
+  };
+  const ways = new Map<string, Way>();
+  const wayOf = (coverage: Coverage | undefined): Way => {
+    const segments = segmentsOf(plan, need, width, coverage, before, after);
+    const key = JSON.stringify(segments);
+    const way = ways.get(key) ?? makeWay(segments);
+    ways.set(key, way);
+    return way;
+  };
+  const [first, ...others] = coverages;
+  const usual = wayOf(first);
+  const numbered = [usual, ...others.map(wayOf)];
+  /** Those of the series loaded last. */
+  let { reader, w } = usual;
+  const load = (source: SeriesSource, id: number): number => {
+    if (ways.size > 1) ({ reader, w } = numbered[source.rollups?.coverageOf?.(id) ?? 0] as Way);
+    return reader.load(source, id);
+  };
   const mayNote = prepared !== undefined && canNote(prepared.call.func);
   const produced = new Uint8Array(mayNote ? steps : 0);
-  const series = reader.samples;
-
   const windowSamples = plan.countWindows === true ? new Float64Array(steps) : undefined;
   const countWindows = (counts: Float64Array): void => {
     const { lo, hi } = w;
@@ -95,6 +112,7 @@ export function makeRowEvaluator(
 
   /** The range function or selector over what has been loaded. */
   const fill = (values: Float64Array, present: Uint8Array, base: number): void => {
+    const series = reader.samples;
     if (reader.buckets) {
       const { rows } = reader;
       locateWindows(w, rows.end, rows.buffer.length);
@@ -116,13 +134,16 @@ export function makeRowEvaluator(
 
   return {
     steps,
-    bounds: boundsOf(w, segments),
+    bounds: {
+      minT: Math.min(...numbered.map((way) => way.bounds.minT)),
+      maxT: Math.max(...numbered.map((way) => way.bounds.maxT)),
+    },
     dropsName:
       (range !== undefined && !rangeKeepsName(range.func)) ||
       select.output !== "value" ||
       maps.some((m) => m.dropsName),
     mayNote,
-    load: reader.load,
+    load,
     evaluate(values, present, base) {
       fill(values, present, base);
       if (windowSamples !== undefined) countWindows(windowSamples);
@@ -132,6 +153,7 @@ export function makeRowEvaluator(
       return false;
     },
     rangeSamples() {
+      const series = reader.samples;
       dropStale(series, true);
       // Points that stand for buckets may come from before the window.
       locateWindows(w, series.ts, series.length);
@@ -141,11 +163,18 @@ export function makeRowEvaluator(
     },
     note(notes, metric) {
       if (prepared === undefined) return;
-      noteRange(notes, prepared, reader.buckets ? undefined : series, produced, 0, steps, metric);
+      noteRange(notes, prepared, reader.buckets ? undefined : reader.samples, produced, 0, steps, metric);
     },
-    use: reader.use,
+    use: () => joinUses([...ways.values()].flatMap((way) => way.reader.use())),
     windowSamples,
   };
+}
+
+/** How series of one coverage are read. */
+interface Way {
+  readonly reader: SeriesReader;
+  readonly w: Windows;
+  readonly bounds: { readonly minT: number; readonly maxT: number };
 }
 
 /** What the plan reads. */

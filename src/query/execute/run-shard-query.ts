@@ -1,6 +1,6 @@
 import { compareLabels, type Labels, labelsKey, labelValue, METRIC_NAME } from "../../model/labels.ts";
 import { QueryError } from "../../model/query.ts";
-import type { SeriesSource } from "../../model/series-source.ts";
+import type { Coverage, SeriesSource } from "../../model/series-source.ts";
 import type { Counted, ShardAnswer, ShardPlan } from "../plan/shard-plan.ts";
 import { needOf } from "../plan/tier.ts";
 import { groupLabels } from "./grouping.ts";
@@ -46,7 +46,7 @@ function run(source: SeriesSource, plan: ShardPlan, stopped: () => boolean): Sha
     if (plan.grid.steps > plan.limits.maxSamples) throw tooManySamples(plan.limits.maxSamples);
     const deadline = performance.now() + plan.limits.timeoutMs;
     const watch: Watch = { stopped, deadline, samples: 0, work: CHECK_EVERY, plan };
-    const rows = makeRowEvaluator(plan, source.rollups?.coverage(), (work) => checkWork(watch, work));
+    const rows = makeRowEvaluator(plan, coveragesOf(source), (work) => checkWork(watch, work));
     const { minT, maxT } = rows.bounds;
     const ids = source.select(plan.tenant, plan.select.matchers, minT, maxT);
     if (ids.length > plan.limits.maxSeries) {
@@ -62,6 +62,11 @@ function run(source: SeriesSource, plan: ShardPlan, stopped: () => boolean): Sha
     if (error instanceof QueryError) return { kind: "failure", type: error.type, message: error.message };
     throw error;
   }
+}
+
+/** Of series by the numbers of `coverageOf`. */
+function coveragesOf({ rollups }: SeriesSource): readonly Coverage[] {
+  return rollups === undefined ? [] : (rollups.coverages?.() ?? [rollups.coverage()]);
 }
 
 interface Watch {

@@ -177,7 +177,7 @@ function appendHistogram(from: RollupHistograms, i: number, t: number, oldest: b
 }
 
 /** One entry a tier that had anything: from the beginning of its first segment to the end of its last. */
-function joinUses(uses: readonly (Segment & { rows: number })[]): TierUse[] {
+export function joinUses(uses: readonly TierUse[]): TierUse[] {
   const byTier = new Map<string, TierUse>();
   for (const { tier, after, until, rows, rounded } of uses) {
     if (rows === 0) continue;

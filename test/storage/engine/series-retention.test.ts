@@ -70,6 +70,40 @@ function expectRaw(lab: Lab, it: Case, now: number): void {
   }
 }
 
+/** Windows of an hour that end at `end + shift`, by series and hour; undefined: nothing there. */
+async function sums(lab: Lab, hours: number, shift: number): Promise<(number | undefined)[][]> {
+  const steps = hours - 2;
+  const { matrix } = await lab.ask("sum_over_time(m[1h])", T0 + HOUR + shift, T0 + steps * HOUR + shift, HOUR);
+  return series.map((_, s) => {
+    const row = matrix.labels.findIndex((l) => l.at(-1) === String(s));
+    return Array.from({ length: steps }, (_, i) =>
+      row >= 0 && matrix.present[row * steps + i] === 1 ? matrix.values[row * steps + i] : undefined,
+    );
+  });
+}
+
+async function expectSums(lab: Lab, it: Case, hours: number, now: number): Promise<void> {
+  for (const shift of [0, 5 * MINUTE]) {
+    const found = await sums(lab, hours, shift);
+    for (const s of series.keys()) {
+      const ages = agesOf(it, s);
+      const oldestKept = Math.min(...TIERS.map((tier) => oldest(now, ages[tier])));
+      for (const [i, got] of (found[s] as (number | undefined)[]).entries()) {
+        const end = T0 + (i + 1) * HOUR + shift;
+        const from = end - HOUR;
+        const where = `series ${s}, window to ${(end - T0) / HOUR} h of ${hours}`;
+        const isRaw = from >= oldest(now, ages.raw);
+        const isHours = shift === 0 && from >= oldest(now, ages["1h"]);
+        const isMinutes = from >= oldest(now, ages["1m"]);
+        let sum = 0;
+        for (let t = T0; t <= end; t += STEP) if (t > from) sum += valueAt(t, s);
+        if (isRaw || isHours || isMinutes) expect(got, where).toBe(sum);
+        else if (end <= oldestKept - HOUR) expect(got, where).toBeUndefined();
+      }
+    }
+  }
+}
+
 /** No block has a series all of whose samples in it are too old, by more than the hour that goes as a whole. */
 function expectThinned(lab: Lab, it: Case, now: number): void {
   for (const tier of TIERS) {
@@ -112,6 +146,7 @@ describe("rules by series", () => {
         const now = lab.now();
         expectRaw(lab, it, now);
         expectThinned(lab, it, now);
+        await expectSums(lab, it, hours, now);
         // Nothing is done twice.
         const { compactions } = lab.keeper.maintenance.counts;
         expect(await lab.jobs()).toBe(0);
@@ -126,6 +161,9 @@ describe("rules by series", () => {
     const it = { ages: { raw: 6 * HOUR, "1m": 6 * HOUR, "1h": 6 * HOUR }, rules: [rule("3", { raw: 30 * HOUR })] };
     const lab = await lived(it, 24, new Set());
     expectRaw(lab, it, lab.now());
+    const { matrix } = await lab.ask("count_over_time(m[1h])", T0 + 3 * HOUR, T0 + 3 * HOUR, HOUR);
+    expect(matrix.labels.map((l) => l.at(-1))).toEqual(["3"]);
+    expect(matrix.values[0]).toBe(6);
   });
 
   test("blocks without such series are not rewritten", async () => {
