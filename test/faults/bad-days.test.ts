@@ -163,10 +163,11 @@ describe("a store that is gone while the shard is down", () => {
     const third = await openLab({ disk, now: () => T0 + HOURS * HOUR });
     expect(third.warnings().join("\n")).toMatch(/neither log nor snapshot/);
     await third.close();
-    expect(await repairShard(disk, DIR, () => ({ state: {}, skip: new Set() }))).toContainEqual(
-      expect.stringMatching(/no longer warned of: neither log/),
+    // Its times are known: a repair does not bring them back, so queries about them go on to say it.
+    expect(await repairShard(disk, DIR, () => ({ state: {}, skip: new Set() }))).toEqual([]);
+    expect((await openLab({ disk, now: () => T0 + HOURS * HOUR })).warnings().join("\n")).toMatch(
+      /neither log nor snapshot/,
     );
-    expect((await openLab({ disk, now: () => T0 + HOURS * HOUR })).warnings()).toEqual([]);
   });
 
   test("a copy of the blocks, restored, has lost nothing", async () => {
