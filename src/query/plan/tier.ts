@@ -200,6 +200,11 @@ function standIn(
 
 /** Appends a segment, joined with the one before where it goes on. */
 function add(out: Segment[], segment: Segment): void {
+  // A bucket of a coarser tier may begin before the finer tier ends: it has all of that time, which counts once.
+  for (let over = out.at(-1); over !== undefined && over.until > segment.after; over = out.at(-1)) {
+    out.pop();
+    if (over.after < segment.after) out.push({ ...over, until: segment.after });
+  }
   const last = out.at(-1);
   if (last !== undefined && last.until === segment.after && last.tier === segment.tier) {
     if (last.rounded === segment.rounded) {

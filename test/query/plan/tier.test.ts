@@ -183,6 +183,17 @@ test("segments: in order, without overlap, right where not rounded, without gaps
         if (inside(t, segments) !== kept) throw new Error(`${t} is ${kept ? "" : "not "}kept: ${told(segments)}`);
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 1000 },
   );
+});
+
+test("a coarser tier that goes on within its bucket takes the bucket whole: nothing is counted twice", () => {
+  const tiers = [
+    { tier: "1m", complete: [{ after: 0, until: 61 * MINUTE }] } as const,
+    { tier: "1h", complete: [{ after: HOUR, until: 2 * HOUR }] } as const,
+  ];
+  expect(cover("whole", span(0, 7, HOUR, 3), { rawAfter: 5 * HOUR, tiers })).toEqual([
+    { after: 0, until: HOUR, tier: "1m", rounded: true },
+    { after: HOUR, until: 2 * HOUR, tier: "1h", rounded: true },
+  ]);
 });
