@@ -8,7 +8,7 @@
  */
 import { join } from "node:path";
 import { crc32c } from "../lib/crc32c.ts";
-import { type Disk, DiskError, readWhole, replaceFile } from "../lib/disk.ts";
+import { type Disk, DiskError, ifThere, readWhole, replaceFile } from "../lib/disk.ts";
 
 export const LAYOUT_FILE = "tocsin.json";
 const SHARDS = "shards";
@@ -110,10 +110,7 @@ function parseFacts(text: string): Facts | undefined {
 
 /** Ascending; none when there is no such folder. */
 async function shardNumbers(disk: Disk, path: string): Promise<number[]> {
-  const names = await disk.list(join(path, SHARDS)).catch((error: unknown) => {
-    if (error instanceof DiskError && error.code === "ENOENT") return [];
-    throw error;
-  });
+  const names = (await ifThere(disk.list(join(path, SHARDS)))) ?? [];
   const numbers = names.filter((name) => /^(0|[1-9]\d*)$/.test(name)).map(Number);
   return numbers.sort((a, b) => a - b);
 }

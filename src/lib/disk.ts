@@ -129,15 +129,20 @@ function realFile(path: string, handle: fs.FileHandle): DiskFile {
   };
 }
 
-/** The whole file, or undefined when there is none. */
-export async function readWhole(disk: Disk, path: string): Promise<Uint8Array | undefined> {
-  let file: DiskFile;
+/** What an operation on a file or folder gives, undefined when there is none. Rejects with any other error of it. */
+export async function ifThere<T>(operation: Promise<T>): Promise<T | undefined> {
   try {
-    file = await disk.open(path, "read");
+    return await operation;
   } catch (error) {
     if (error instanceof DiskError && error.code === "ENOENT") return undefined;
     throw error;
   }
+}
+
+/** The whole file, or undefined when there is none. */
+export async function readWhole(disk: Disk, path: string): Promise<Uint8Array | undefined> {
+  const file = await ifThere(disk.open(path, "read"));
+  if (file === undefined) return undefined;
   try {
     const bytes = new Uint8Array(await file.size());
     return bytes.subarray(0, await file.read(bytes, 0));

@@ -1,5 +1,5 @@
 /** What is lost of a shard's log, and what a person reads of that. */
-import { type Disk, DiskError } from "../../lib/disk.ts";
+import { type Disk, ifThere } from "../../lib/disk.ts";
 import { timeText } from "../../storage/engine/name-missing.ts";
 import type { NamedLoss } from "../../storage/engine/storage-state.ts";
 import { CHUNK_RANGE } from "../../storage/head/open-chunk.ts";
@@ -79,19 +79,10 @@ export function makeHoles(damage: readonly WalDamage[]): { lost(gone: SequenceRa
 
 /** Whether there is a log, and whether there ever was one: a copy of blocks, restored, begins without. */
 export async function lookForLog(disk: Disk, dir: string): Promise<{ isThere: boolean; was: boolean }> {
-  const log = await namesIn(disk, walDir(dir));
-  const head = await namesIn(disk, headDir(dir));
+  const log = await ifThere(disk.list(walDir(dir)));
+  const head = await ifThere(disk.list(headDir(dir)));
   const isThere = log?.some((name) => segmentNumber(name) !== undefined) === true;
   return { isThere, was: log !== undefined || head !== undefined };
-}
-
-async function namesIn(disk: Disk, dir: string): Promise<string[] | undefined> {
-  try {
-    return await disk.list(dir);
-  } catch (error) {
-    if (error instanceof DiskError && error.code === "ENOENT") return undefined;
-    throw error;
-  }
 }
 
 /** @param cutUpTo everything older than this is in blocks, Unix ms; @param now Unix ms */

@@ -1,5 +1,6 @@
 /** A shard whose disk is full: it serves what it has, stores nothing, tries again and says so. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { timeText } from "../../storage/engine/name-missing.ts";
 import { isWantOfSpace } from "../../storage/wal/wal-error.ts";
 import { messageOf } from "../../streams/nats/nats-error.ts";
 import type { Say } from "../../streams/nats/say.ts";
@@ -37,10 +38,8 @@ export function makeDiskSpace({ partition, signal, say, now, newest, onChange }:
     isFull: () => since !== undefined,
     problem: (maxT) => {
       if (since === undefined || maxT < Math.min(since, newest())) return [];
-      const at = new Date(since).toISOString();
-      return [
-        `the disk of shard ${partition} is full since ${at}: what was sent since its newest sample may be missing`,
-      ];
+      const what = "what was sent since its newest sample may be missing";
+      return [`the disk of shard ${partition} is full since ${timeText(since)}: ${what}`];
     },
     retry: async (work) => {
       let waits = false;

@@ -14,6 +14,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Disk } from "../../lib/disk.ts";
 import type { ShardRequest, ShardStats } from "../../model/shard.ts";
+import { timeText } from "../../storage/engine/name-missing.ts";
 import { answerFrom } from "../../storage/engine/shard-storage.ts";
 import { createHead, headStats } from "../../storage/head/head.ts";
 import type { RecordKind } from "../../storage/wal/format.ts";
@@ -307,7 +308,7 @@ export function startShard(options: ShardOptions): Shard {
     const full = space.problem(maxT);
     const times = lanes?.backlogTimes();
     if (times === undefined || times.from > maxT || times.to < minT) return full;
-    const at = (t: number, unknown: string) => (Number.isFinite(t) ? new Date(t).toISOString() : unknown);
+    const at = (t: number, unknown: string) => (Number.isFinite(t) ? timeText(t) : unknown);
     const between = `${at(times.from, "the beginning")} and ${at(times.to, "now")}`;
     return [
       ...full,

@@ -1,4 +1,4 @@
-import { type Disk, DiskError } from "../../lib/disk.ts";
+import { type Disk, ifThere } from "../../lib/disk.ts";
 import { isBlockId, TEMPORARY } from "./block-id.ts";
 
 export interface TierFolder {
@@ -12,13 +12,7 @@ export interface TierFolder {
 
 /** What is in a tier's folder; nothing when there is none. Rejects with `DiskError`. */
 export async function listBlocks(disk: Disk, tierDir: string): Promise<TierFolder> {
-  let names: string[];
-  try {
-    names = await disk.list(tierDir);
-  } catch (error) {
-    if (error instanceof DiskError && error.code === "ENOENT") names = [];
-    else throw error;
-  }
+  const names = (await ifThere(disk.list(tierDir))) ?? [];
   const temporary = (name: string): boolean => name.startsWith(TEMPORARY);
   return {
     blocks: names.filter(isBlockId),

@@ -1,6 +1,6 @@
 /** Looking at a shard's folder from outside, while no shard runs on it. */
 import { join } from "node:path";
-import { type Disk, DiskError, type DiskFile } from "../../lib/disk.ts";
+import { type Disk, type DiskFile, ifThere } from "../../lib/disk.ts";
 import type { Tier } from "../../model/rollup.ts";
 import { type Block, closeBlock, openBlock } from "../block/block.ts";
 import { makeBlockCache } from "../block/cache.ts";
@@ -207,7 +207,7 @@ export async function repairShard(disk: Disk, dir: string, empty: EmptyState): P
     const found = await snapshotProblem(disk, dir, generation, empty);
     if (found !== undefined) await aside(found.path, snapshotName(generation), found.problem);
   }
-  const left = (await listed(() => removeLeftovers(disk, headDir(dir)))) ?? 0;
+  const left = (await ifThere(removeLeftovers(disk, headDir(dir)))) ?? 0;
   if (left > 0) done.push(`removed ${left} unfinished snapshots from ${headDir(dir)}`);
   return done;
 }
@@ -272,22 +272,13 @@ async function blockDirs(disk: Disk, dir: string): Promise<{ tier: Tier; id: str
   return found;
 }
 
+/** None where the folder is not there: a copy of blocks has neither log nor snapshots. */
 const generations = async (disk: Disk, dir: string): Promise<number[]> =>
-  (await listed(() => listSnapshots(disk, headDir(dir)))) ?? [];
+  (await ifThere(listSnapshots(disk, headDir(dir)))) ?? [];
 
 async function segmentNumbers(disk: Disk, dir: string): Promise<number[]> {
-  const names = (await listed(() => disk.list(walDir(dir)))) ?? [];
+  const names = (await ifThere(disk.list(walDir(dir)))) ?? [];
   return names.flatMap((name) => segmentNumber(name) ?? []);
-}
-
-/** Undefined where the folder is not there: a snapshot has blocks only. */
-async function listed<T>(list: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await list();
-  } catch (error) {
-    if (error instanceof DiskError && error.code === "ENOENT") return undefined;
-    throw error;
-  }
 }
 
 async function sizeOf(disk: Disk, path: string, unreadable: Damaged[]): Promise<number | undefined> {
