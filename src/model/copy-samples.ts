@@ -47,6 +47,15 @@ export function copySamples(
   if (shift !== 0) for (let i = at; i < at + n; i++) moveHistogramRef(to.words, i, shift);
 }
 
+/** Writes sample `from` over sample `to` of the same buffer, for loops that leave samples out. */
+export function moveSample({ ts, words, startTs }: SampleBuffer, from: number, to: number): void {
+  ts[to] = ts[from] as number;
+  // Words, not values: a NaN may lose its bits on the way through a number.
+  words[2 * to] = words[2 * from] as number;
+  words[2 * to + 1] = words[2 * from + 1] as number;
+  if (startTs !== undefined) startTs[to] = startTs[from] as number;
+}
+
 /** Moves the reference of sample i by `shift` when it is a histogram. */
 export function moveHistogramRef(words: Uint32Array, i: number, shift: number): void {
   if (isHistogramAt(words, i)) writeHistogramRef(words, i, histogramRef(words, i) + shift);

@@ -1,3 +1,4 @@
+import { moveSample } from "../../model/copy-samples.ts";
 import { type RollupTier, TIER_MS } from "../../model/rollup.ts";
 import { isHistogramAt, isStaleAt, type SampleBuffer } from "../../model/sample.ts";
 import type { Grid } from "../plan/grid.ts";
@@ -130,7 +131,7 @@ export function locateWindows(w: Windows, ts: Float64Array, n: number, first = 0
  * go as well.
  */
 export function dropStale(buffer: SampleBuffer, floatsOnly = false): void {
-  const { ts, values, words, startTs } = buffer;
+  const { values, words } = buffer;
   const n = buffer.length;
   const histograms = floatsOnly && buffer.histograms !== undefined;
   let i = 0;
@@ -139,12 +140,7 @@ export function dropStale(buffer: SampleBuffer, floatsOnly = false): void {
   let out = i;
   for (; i < n; i++) {
     if (isStaleAt(words, i) || (histograms && isHistogramAt(words, i))) continue;
-    ts[out] = ts[i] as number;
-    // Words, not values: a NaN may lose its bits on the way through a number.
-    words[2 * out] = words[2 * i] as number;
-    words[2 * out + 1] = words[2 * i + 1] as number;
-    if (startTs !== undefined) startTs[out] = startTs[i] as number;
-    out++;
+    moveSample(buffer, i, out++);
   }
   buffer.length = out;
 }

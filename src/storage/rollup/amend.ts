@@ -7,6 +7,7 @@
  * - any other is one more. Where it lies between the row's samples, counter resets and changes stay those of the row.
  */
 import { firstAfter, firstAt } from "../../lib/search.ts";
+import { moveSample } from "../../model/copy-samples.ts";
 import { makeRollupBuffer, type RollupBuffer } from "../../model/rollup.ts";
 import { isStaleAt, type SampleBuffer } from "../../model/sample.ts";
 import { keepRows } from "../block/row-span.ts";
@@ -87,7 +88,7 @@ function lastTime({ columns, histograms }: RollupBuffer, i: number): number {
 /** Takes the samples that rows were made of out of `late`; returns the starts of the buckets whose samples all came back. */
 function dropHeld(late: SampleBuffer, all: SampleBuffer, old: RollupBuffer, widthMs: number): Set<number> {
   const restored = new Set<number>();
-  const { ts, words, startTs, length: n } = late;
+  const { ts, length: n } = late;
   let k = 0;
   let i = 0;
   while (i < n) {
@@ -101,11 +102,7 @@ function dropHeld(late: SampleBuffer, all: SampleBuffer, old: RollupBuffer, widt
     }
     for (; i < j; i++) {
       if (r >= 0 && holds(old, r, ts[i] as number)) continue;
-      ts[k] = ts[i] as number;
-      words[2 * k] = words[2 * i] as number;
-      words[2 * k + 1] = words[2 * i + 1] as number;
-      if (startTs !== undefined) startTs[k] = startTs[i] as number;
-      k++;
+      moveSample(late, i, k++);
     }
   }
   late.length = k;
