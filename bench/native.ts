@@ -2,9 +2,7 @@
  * The native path: an agent's process publishes frames straight to the partitions' streams. Measured from the first sample
  * until the last one is seen by a query. CPU is that of all three: agent, nats-server, Tocsin.
  */
-import { fork } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { startAgent } from "./lib/agent.ts";
 import { fleetCount } from "./lib/fleet.ts";
 import { settled, untilVisible } from "./lib/load.ts";
 import { printTable } from "./lib/report.ts";
@@ -26,15 +24,7 @@ interface AgentReport {
 export async function benchNative(): Promise<void> {
   const end = Math.floor(Date.now() / 1000) * 1000;
   const server = await startServer("tocsin", { config: `storage: { partitions: ${PARTITIONS} }\n` });
-  const bus = /answers on (nats:\/\/[\d.:]+)/.exec(readFileSync(join(server.dir, "log"), "utf8"))?.[1];
-  if (bus === undefined) throw new Error(`no address of the bus in ${server.dir}/log`);
-  const args = [bus, SERIES, ROUNDS, end, INTERVAL_MS].map(String);
-  const agent = fork(join(import.meta.dirname, "native-agent.ts"), args);
-  const said = () =>
-    new Promise<unknown>((resolve, reject) => {
-      agent.once("message", resolve);
-      agent.once("exit", (code) => reject(new Error(`the agent ended with ${code}`)));
-    });
+  const { process: agent, said } = startAgent(server, SERIES, ROUNDS, end, INTERVAL_MS);
   try {
     await said();
     await untilVisible(server.url, fleetCount("6h"), end / 1000, SERIES, 60_000);

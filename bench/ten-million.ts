@@ -2,11 +2,9 @@
  * Ten million active series on one machine: frames from an agent's process, 30 samples each. Memory is the RSS of Tocsin's whole
  * process tree, looked at all the time; a one-host query is asked again and again meanwhile.
  */
-import { fork } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { startAgent } from "./lib/agent.ts";
 import { FLEET_METRIC, instanceName, SERIES_A_HOST } from "./lib/fleet.ts";
-import { queryScalar, settled } from "./lib/load.ts";
+import { settled, untilVisible } from "./lib/load.ts";
 import { treeUsage } from "./lib/process-tree.ts";
 import { note, printTable } from "./lib/report.ts";
 import { startServer } from "./lib/servers.ts";
@@ -20,14 +18,7 @@ const GIB = 2 ** 30;
 export async function benchTenMillion(): Promise<void> {
   const end = Math.floor(Date.now() / 1000) * 1000;
   const server = await startServer("tocsin", { config: "storage: { partitions: 2 }\n" });
-  const bus = /answers on (nats:\/\/[\d.:]+)/.exec(readFileSync(join(server.dir, "log"), "utf8"))?.[1];
-  if (bus === undefined) throw new Error(`no address of the bus in ${server.dir}/log`);
-  const agent = fork(join(import.meta.dirname, "native-agent.ts"), [bus, SERIES, ROUNDS, end, INTERVAL_MS].map(String));
-  const said = () =>
-    new Promise<unknown>((resolve, reject) => {
-      agent.once("message", resolve);
-      agent.once("exit", (code) => reject(new Error(`the agent ended with ${code}`)));
-    });
+  const { process: agent, said } = startAgent(server, SERIES, ROUNDS, end, INTERVAL_MS);
   const watch = watchServer(server.url, server.pid, end / 1000);
   try {
     const defining = performance.now();
@@ -83,7 +74,8 @@ async function countAll(url: string, time: number): Promise<number> {
   let seen = 0;
   for (let endpoint = 0; endpoint < SERIES_A_HOST; endpoint++) {
     const query = `sum(count_over_time(${FLEET_METRIC}{endpoint="/api/v1/resource-${endpoint}"}[1h]))`;
-    seen += await queryScalar(url, query, time);
+    // What the shards' figures say may be a moment old: a query is asked again until it sees all.
+    seen += await untilVisible(url, query, time, (SERIES / SERIES_A_HOST) * (ROUNDS + 1), 60_000);
   }
   return seen;
 }
