@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { blocksOf, call, filesIn, line, tool, total, write } from "./storage-support.ts";
-import { killLeftOvers, query, startTocsin, type Tocsin, until } from "./tocsin.ts";
+import { killLeftOvers, query, startTocsin, type Tocsin, tempDir, until } from "./tocsin.ts";
 
 // Samples of the last days: by which way they come in, what serves them, and when they go.
 
@@ -217,5 +217,127 @@ describe("samples of the past", () => {
     const anew = one("new", Date.now());
     expect((await write(tocsin.url, [anew])).status).toBe(204);
     await until(async () => (await query(tocsin.url, 'requests_total{job="new"}')).length === 1, "it takes samples");
+  });
+});
+
+interface Samples {
+  readonly metric: { readonly job: string; readonly instance: string };
+  readonly values: readonly (readonly [seconds: number, value: string])[];
+}
+
+describe("rules by label matcher", () => {
+  const STEP = 30_000;
+  const EACH = (4 * HOUR) / STEP;
+  const INSTANCES = ["0", "1", "2", "3", "4", "5"];
+  const ALL = ["app", "audit", "debug"].flatMap((job) => INSTANCES.map((instance) => ({ job, instance })));
+  const nameOf = ({ job, instance }: { job: string; instance: string }) => `${job} ${instance}`;
+  type Kept = (series: { job: string; instance: string }) => boolean;
+  const valueAt = (s: number, i: number) => 1000 * s + i;
+  let stored: string;
+  let bytesStored: number;
+
+  /** What a stopped server has on disk of the old times, by tier. */
+  const onDisk = async (dir: string, tier: string) => {
+    const { code, out } = await tool("inspect", "--json", join(dir, "data"));
+    expect(code).toBe(0);
+    const shards = JSON.parse(out) as {
+      blocks: { tier: string; minT: number; series: number; samples: number; bytes: number }[];
+    }[];
+    const blocks = shards.flatMap((s) => s.blocks).filter((b) => b.tier === tier && b.minT <= OLD + 4 * HOUR);
+    const sum = (of: (b: (typeof blocks)[0]) => number) => blocks.reduce((n, b) => n + of(b), 0);
+    return { samples: sum((b) => b.samples), bytes: sum((b) => b.bytes) };
+  };
+  const inBlocks = (url: string, tier: string) => total(url, "tocsin_storage_blocks_samples", `tier="${tier}"`);
+
+  beforeAll(async () => {
+    const tocsin = await startTocsin({ config: config("30d", "60d") });
+    stored = tocsin.dir;
+    // The newest sample of a shard is what ages are counted from, so every series goes on until now.
+    const lines = ALL.map((series, s) => {
+      const { labels, samples } = line({ __name__: "served", ...series }, OLD + STEP, OLD + 4 * HOUR + 1, STEP, (i) =>
+        valueAt(s, i),
+      );
+      return { labels, samples: [...samples, [Date.now(), -1] as const] };
+    });
+    expect(await write(tocsin.url, lines, BACKFILL)).toMatchObject({ status: 204, text: "" });
+    const { url } = tocsin;
+    await until(async () => (await inBlocks(url, "1h")) >= ALL.length * 4, "it is rolled up");
+    await tocsin.stop();
+    const raw = await onDisk(stored, "raw");
+    expect(raw.samples).toBe(ALL.length * EACH);
+    expect((await onDisk(stored, "1m")).samples).toBe((ALL.length * EACH) / 2);
+    bytesStored = raw.bytes;
+  });
+
+  /** The old samples themselves, by series, as the API gives them. */
+  const oldSamples = async (url: string) => {
+    const params = [
+      ["query", "served[4h]"],
+      ["time", (OLD + 4 * HOUR) / 1000],
+    ] as const;
+    const { body } = await call(url, "/api/v1/query", params);
+    const { result } = (body as { data: { result: readonly Samples[] } }).data;
+    return new Map(result.map((r) => [nameOf(r.metric), r.values]));
+  };
+  const expectServed = async (url: string, kept: Kept) => {
+    const want = ALL.map((series, s) => [nameOf(series), s] as const).filter((_, s) => kept(ALL[s]!));
+    const samples = Array.from({ length: EACH }, (_, i) => i);
+    expect(await oldSamples(url)).toEqual(
+      new Map(
+        want.map(([name, s]) => [name, samples.map((i) => [(OLD + (i + 1) * STEP) / 1000, String(valueAt(s, i))])]),
+      ),
+    );
+    // A window that rollups answer where there are any, and one that they cannot.
+    for (const shift of [0, 10_000]) {
+      const counted = await query(url, "count_over_time(served[1h])", (OLD + 2 * HOUR + shift) / 1000);
+      const names = counted.map((r) => `${r.metric.job} ${r.metric.instance} ${r.value[1]}`);
+      expect(names.sort()).toEqual(want.map(([name]) => `${name} 120`).sort());
+    }
+    const now = await query(url, "count_over_time(served[1d])");
+    expect(now.map((r) => r.value[1])).toEqual(ALL.map(() => "1"));
+  };
+
+  it.each<readonly [what: string, storage: string, kept: Kept, rows: Kept]>([
+    [
+      "a longer one",
+      `retention: { raw: 1d, 1m: 1d, 1h: 1d }
+  retention_rules:
+  - { match: '{job="audit", instance="5"}', 1m: 2d }
+  - { match: '{job=~"aud.+"}', raw: 30d }`,
+      ({ job, instance }) => job === "audit" && instance !== "5",
+      () => false,
+    ],
+    [
+      "a shorter one",
+      `retention: { raw: 30d, 1m: 60d, 1h: 90d }
+  retention_rules:
+  - { match: '{job="debug", instance!="5"}', raw: 1d, 1m: 1d, 1h: 1d }`,
+      ({ job, instance }) => job !== "debug" || instance === "5",
+      ({ job, instance }) => job !== "debug" || instance === "5",
+    ],
+  ])("%s: what it keeps is served, what it does not leaves answers and disk", async (_, storage, kept, rows) => {
+    const dir = tempDir();
+    cpSync(join(stored, "data"), join(dir, "data"), { recursive: true });
+    const ruled = `agent: { enabled: false }\nstorage:\n  ${storage}\n`;
+    let tocsin = await startTocsin({ dir, config: ruled });
+    const left = { raw: ALL.filter(kept).length * EACH, "1m": (ALL.filter(rows).length * EACH) / 2 };
+    const hours = ALL.filter(rows).length * 4;
+    const isLeft = async (tier: string, n: number) => (await inBlocks(tocsin.url, tier)) <= n;
+    // The newest of each series may go to a block meanwhile, but is not rolled up before hours have gone.
+    await until(() => isLeft("raw", left.raw + ALL.length), "old ones left the disk");
+    await until(async () => (await isLeft("1m", left["1m"])) && isLeft("1h", hours), "their rows as well");
+    await expectServed(tocsin.url, kept);
+
+    expect(await tocsin.stop()).toBe(0);
+    const raw = await onDisk(dir, "raw");
+    expect(raw.samples).toBe(left.raw);
+    expect(raw.bytes).toBeLessThan(bytesStored);
+    expect((await onDisk(dir, "1m")).samples).toBe(left["1m"]);
+    expect((await onDisk(dir, "1h")).samples).toBe(hours);
+    expect(await tool("verify", join(dir, "data"))).toMatchObject({ code: 0, err: "" });
+
+    tocsin = await startTocsin({ dir, config: ruled });
+    await expectServed(tocsin.url, kept);
+    await tocsin.stop();
   });
 });
