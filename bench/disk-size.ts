@@ -1,25 +1,31 @@
 /**
  * Bytes a sample on disk, index included: a recording of a node_exporter replayed through remote write as if it had been
  * scraped every 15 s, then a snapshot, whose size is divided by the samples. BENCH_RECORDING names another recording.
+ *
+ * A server gets a figure only when its queries answer as many samples as were sent and the parts of its snapshot hold as many.
+ * Rollups, which only Tocsin makes, in the background as hours end, are counted beside it: how many there are depends on the moment.
  */
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { postAll, settled } from "./lib/load.ts";
 import { readRecording } from "./lib/recording.ts";
 import { encodeLabels, encodeRequest, snappy } from "./lib/remote-write-body.ts";
 import { note, printTable } from "./lib/report.ts";
 import { type Server, serversToMeasure, startServer } from "./lib/servers.ts";
+import { takeSnapshot } from "./lib/snapshot-size.ts";
 
 const RECORDING =
   process.env.BENCH_RECORDING ?? join(import.meta.dirname, "../../shared/data/node_exporter.capture.gz");
 const INTERVAL_MS = 15_000;
+const JOB = "node";
+const DEADLINE_MS = 120_000;
 
 export async function benchDiskSize(): Promise<void> {
   if (!existsSync(RECORDING)) {
     note(`${RECORDING} is not there: name a recording with BENCH_RECORDING. Not measured.`);
     return;
   }
-  const { scrapes, series } = readRecording(RECORDING, { job: "node", instance: "host-1:9100" });
+  const { scrapes, series } = readRecording(RECORDING, { job: JOB, instance: "host-1:9100" });
   const start = Math.floor(Date.now() / INTERVAL_MS) * INTERVAL_MS - scrapes * INTERVAL_MS;
   const bodies: Buffer[] = [];
   let samples = 0;
@@ -37,58 +43,45 @@ export async function benchDiskSize(): Promise<void> {
       // One at a time, in order: that is how a scraper sends.
       await postAll(server.url, bodies, 1);
       await settled(server);
-      const bytes = await snapshotBytes(server);
-      rows.push([`${name} ${server.version}`, bytes.toLocaleString("en-US"), (bytes / samples).toFixed(3)]);
+      rows.push([`${name} ${server.version}`, ...(await figures(server, samples, start, scrapes))]);
     } finally {
       await server.stop();
     }
   }
+  const sent = samples.toLocaleString("en-US");
   printTable(
-    `${series.length} series, ${scrapes} scrapes, ${samples.toLocaleString("en-US")} samples`,
-    ["server", "bytes of the snapshot", "bytes a sample"],
+    `${series.length} series, ${scrapes} scrapes, ${sent} samples`,
+    ["server", "samples answered", "samples in the snapshot", "its bytes", "bytes a sample", "rollups besides"],
     rows,
   );
 }
 
-async function snapshotBytes(server: Server): Promise<number> {
-  switch (server.name) {
-    case "tocsin": {
-      const { data } = await postJson<{ data: { name: string } }>(`${server.url}/api/v1/admin/tsdb/snapshot`);
-      return folderBytes(join(server.dir, "data/snapshots", data.name));
-    }
-    case "prometheus": {
-      const { data } = await postJson<{ data: { name: string } }>(`${server.url}/api/v1/admin/tsdb/snapshot`);
-      return folderBytes(join(server.dir, "data/snapshots", data.name));
-    }
-    default: {
-      await fetch(`${server.url}/internal/force_flush`);
-      await fetch(`${server.url}/internal/force_merge`);
-      // Merging runs in the background and says when it is over by a metric.
-      for (let left = 600; left > 0; left--) {
-        const text = await (await fetch(`${server.url}/metrics`)).text();
-        if (/^vm_active_force_merges 0$/m.test(text) && !/^vm_active_merges\{.*\} [1-9]/m.test(text)) break;
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
-      const { snapshot } = await postJson<{ snapshot: string }>(`${server.url}/snapshot/create`);
-      return folderBytes(join(server.dir, "data/snapshots", snapshot));
-    }
+/** What the server answers and what its snapshot has; the size only where both are what was sent. */
+async function figures(server: Server, sent: number, start: number, scrapes: number): Promise<string[]> {
+  const answered = await untilAnswered(server, sent, start, scrapes);
+  if (answered !== sent) return [`${answered}, not as many as were sent: not measured`, "", "", "", ""];
+  try {
+    const { bytes, rollupBytes, samples } = await takeSnapshot(server, sent, DEADLINE_MS);
+    const cells = [answered, samples, bytes].map((n) => n.toLocaleString("en-US"));
+    const rollups = rollupBytes === 0 ? "none" : (rollupBytes / samples).toFixed(3);
+    return [...cells, (bytes / samples).toFixed(3), rollups];
+  } catch (error) {
+    return [answered.toLocaleString("en-US"), `${(error as Error).message}: not measured`, "", "", ""];
   }
 }
 
-async function postJson<T>(url: string): Promise<T> {
-  const response = await fetch(url, { method: "POST" });
-  const text = await response.text();
-  if (!response.ok) throw new Error(`${url}: ${response.status} ${text}`);
-  return JSON.parse(text) as T;
-}
-
-/** Bytes of all files below a folder, links followed (VictoriaMetrics's snapshots link to folders). */
-function folderBytes(dir: string): number {
-  let sum = 0;
-  for (const name of readdirSync(dir)) {
-    const path = join(dir, name);
-    const stat = statSync(path);
-    sum += stat.isDirectory() ? folderBytes(path) : stat.size;
+/** Samples that the server answers when it is asked for all of them, once they are as many as were sent or the deadline has passed. */
+async function untilAnswered(server: Server, sent: number, start: number, scrapes: number): Promise<number> {
+  const seconds = (scrapes * INTERVAL_MS) / 1000;
+  const time = String((start - INTERVAL_MS) / 1000 + seconds);
+  const params = new URLSearchParams({ query: `{job="${JOB}"}[${seconds}s]`, time, nocache: "1" });
+  const end = performance.now() + DEADLINE_MS;
+  for (;;) {
+    const response = await fetch(`${server.url}/api/v1/query?${params}`);
+    if (!response.ok) throw new Error(`${server.name}: ${response.status} ${await response.text()}`);
+    const { data } = (await response.json()) as { data: { result: { values: unknown[] }[] } };
+    const answered = data.result.reduce((sum, { values }) => sum + values.length, 0);
+    if (answered === sent || performance.now() > end) return answered;
+    await new Promise((resolve) => setTimeout(resolve, 500));
   }
-  return sum;
 }
