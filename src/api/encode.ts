@@ -21,7 +21,7 @@ export function* encodeInstant(result: InstantResult): Generator<string> {
     case "string":
       return yield* envelope(result, head, [`[${result.time / 1000},${JSON.stringify(result.value.toWellFormed())}]`]);
     case "vector":
-      return yield* envelope(result, head, encodeVector(result.time, result.labels, result.values));
+      return yield* envelope(result, head, encodeVector(result.time, result.labels, result.values, result.present));
     case "matrix":
       return yield* envelope(result, head, encodeSamples(result.labels, result.ts, result.values));
   }
@@ -95,11 +95,17 @@ function* encodeMatrix(m: Matrix): Generator<string> {
   yield `${out}]`;
 }
 
-function* encodeVector(time: number, labels: readonly Labels[], values: Float64Array): Generator<string> {
+function* encodeVector(
+  time: number,
+  labels: readonly Labels[],
+  values: Float64Array,
+  present: Uint8Array,
+): Generator<string> {
   const t = formatTime(time);
   let out = "[";
   for (let r = 0; r < labels.length; r++) {
-    out += `${r === 0 ? "" : ","}{"metric":${encodeLabels(labels[r]!)},"value":[${t},"${formatSampleValue(values[r]!)}"]}`;
+    if (present[r] !== 1) continue;
+    out += `${out === "[" ? "" : ","}{"metric":${encodeLabels(labels[r]!)},"value":[${t},"${formatSampleValue(values[r]!)}"]}`;
     if (out.length > PIECE) {
       yield out;
       out = "";

@@ -171,6 +171,16 @@ export function equalHistograms(a: Uint8Array, aAt: number, b: Uint8Array, bAt: 
   return true;
 }
 
+/** Whether the histogram at `at` is a staleness marker. Throws `HistogramCodeError`. */
+export function isStaleHistogram(bytes: Uint8Array, at: number): boolean {
+  const end = at + histogramSize(bytes, at);
+  // Flags, the schema, the threshold; then the sum.
+  cursor.at += 2;
+  if (byte(bytes, end) === THRESHOLD_RAW) cursor.at += 8;
+  readFloat(bytes, end);
+  return wordHalves[0] === STALE_NAN_LO && wordHalves[1] === STALE_NAN_HI;
+}
+
 /** Takes the histogram at `at` apart, into `out` where it is given. Trusts nothing; throws `HistogramCodeError`. */
 export function decodeHistogram(bytes: Uint8Array, at: number, out: Histogram = makeHistogram()): Histogram {
   const end = at + histogramSize(bytes, at);

@@ -1,3 +1,4 @@
+import type { Histogram } from "./histogram.ts";
 import type { Labels } from "./labels.ts";
 import type { Tier } from "./rollup.ts";
 
@@ -30,7 +31,10 @@ export interface RangeRequest extends QueryOptions {
   readonly step: number;
 }
 
-/** Values of many series over the same steps: row-major, series r at step s is `values[r * steps + s]`, present where `present[...]` is 1. */
+/**
+ * Values of many series over the same steps: row-major, series r at step s is `values[r * steps + s]` where `present[...]` is 1,
+ * `histograms[values[...]]` where it is 2, and nothing where it is 0.
+ */
 export interface Matrix {
   readonly start: number;
   readonly step: number;
@@ -38,6 +42,7 @@ export interface Matrix {
   readonly labels: readonly Labels[];
   readonly values: Float64Array;
   readonly present: Uint8Array;
+  readonly histograms: readonly Histogram[];
 }
 
 export type InstantResult = Annotated &
@@ -46,7 +51,10 @@ export type InstantResult = Annotated &
         readonly type: "vector";
         readonly time: number;
         readonly labels: readonly Labels[];
+        /** As a Matrix of one step. */
         readonly values: Float64Array;
+        readonly present: Uint8Array;
+        readonly histograms: readonly Histogram[];
       }
     | { readonly type: "scalar"; readonly time: number; readonly value: number }
     | { readonly type: "string"; readonly time: number; readonly value: string }
@@ -55,7 +63,9 @@ export type InstantResult = Annotated &
         readonly type: "matrix";
         readonly labels: readonly Labels[];
         readonly ts: readonly Float64Array[];
+        /** Native histograms among them as model/sample.ts has them: offsets in the series' `histograms`. */
         readonly values: readonly Float64Array[];
+        readonly histograms: readonly Uint8Array[];
       }
   );
 

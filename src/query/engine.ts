@@ -1,3 +1,4 @@
+import { histogramBytes } from "../model/histogram-code.ts";
 import {
   type Engine,
   type InstantRequest,
@@ -34,6 +35,8 @@ import { parseExpr } from "./parse/parse.ts";
 import { type QueryTimes, resolveDurations } from "./plan/duration-expr.ts";
 import { type Grid, instantGrid, makeGrid } from "./plan/grid.ts";
 import { literalText, unwrap } from "./plan/step-invariant.ts";
+
+const NO_BYTES = new Uint8Array(0);
 
 export interface EngineOptions {
   readonly shards: readonly ShardClient[];
@@ -162,6 +165,7 @@ function openQuery(
     points: 0,
     peak: 0,
     missing: new Map(),
+    histograms: [],
     samples: 0,
     tiers: new Map(),
     ...(request.stats !== undefined ? { windowSamples: { total: 0, perStep: new Float64Array(steps) } } : {}),
@@ -204,7 +208,8 @@ async function runRange(ctx: QueryContext, expr: Expr, grid: Grid): Promise<Rang
     return sortByLabels(ctx, await finishVector(ctx, await evaluateVector(ctx, expr, grid)));
   };
   const { labels, values, present } = await unlessStopped(ctx, evaluate);
-  return { type: "matrix", matrix: { ...grid, labels, values, present }, ...annotated(ctx) };
+  const { histograms } = ctx;
+  return { type: "matrix", matrix: { ...grid, labels, values, present, histograms }, ...annotated(ctx) };
 }
 
 async function runInstant(ctx: QueryContext, expr: Expr, request: InstantRequest): Promise<InstantResult> {
@@ -224,33 +229,40 @@ async function runInstant(ctx: QueryContext, expr: Expr, request: InstantRequest
     }
     default: {
       const evaluate = async (): Promise<Vector> => finishVector(ctx, await evaluateVector(ctx, expr, grid));
-      const { labels, values } = await unlessStopped(ctx, evaluate);
-      return { type: "vector", time, labels, values, ...annotated(ctx) };
+      const { labels, values, present } = await unlessStopped(ctx, evaluate);
+      return { type: "vector", time, labels, values, present, histograms: ctx.histograms, ...annotated(ctx) };
     }
   }
 }
 
-type MatrixColumns = Pick<Extract<InstantResult, { type: "matrix" }>, "labels" | "ts" | "values">;
+type MatrixColumns = Pick<Extract<InstantResult, { type: "matrix" }>, "labels" | "ts" | "values" | "histograms">;
 
 async function rangeVector(ctx: QueryContext, expr: MatrixSelector | SubqueryExpr, grid: Grid): Promise<MatrixColumns> {
   if (expr.kind === "matrixSelector") {
     const select = selectionOf(ctx, expr.selector);
     const range = { func: "last_over_time", range: expr.range, params: [] } as const;
     const found = await fetchRaw(ctx, { grid, select, range, maps: [] }, expr.pos);
-    return { labels: found.map((f) => f.labels), ts: found.map((f) => f.ts), values: found.map((f) => f.values) };
+    return {
+      labels: found.map((f) => f.labels),
+      ts: found.map((f) => f.ts),
+      values: found.map((f) => f.values),
+      histograms: found.map((f) => f.histograms),
+    };
   }
   const { rows, grid: inner } = await evaluateSubquery(ctx, expr, grid);
   const finished = await sortByLabels(ctx, await finishVector(ctx, rows));
   const buffer = makeSampleBuffer(inner.steps);
   const ts: Float64Array[] = [];
   const values: Float64Array[] = [];
+  const histograms: Uint8Array[] = [];
   hold(ctx, finished.labels.length * inner.steps);
   for (let r = 0; r < finished.labels.length; r++) {
     await rowSamples(ctx, finished, r, inner, buffer);
     ts.push(buffer.ts.slice(0, buffer.length));
     values.push(buffer.values.slice(0, buffer.length));
+    histograms.push(buffer.histograms === undefined ? NO_BYTES : histogramBytes(buffer.histograms).slice());
   }
-  return { labels: finished.labels, ts, values };
+  return { labels: finished.labels, ts, values, histograms };
 }
 
 function annotated(ctx: QueryContext): { warnings: readonly string[]; infos: readonly string[]; partial: boolean } {

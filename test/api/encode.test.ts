@@ -24,6 +24,7 @@ it("writes a range as Prometheus does, absent points left out", () => {
     ],
     values: Float64Array.of(1, 2.5, Number.NaN, 1e21, 0, Number.POSITIVE_INFINITY),
     present: Uint8Array.of(1, 0, 1, 1, 0, 1),
+    histograms: [],
   };
   expect(text(encodeRange({ ...none, type: "matrix", matrix, warnings: ["careful"] }))).toBe(
     '{"status":"success","data":{"resultType":"matrix","result":[' +
@@ -33,7 +34,8 @@ it("writes a range as Prometheus does, absent points left out", () => {
 });
 
 it("writes the instant forms", () => {
-  const vector = { ...none, type: "vector", time: 1234, labels: [[]], values: Float64Array.of(1e-7) } as const;
+  const one = { labels: [[]], values: Float64Array.of(1e-7), present: Uint8Array.of(1), histograms: [] } as const;
+  const vector = { ...none, type: "vector", time: 1234, ...one } as const;
   expect(JSON.parse(text(encodeInstant(vector))).data).toEqual({
     resultType: "vector",
     result: [{ metric: {}, value: [1.234, "1e-07"] }],
@@ -52,6 +54,7 @@ it("writes the instant forms", () => {
     labels: [["a", "b"]],
     ts: [Float64Array.of(1, 1000)],
     values: [Float64Array.of(1, 2)],
+    histograms: [new Uint8Array(0)],
   } as const;
   expect(JSON.parse(text(encodeInstant(samples))).data.result).toEqual([
     {
@@ -112,6 +115,7 @@ it("comes in pieces when it is long", () => {
     labels: [["a", "b"]],
     values: new Float64Array(steps).fill(1.5),
     present: new Uint8Array(steps).fill(1),
+    histograms: [],
   };
   const pieces = [...encodeRange({ ...none, type: "matrix", matrix })];
   expect(pieces.length).toBeGreaterThan(5);

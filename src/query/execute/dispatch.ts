@@ -5,12 +5,13 @@ import type { Pos } from "../parse/ast.ts";
 import type { Grid } from "../plan/grid.ts";
 import type { PartialOp, ShardAnswer, ShardPartials, ShardPlan, ShardRaw, ShardRows } from "../plan/shard-plan.ts";
 import { addNote } from "./annotations.ts";
+import { addHistogram } from "./histogram-pool.ts";
 import { hold, tooManySamples } from "./memory.ts";
 import { checkAlive, due, overEach, overRows, ROW_WORK, sortedIndexes, stopError, turn } from "./pace.ts";
 import { unpackLabels } from "./packed-labels.ts";
 import { addGroup, finishPartial, makePartial, mergeGroup } from "./partial-aggregate.ts";
 import type { QueryContext } from "./query-context.ts";
-import { compactRows, type Vector } from "./vector.ts";
+import { compactRows, PRESENT_HISTOGRAM, type Vector } from "./vector.ts";
 
 /** A plan without what is the same for the whole query. */
 export type PlanBody = Omit<ShardPlan, "version" | "tenant" | "limits">;
@@ -89,12 +90,26 @@ function addWindowSamples(ctx: QueryContext, grid: Grid, counts: Float64Array): 
 export async function fetchRows(ctx: QueryContext, body: PlanBody, pos: Pos): Promise<Vector> {
   const answers = await askShards(ctx, body, "rows", pos);
   const { steps } = body.grid;
-  for (const { dropName } of answers) hold(ctx, dropName.length * steps);
+  for (const answer of answers) {
+    hold(ctx, answer.dropName.length * steps);
+    takeHistograms(ctx, answer);
+  }
   if (answers.length === 1) {
     const { labels, dropName, values, present } = answers[0] as ShardRows;
     return { steps, labels: await unpackLabels(ctx, labels), dropName, values, present };
   }
   return mergeRows(ctx, answers, steps);
+}
+
+/** Takes the histograms of an answer into the query's pool. */
+function takeHistograms(ctx: QueryContext, { histograms, values, present }: ShardRows): void {
+  if (histograms.length === 0) return;
+  const before = ctx.histograms.length;
+  for (const h of histograms) addHistogram(ctx, h);
+  if (before === 0) return;
+  for (let i = 0; i < present.length; i++) {
+    if (present[i] === PRESENT_HISTOGRAM) values[i] = (values[i] as number) + before;
+  }
 }
 
 /** Merges the shards' rows, each sorted by labels already. */
@@ -156,7 +171,9 @@ export async function fetchAggregate(ctx: QueryContext, body: PlanBody, op: Part
 export interface RawSeries {
   readonly labels: Labels;
   readonly ts: Float64Array;
+  /** Native histograms as model/sample.ts has them: offsets in `histograms`. */
   readonly values: Float64Array;
+  readonly histograms: Uint8Array;
 }
 
 export async function fetchRaw(ctx: QueryContext, body: PlanBody, pos: Pos): Promise<RawSeries[]> {
@@ -168,7 +185,8 @@ export async function fetchRaw(ctx: QueryContext, body: PlanBody, pos: Pos): Pro
     await overEach(ctx, sets.length, ROW_WORK, (i) => {
       const end = answer.ends[i] as number;
       const labels = sets[i] as Labels;
-      out.push({ labels, ts: answer.ts.subarray(at, end), values: answer.values.subarray(at, end) });
+      const ts = answer.ts.subarray(at, end);
+      out.push({ labels, ts, values: answer.values.subarray(at, end), histograms: answer.histograms });
       at = end;
     });
   }

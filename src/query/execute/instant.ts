@@ -1,20 +1,26 @@
-import { isHistogramAt, isStaleAt, type SampleBuffer } from "../../model/sample.ts";
+import type { Histogram } from "../../model/histogram.ts";
+import { isStaleHistogram } from "../../model/histogram-code.ts";
+import { histogramRef, isHistogramAt, isStaleAt, type SampleBuffer } from "../../model/sample.ts";
 import { interpolate } from "./extended-rate.ts";
-import { PRESENT_FLOAT } from "./vector.ts";
+import { histogramAt } from "./histogram-pool.ts";
+import { PRESENT_FLOAT, PRESENT_HISTOGRAM } from "./vector.ts";
 import type { Windows } from "./windows.ts";
 
 /**
  * An instant selector over the windows of one series (range = lookback): the newest sample of each window, absent when that
- * is a staleness marker. `what`: its value (of floats only), its time or its start time (seconds, 0 when it is not known).
+ * is a staleness marker. `what`: its value (native histograms go to `pool`), its time or its start time (seconds, 0 when it is
+ * not known).
  */
 export function selectNewest(
   series: SampleBuffer,
   w: Windows,
   what: "value" | "timestamp" | "startTimestamp",
+  pool: Histogram[],
   out: Float64Array,
   present: Uint8Array,
   base: number,
 ): void {
+  let histogramOf = -1;
   const { ts, values, words, startTs, histograms } = series;
   const { lo, hi, steps } = w;
   for (let s = 0; s < steps; s++) {
@@ -23,7 +29,19 @@ export function selectNewest(
     const v = values[k] as number;
     if (Number.isNaN(v)) {
       if (isStaleAt(words, k)) continue;
-      if (what === "value" && histograms !== undefined && isHistogramAt(words, k)) continue;
+      if (histograms !== undefined && isHistogramAt(words, k)) {
+        if (isStaleHistogram(histograms.bytes, histogramRef(words, k))) continue;
+        if (what !== "value") {
+          out[base + s] = what === "timestamp" ? (ts[k] as number) / 1000 : (startTs?.[k] ?? 0) / 1000;
+          present[base + s] = PRESENT_FLOAT;
+          continue;
+        }
+        if (k !== histogramOf) pool.push(histogramAt(series, k));
+        histogramOf = k;
+        out[base + s] = pool.length - 1;
+        present[base + s] = PRESENT_HISTOGRAM;
+        continue;
+      }
     }
     if (what === "value") out[base + s] = v;
     else if (what === "timestamp") out[base + s] = (ts[k] as number) / 1000;

@@ -1,7 +1,7 @@
 import type { Labels } from "../../model/labels.ts";
 import type { PartialOp, ShardPartials } from "../plan/shard-plan.ts";
 import { overRows, type Pace } from "./pace.ts";
-import { PRESENT_FLOAT, type Vector } from "./vector.ts";
+import { PRESENT_FLOAT, PRESENT_HISTOGRAM, type Vector } from "./vector.ts";
 
 /**
  * Aggregates that can be built from parts: each group has one cell a step (`group * steps + step`) in a few columns.
@@ -87,6 +87,9 @@ export function addRow(
   const base = rowBase + from;
   const steps = to - from;
   if (dropName !== 0) p.dropName[group] = 1;
+  if (p.op !== "count" && p.op !== "group") {
+    for (let s = 0; s < steps; s++) if (present[base + s] === PRESENT_HISTOGRAM) present[base + s] = 0;
+  }
   switch (p.op) {
     case "count":
     case "group":

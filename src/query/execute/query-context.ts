@@ -1,3 +1,4 @@
+import type { Histogram } from "../../model/histogram.ts";
 import type { TierUse } from "../../model/query.ts";
 import type { Tier } from "../../model/rollup.ts";
 import type { ShardClient } from "../../model/shard.ts";
@@ -22,6 +23,8 @@ export interface QueryContext extends Pace, Held {
   readonly limits: QueryLimits;
   /** Why shards did not answer, by partition. */
   readonly missing: Map<number, string>;
+  /** The native histograms of all vectors, each once: cells tell their places in it. */
+  readonly histograms: Histogram[];
   /** Samples read in the shards so far. */
   samples: number;
   /** The same by tier. */

@@ -1,10 +1,13 @@
+import type { Histogram } from "../../model/histogram.ts";
 import type { TierUse } from "../../model/query.ts";
 import type { SampleBuffer } from "../../model/sample.ts";
 import type { Coverage, SeriesSource } from "../../model/series-source.ts";
 import { applyScalar, isComparison } from "../functions/binary-op.ts";
 import { applyElementwise } from "../functions/elementwise.ts";
-import type { RangeCall, RangeFunction, RowMap, ShardPlan } from "../plan/shard-plan.ts";
+import type { RangeCall, RowMap, ShardPlan } from "../plan/shard-plan.ts";
 import { cover, type Need, needOf, type Segment, windowSpan } from "../plan/tier.ts";
+import { mapHistograms } from "./histogram-map.ts";
+import { evaluateHistogramRange, holdsHistogram, type RangeSaid } from "./histogram-range.ts";
 import { selectNewest, selectSmoothed } from "./instant.ts";
 import { evaluateSlice, prepareRange, rangeKeepsName, sliceEnd } from "./range-function.ts";
 import { canNote, noteRange, type RangeNotes } from "./range-notes.ts";
@@ -35,9 +38,11 @@ export interface RowEvaluator {
   readonly mayNote: boolean;
   /** Reads a series, which is evaluated next; returns how many samples and buckets it has. */
   load(source: SeriesSource, id: number): number;
-  /** Fills the row's cells (which must be absent before); false when it has no sample at any step. */
-  evaluate(values: Float64Array, present: Uint8Array, base: number): boolean;
-  /** The samples loaded, as those of a range selector: floats of the first window, staleness markers taken out. */
+  /**
+   * Fills the row's cells (which must be absent before), native histograms into `pool`; false when it has no sample at any step.
+   */
+  evaluate(values: Float64Array, present: Uint8Array, base: number, pool: Histogram[]): boolean;
+  /** The samples loaded, as those of a range selector: those of the first window, staleness markers taken out. */
   rangeSamples(): SampleBuffer;
   /** What is to be said of the series evaluated last: of the range function's results, whatever became of them after. */
   note(notes: RangeNotes, metric: string): void;
@@ -46,14 +51,6 @@ export interface RowEvaluator {
   /** Samples and buckets in the windows so far, by step; undefined where the plan does not ask. */
   readonly windowSamples: Float64Array | undefined;
 }
-
-/** Range functions that a native histogram is a sample for. */
-const SEES_HISTOGRAMS: ReadonlySet<RangeFunction> = new Set([
-  "count_over_time",
-  "present_over_time",
-  "ts_of_first_over_time",
-  "ts_of_last_over_time",
-]);
 
 /**
  * @param coverages what the source has besides raw samples, of the series that it gives each number; none: nothing
@@ -75,11 +72,11 @@ export function makeRowEvaluator(
   const prepared = range === undefined ? undefined : prepareRange(range, steps);
   const maps = plan.maps.map((m) => prepareMap(m, steps));
   const seesStale = prepared === undefined && !smoothed && plan.raw !== true;
-  const floatsOnly = prepared === undefined || !SEES_HISTOGRAMS.has(prepared.call.func);
+  const said: RangeSaid = new Set();
   const makeWay = (segments: readonly Segment[]): Way => {
     const windows = makeWindows(grid, width, select.offset, select.at, before, after);
     roundWindows(windows, segments);
-    const way = makeSeriesReader(segments, need, mask, seesStale || !floatsOnly);
+    const way = makeSeriesReader(segments, need, mask, true);
     return { reader: way, w: windows, bounds: boundsOf(windows, segments) };
   };
   const ways = new Map<string, Way>();
@@ -111,7 +108,7 @@ export function makeRowEvaluator(
   };
 
   /** The range function or selector over what has been loaded. */
-  const fill = (values: Float64Array, present: Uint8Array, base: number): void => {
+  const fill = (values: Float64Array, present: Uint8Array, base: number, pool: Histogram[]): void => {
     const series = reader.samples;
     if (reader.buckets) {
       const { rows } = reader;
@@ -119,9 +116,11 @@ export function makeRowEvaluator(
       evaluateRollup(range as RangeCall, rows, w, values, present, base);
       return;
     }
-    if (!seesStale) dropStale(series, floatsOnly);
+    if (!seesStale) dropStale(series);
     locateWindows(w, series.ts, series.length);
-    if (prepared !== undefined) {
+    if (prepared !== undefined && holdsHistogram(series)) {
+      evaluateHistogramRange(prepared, series, w, pool, values, present, base, said, check);
+    } else if (prepared !== undefined) {
       for (let from = 0; from < steps; ) {
         const to = sliceEnd(prepared, series, w, from);
         evaluateSlice(prepared, series, w, from, to, values, present, base);
@@ -129,7 +128,7 @@ export function makeRowEvaluator(
         from = to;
       }
     } else if (smoothed) selectSmoothed(series, w, values, present, base);
-    else selectNewest(series, w, select.output, values, present, base);
+    else selectNewest(series, w, select.output, pool, values, present, base);
   };
 
   return {
@@ -144,17 +143,22 @@ export function makeRowEvaluator(
       maps.some((m) => m.dropsName),
     mayNote,
     load,
-    evaluate(values, present, base) {
-      fill(values, present, base);
+    evaluate(values, present, base, pool) {
+      const before = pool.length;
+      said.clear();
+      fill(values, present, base, pool);
       if (windowSamples !== undefined) countWindows(windowSamples);
       if (mayNote) produced.set(present.subarray(base, base + steps));
-      for (const m of maps) m.apply(values, present, base);
+      for (const m of maps) {
+        if (pool.length > before) mapHistograms(m.map, m.params, pool, values, present, base, steps, said);
+        m.apply(values, present, base);
+      }
       for (let i = base; i < base + steps; i++) if (present[i] !== 0) return true;
       return false;
     },
     rangeSamples() {
       const series = reader.samples;
-      dropStale(series, true);
+      dropStale(series);
       // Points that stand for buckets may come from before the window.
       locateWindows(w, series.ts, series.length);
       keepRange(series, w.lo[0] as number, w.hi[0] as number);
@@ -200,6 +204,9 @@ function boundsOf(w: Windows, segments: readonly Segment[]): { minT: number; max
 
 interface PreparedMap {
   readonly dropsName: boolean;
+  readonly map: RowMap;
+  /** One value a step. */
+  readonly params: readonly Float64Array[];
   apply(values: Float64Array, present: Uint8Array, base: number): void;
 }
 
@@ -211,6 +218,8 @@ function prepareMap(map: RowMap, steps: number): PreparedMap {
     const { func } = map;
     return {
       dropsName: true,
+      map,
+      params,
       apply: (values, present, base) => applyElementwise(func, params, values, present, base, steps),
     };
   }
@@ -218,6 +227,8 @@ function prepareMap(map: RowMap, steps: number): PreparedMap {
   const scalar = perStep(map.scalar);
   return {
     dropsName: !isComparison(op) || returnBool,
+    map,
+    params: [scalar],
     apply: (values, present, base) => applyScalar(op, scalar, scalarOnLeft, returnBool, values, present, base, steps),
   };
 }

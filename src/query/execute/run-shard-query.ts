@@ -1,9 +1,19 @@
+import type { Histogram } from "../../model/histogram.ts";
+import { copyHistogram, histogramBytes, makeHistogramBytes } from "../../model/histogram-code.ts";
 import { compareLabels, type Labels, labelsKey, labelValue, METRIC_NAME } from "../../model/labels.ts";
 import { QueryError } from "../../model/query.ts";
+import {
+  type HistogramBytes,
+  histogramRef,
+  isHistogramAt,
+  type SampleBuffer,
+  writeHistogramRef,
+} from "../../model/sample.ts";
 import type { Coverage, SeriesSource } from "../../model/series-source.ts";
 import type { Counted, ShardAnswer, ShardPlan } from "../plan/shard-plan.ts";
 import { needOf } from "../plan/tier.ts";
 import { groupLabels } from "./grouping.ts";
+import { histogramPoints } from "./histogram-pool.ts";
 import { tooManySamples } from "./memory.ts";
 import { packLabels } from "./packed-labels.ts";
 import { addGroup, addRow, makePartial, type Partial } from "./partial-aggregate.ts";
@@ -45,7 +55,7 @@ function run(source: SeriesSource, plan: ShardPlan, stopped: () => boolean): Sha
   try {
     if (plan.grid.steps > plan.limits.maxSamples) throw tooManySamples(plan.limits.maxSamples);
     const deadline = performance.now() + plan.limits.timeoutMs;
-    const watch: Watch = { stopped, deadline, samples: 0, work: CHECK_EVERY, plan };
+    const watch: Watch = { stopped, deadline, samples: 0, points: 0, work: CHECK_EVERY, plan };
     const rows = makeRowEvaluator(plan, coveragesOf(source), (work) => checkWork(watch, work));
     const { minT, maxT } = rows.bounds;
     const ids = source.select(plan.tenant, plan.select.matchers, minT, maxT);
@@ -74,6 +84,8 @@ interface Watch {
   readonly deadline: number;
   readonly plan: ShardPlan;
   samples: number;
+  /** That the answer's histograms count for. */
+  points: number;
   /** Since the last look at the clock. */
   work: number;
 }
@@ -119,6 +131,8 @@ function evaluateRows(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator
   let values = new Float64Array(capacity * steps);
   let present = new Uint8Array(capacity * steps);
   const notes: RangeNotes = new Map();
+  const histograms: Histogram[] = [];
+  let counted = 0;
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i] as number;
     if (!readSeries(source, id, rows, watch)) continue;
@@ -129,8 +143,10 @@ function evaluateRows(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator
       present = grown(present, new Uint8Array(capacity * steps));
     }
     const base = labels.length * steps;
-    const any = rows.evaluate(values, present, base);
+    const any = rows.evaluate(values, present, base, histograms);
     if (rows.mayNote) rows.note(notes, labelValue(source.labels(id), METRIC_NAME));
+    for (; counted < histograms.length; counted++) watch.points += histogramPoints(histograms[counted] as Histogram);
+    checkPoints(labels.length * steps + watch.points, watch);
     if (!any) continue;
     const set = source.labels(id);
     labels.push(set);
@@ -153,6 +169,7 @@ function evaluateRows(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator
     dropName: new Uint8Array(labels.length).fill(rows.dropsName ? 1 : 0),
     values,
     present,
+    histograms,
     ...told(source, rows, watch, notes),
   };
 }
@@ -176,11 +193,13 @@ function evaluateGroups(source: SeriesSource, ids: Uint32Array, rows: RowEvaluat
   const values = new Float64Array(steps);
   const present = new Uint8Array(steps);
   const notes: RangeNotes = new Map();
+  const histograms: Histogram[] = [];
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i] as number;
     if (!readSeries(source, id, rows, watch)) continue;
     present.fill(0);
-    const any = rows.evaluate(values, present, 0);
+    histograms.length = 0;
+    const any = rows.evaluate(values, present, 0, histograms);
     if (rows.mayNote) rows.note(notes, labelValue(source.labels(id), METRIC_NAME));
     if (!any) continue;
     addRow(partial, groupOf(id), drop, values, present, 0);
@@ -239,11 +258,14 @@ function makeGrouper(
 
 function rawSamples(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator, watch: Watch): ShardAnswer {
   const found: { labels: Labels; ts: Float64Array; values: Float64Array }[] = [];
+  const histograms = makeHistogramBytes();
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i] as number;
     readSeries(source, id, rows, watch);
-    const { ts, values, length } = rows.rangeSamples();
+    const samples = rows.rangeSamples();
+    const { ts, values, length } = samples;
     if (length === 0) continue;
+    moveHistograms(samples, histograms);
     found.push({ labels: source.labels(id), ts: ts.slice(0, length), values: values.slice(0, length) });
   }
   found.sort((a, b) => compareLabels(a.labels, b.labels));
@@ -266,8 +288,18 @@ function rawSamples(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator, 
     ends,
     ts,
     values,
+    histograms: histogramBytes(histograms).slice(),
     ...told(source, rows, watch, new Map()),
   };
+}
+
+/** Copies the histograms of samples behind those that are in `to`; the samples refer to these then. */
+function moveHistograms({ words, length, histograms }: SampleBuffer, to: HistogramBytes): void {
+  if (histograms === undefined || histograms.length === 0) return;
+  for (let i = 0; i < length; i++) {
+    if (!isHistogramAt(words, i)) continue;
+    writeHistogramRef(words, i, copyHistogram(histograms.bytes, histogramRef(words, i), to));
+  }
 }
 
 function buffersOf(answer: ShardAnswer): ArrayBuffer[] {
@@ -279,7 +311,7 @@ function buffersOf(answer: ShardAnswer): ArrayBuffer[] {
     case "partials":
       return own(answer.count, ...answer.columns, answer.dropName, answer.labels.ids, answer.labels.ends);
     case "raw":
-      return own(answer.ts, answer.values, answer.ends, answer.labels.ids, answer.labels.ends);
+      return own(answer.ts, answer.values, answer.histograms, answer.ends, answer.labels.ids, answer.labels.ends);
     default:
       return [];
   }

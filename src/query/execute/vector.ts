@@ -5,8 +5,9 @@ import { due, overEach, overRows, type Pace, ROW_WORK, sortedIndexes, turn } fro
  * An instant vector over all steps of a grid: row-major columns, row r at step s is cell `r * steps + s`.
  *
  * Invariants:
- * - a cell's value means something only where `present` is not 0; `PRESENT_FLOAT` is the only kind of sample so far (a
- *   histogram cell will be another number, its value an index into a histogram column);
+ * - a cell's value means something only where `present` is not 0; of a cell that is `PRESENT_HISTOGRAM` it is the place of a
+ *   native histogram in the query's pool (`QueryContext.histograms`; in a shard in the answer's), which is never changed
+ *   once it is there, so that cells can share one;
  * - `dropName` is 1 where the metric name is to be removed from the result. The name stays in `labels` until then, so that
  *   later operations can still use it (Prometheus calls this delayed name removal);
  * - no two rows have equal labels.
@@ -20,6 +21,7 @@ export interface Vector {
 }
 
 export const PRESENT_FLOAT = 1;
+export const PRESENT_HISTOGRAM = 2;
 
 /** Labels that describe the metric as it was exposed and go when an operation changes it. */
 export const METADATA_LABELS: ReadonlySet<string> = new Set([METRIC_NAME, "__type__", "__unit__"]);

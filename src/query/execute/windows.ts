@@ -1,6 +1,7 @@
 import { moveSample } from "../../model/copy-samples.ts";
+import { isStaleHistogram } from "../../model/histogram-code.ts";
 import { type RollupTier, TIER_MS } from "../../model/rollup.ts";
-import { isHistogramAt, isStaleAt, type SampleBuffer } from "../../model/sample.ts";
+import { histogramRef, isHistogramAt, isStaleAt, type SampleBuffer } from "../../model/sample.ts";
 import type { Grid } from "../plan/grid.ts";
 import type { Segment } from "../plan/tier.ts";
 
@@ -131,18 +132,24 @@ export function locateWindows(w: Windows, ts: Float64Array, n: number, first = 0
  * go as well.
  */
 export function dropStale(buffer: SampleBuffer, floatsOnly = false): void {
-  const { values, words } = buffer;
+  const { values } = buffer;
   const n = buffer.length;
-  const histograms = floatsOnly && buffer.histograms !== undefined;
   let i = 0;
-  while (i < n && !(Number.isNaN(values[i]) && (isStaleAt(words, i) || (histograms && isHistogramAt(words, i))))) i++;
+  while (i < n && !(Number.isNaN(values[i]) && isDropped(buffer, i, floatsOnly))) i++;
   if (i === n) return;
   let out = i;
   for (; i < n; i++) {
-    if (isStaleAt(words, i) || (histograms && isHistogramAt(words, i))) continue;
+    if (Number.isNaN(values[i]) && isDropped(buffer, i, floatsOnly)) continue;
     moveSample(buffer, i, out++);
   }
   buffer.length = out;
+}
+
+function isDropped(buffer: SampleBuffer, i: number, floatsOnly: boolean): boolean {
+  const { words, histograms } = buffer;
+  if (isStaleAt(words, i)) return true;
+  if (histograms === undefined || !isHistogramAt(words, i)) return false;
+  return floatsOnly || isStaleHistogram(histograms.bytes, histogramRef(words, i));
 }
 
 /** Cuts the samples down to [from, to), in place. */

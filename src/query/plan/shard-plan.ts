@@ -1,3 +1,4 @@
+import type { Histogram } from "../../model/histogram.ts";
 import type { Matcher } from "../../model/matcher.ts";
 import type { QueryErrorType, TierUse } from "../../model/query.ts";
 import type { RollupTier } from "../../model/rollup.ts";
@@ -141,7 +142,9 @@ export interface ShardRows extends Counted {
   readonly labels: PackedLabels;
   readonly dropName: Uint8Array;
   readonly values: Float64Array;
+  /** 1 where there is a float, 2 where the value is a place in `histograms`. */
   readonly present: Uint8Array;
+  readonly histograms: readonly Histogram[];
 }
 
 /** Groups sorted by labels; the columns are those of execute/partial-aggregate.ts for the plan's operation. */
@@ -159,7 +162,9 @@ export interface ShardRaw extends Counted {
   readonly labels: PackedLabels;
   readonly ends: Uint32Array;
   readonly ts: Float64Array;
+  /** Native histograms among them as model/sample.ts has them: offsets in `histograms`. */
   readonly values: Float64Array;
+  readonly histograms: Uint8Array;
 }
 
 /** The plan cannot be carried out (a limit, a bad plan): the query fails with this error. */

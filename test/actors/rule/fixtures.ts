@@ -35,6 +35,8 @@ export function scriptedEngine(answers: ScriptedEngine["answers"] = {}): Scripte
         time,
         labels: rows.map(([labels]) => labelsFromObject(labels)),
         values: Float64Array.from(rows.map(([, value]) => value)),
+        present: new Uint8Array(rows.length).fill(1),
+        histograms: [],
         warnings: engine.partial ? ["shard 1 is down"] : [],
         infos: [],
         partial: engine.partial,
