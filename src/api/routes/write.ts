@@ -23,6 +23,7 @@ export function writeRoutes(app: FastifyInstance, deps: ApiDeps): void {
 }
 
 function addRoutes(app: FastifyInstance, deps: ApiDeps, admission: Admission): void {
+  const withInflated = makeInflater(deps.limits.maxDecodedBytes);
   app.post("/api/v1/write", { onRequest: admission.hook("remote_write") }, (request, reply) =>
     take(deps, request, reply, "remote_write", async (tenant) => {
       const message = messageOf(request.headers["content-type"] ?? "application/x-protobuf");
@@ -44,7 +45,7 @@ function addRoutes(app: FastifyInstance, deps: ApiDeps, admission: Admission): v
       const type = request.headers["content-type"] ?? "application/json";
       if (!type.startsWith("application/json")) throw new Unsupported(`Content-Type ${type}`, "application/json");
       const mode = modeOf(request);
-      return deps.ingest.json(tenant, await inflated(request, deps.limits.maxDecodedBytes), undefined, mode);
+      return withInflated(request, (body) => deps.ingest.json(tenant, body, undefined, mode));
     }),
   );
 }
@@ -92,20 +93,36 @@ function bodyOf(request: FastifyRequest): Buffer {
 
 const inflate = promisify(gunzip);
 
-async function inflated(request: FastifyRequest, maxBytes: number): Promise<Uint8Array> {
-  const body = bodyOf(request);
-  const encoding = request.headers["content-encoding"] ?? "identity";
-  if (encoding === "identity") return body;
-  if (encoding !== "gzip") throw new Unsupported(`Content-Encoding ${encoding}`, "gzip or none");
+/** Bodies in gzip that are larger when decompressed are in memory as such one at a time: nobody counts what they take there. */
+const INFLATED_AT_ONCE = 1 << 18;
+
+/** Makes the function that calls `use` with a request's body, decompressed; bodies that are large then have their turn one by one. */
+function makeInflater(maxBytes: number) {
+  let last: Promise<unknown> = Promise.resolve();
+  return async <T>(request: FastifyRequest, use: (body: Uint8Array) => Promise<T>): Promise<T> => {
+    const body = bodyOf(request);
+    const encoding = request.headers["content-encoding"] ?? "identity";
+    if (encoding === "identity") return use(body);
+    if (encoding !== "gzip") throw new Unsupported(`Content-Encoding ${encoding}`, "gzip or none");
+    const small = maxBytes <= INFLATED_AT_ONCE ? undefined : await inflated(body, INFLATED_AT_ONCE);
+    if (small !== undefined) return use(small);
+    const mine = last.then(async () => {
+      const large = await inflated(body, maxBytes);
+      if (large !== undefined) return use(large);
+      const message = `more than ${maxBytes} bytes after decompression (limits.max_decoded_size)`;
+      throw new MalformedBody("body_too_large", message);
+    });
+    last = mine.catch(() => {});
+    return mine;
+  };
+}
+
+/** Undefined when there are more than so many bytes. Throws MalformedBody. */
+async function inflated(body: Uint8Array, maxBytes: number): Promise<Uint8Array | undefined> {
   try {
     return await inflate(body, { maxOutputLength: maxBytes });
   } catch (e) {
-    if ((e as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") {
-      throw new MalformedBody(
-        "body_too_large",
-        `more than ${maxBytes} bytes after decompression (limits.max_decoded_size)`,
-      );
-    }
+    if ((e as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") return undefined;
     throw new MalformedBody("malformed_gzip", `the body cannot be decompressed as gzip: ${(e as Error).message}`);
   }
 }

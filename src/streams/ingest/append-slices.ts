@@ -2,7 +2,7 @@
  * A large batch is appended in slices, so that other requests have their turn between them.
  *
  * Invariants:
- * - a batch that gave way is a copy, since the one that was given is filled anew meanwhile;
+ * - a batch that gave way is a copy, since the one that was given is filled anew meanwhile, unless it is the caller's own;
  * - one such copy is there at a time.
  */
 import { makeHistogramBytes } from "../../model/histogram-code.ts";
@@ -13,6 +13,11 @@ import type { Appended } from "./append-batch.ts";
 
 /** Series of a slice; and so many of a batch may be new, which take some microseconds each, before others have their turn. */
 export const SLICE_SERIES = 2_048;
+/** A slice ends early where its series have more samples or exemplars than these, and more than one of them gives way. */
+const SLICE_ROWS = 1 << 15;
+const SLICE_EXEMPLARS = 1 << 12;
+/** Samples of known series that are appended before others have their turn, of a batch of the caller's own. */
+const OWN_ROWS = 1 << 17;
 
 export interface Slicer {
   /** Whether a batch gave way and is not appended yet. */
@@ -24,6 +29,8 @@ export interface Slicer {
    * @returns the sums of what `add` says: at once unless it gives way
    */
   append(batch: SampleBatch, add: (slice: SampleBatch) => Appended | undefined): Appended | Promise<Appended>;
+  /** The same for a batch that nobody else fills: it is not copied, and whether it is busy does not matter. */
+  appendOwn(batch: SampleBatch, add: (slice: SampleBatch) => Appended | undefined): Promise<Appended>;
 }
 
 export interface SlicerOptions {
@@ -40,10 +47,17 @@ export function makeSlicer({ worked, giveWay, onDone }: SlicerOptions): Slicer {
   let free = Promise.resolve();
 
   /** Appends from series `from` on until it is time to give way; returns up to where. */
-  const some = (batch: SampleBatch, from: number, sum: Sum, add: (slice: SampleBatch) => Appended | undefined) => {
+  const some = (
+    batch: SampleBatch,
+    from: number,
+    sum: Sum,
+    add: (slice: SampleBatch) => Appended | undefined,
+    rows = Number.POSITIVE_INFINITY,
+  ) => {
     const since = worked();
-    while (from < batch.series && worked() - since < SLICE_SERIES) {
-      const to = Math.min(batch.series, from + SLICE_SERIES);
+    const row = rowOf(batch, from);
+    while (from < batch.series && worked() - since < SLICE_SERIES && rowOf(batch, from) - row < rows) {
+      const to = sliceEnd(batch, from);
       const part = add(sliceBatch(batch, from, to));
       if (part === undefined) return batch.series;
       sum.samples += part.samples;
@@ -82,6 +96,16 @@ export function makeSlicer({ worked, giveWay, onDone }: SlicerOptions): Slicer {
       );
       return done;
     },
+    appendOwn: async (batch, add) => {
+      const sum: Sum = { samples: 0, histograms: 0, exemplars: 0 };
+      // What is there besides series goes with the first slice, also when it has none.
+      if (batch.series === 0) add(batch);
+      for (let at = 0; at < batch.series; ) {
+        at = some(batch, at, sum, add, OWN_ROWS);
+        await giveWay();
+      }
+      return sum;
+    },
   };
 }
 
@@ -110,6 +134,29 @@ function sliceBatch(batch: SampleBatch, from: number, to: number): SampleBatch {
   };
 }
 
+/** Where the slice ends that begins at series `from`: it has one series at least. */
+function sliceEnd(batch: SampleBatch, from: number): number {
+  let to = Math.min(batch.series, from + SLICE_SERIES);
+  const { series } = batch.extras.exemplars;
+  const over = series[firstExemplar(series, from) + SLICE_EXEMPLARS];
+  if (over !== undefined && over < to) to = Math.max(from + 1, over);
+  const row = rowOf(batch, from);
+  while (to > from + 1 && rowOf(batch, to) - row > SLICE_ROWS) to = from + ((to - from) >> 1);
+  return to;
+}
+
+/** The first exemplar of series `from` or of one behind it: they stand in the order of their series, as these were read. */
+function firstExemplar(series: readonly number[], from: number): number {
+  let low = 0;
+  let high = series.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((series[middle] as number) < from) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 function rowOf(batch: SampleBatch, series: number): number {
   return series === 0 ? 0 : (batch.sampleEnd[series - 1] as number);
 }
@@ -119,10 +166,8 @@ function sliceExtras(extras: BatchExtras, from: number, to: number): BatchExtras
   const none = makeExtras();
   const first = from === 0 ? { metadata: extras.metadata, refused: extras.refused } : {};
   const mine = { ...none.exemplars };
-  for (let e = 0; e < exemplars.series.length; e++) {
-    const series = exemplars.series[e] as number;
-    if (series < from || series >= to) continue;
-    mine.series.push(series - from);
+  for (let e = firstExemplar(exemplars.series, from); (exemplars.series[e] as number) < to; e++) {
+    mine.series.push((exemplars.series[e] as number) - from);
     mine.ts.push(exemplars.ts[e] as number);
     mine.words.push(exemplars.words[2 * e] as number, exemplars.words[2 * e + 1] as number);
     for (let i = e === 0 ? 0 : (exemplars.spanEnd[e - 1] as number); i < (exemplars.spanEnd[e] as number); i++)

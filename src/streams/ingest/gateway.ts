@@ -1,20 +1,11 @@
 import { randomBytes } from "node:crypto";
-import type { LimitsConfig } from "../../model/config.ts";
-import {
-  type Ingest,
-  type IngestMode,
-  type IngestResult,
-  MalformedBody,
-  type SeriesRef,
-  TryLater,
-} from "../../model/ingest.ts";
+import { type IngestMode, type IngestResult, MalformedBody, type SeriesRef, TryLater } from "../../model/ingest.ts";
 import { isTenant } from "../../model/tenant.ts";
 import { readExposition } from "../codec/exposition-batch.ts";
 import { isEmptyFrame } from "../codec/frame-encode.ts";
 import { FRAME_BACKFILL, MAX_TIME_MS } from "../codec/frame-layout.ts";
 import { readJsonPush } from "../codec/json-push.ts";
-import type { Kernel } from "../codec/kernel/kernel.ts";
-import { makeWriteReader } from "../codec/kernel/write-reader.ts";
+import { MAX_KERNEL_BYTES, makeWriteReader } from "../codec/kernel/write-reader.ts";
 import { clearBatch, makeBatch, type SampleBatch } from "../codec/sample-batch.ts";
 import { decodeSnappy } from "../codec/snappy.ts";
 import { scanWriteRequest2 } from "../codec/write-request-2.ts";
@@ -23,8 +14,9 @@ import { appendRefs, makeRef } from "./append-refs.ts";
 import type { AppendCore } from "./append-rows.ts";
 import { makeSlicer, SLICE_SERIES } from "./append-slices.ts";
 import { makeCanonical } from "./canonical.ts";
+import type { Gateway, GatewayOptions } from "./gateway-interface.ts";
+import { makeLargeGate, othersTurn } from "./large-gate.ts";
 import {
-  type FramePublisher,
   leave,
   makePartitionQueue,
   pump,
@@ -33,83 +25,21 @@ import {
   type Stored,
   type Ticket,
 } from "./partition-queue.ts";
+import { claimedSize, readLargeWrite } from "./read-large.ts";
 import type { Rejections } from "./rejections.ts";
 import { positionOf, resultOf } from "./result.ts";
 import { ANNOUNCED, cacheBytes, makeRoom, makeSeriesCache, setAmbiguous, setState } from "./series-cache.ts";
 import { makeTenants, type TenantInfo } from "./tenants.ts";
 
+export type { Gateway, GatewayOptions, GatewayStats } from "./gateway-interface.ts";
 export type { FramePublisher } from "./partition-queue.ts";
 
-export interface GatewayOptions {
-  readonly partitions: number;
-  readonly publisher: FramePublisher;
-  readonly limits: Pick<
-    LimitsConfig,
-    "maxDecodedBytes" | "maxLabelNamesPerSeries" | "maxLabelNameBytes" | "maxLabelValueBytes"
-  >;
-  /** Unix milliseconds. */
-  now(): number;
-  /** Frames of a partition that wait for their acknowledgement at the same time; default 2. */
-  readonly maxInFlight?: number;
-  /** A frame is not filled beyond this; default 256 KiB. */
-  readonly maxFrameBytes?: number;
-  /**
-   * Bytes that may wait in all: frames on their way to the bus, and the bodies of requests that are received or not answered
-   * yet. Beyond, requests are put off (TryLater). Default 128 MiB; a single body is taken in any case.
-   */
-  readonly maxQueuedBytes?: number;
-  /** How old a sample may be, fresh or backfilled: what is older than anything that is kept; Infinity, the default, for any age. */
-  readonly maxAgeMs?: number;
-  /** Series that are remembered (about 53 bytes each); default and most: 16 million. */
-  readonly maxSeries?: number;
-  /** Labels of a series that was idle for so long are sent again; default 1 h. */
-  readonly idleMs?: number;
-  /** Samples further ahead of `now` are rejected; default 10 min. */
-  readonly maxFutureMs?: number;
-  /** Reads remote write faster (docs/decisions/0005); without it everything works, at a higher cost. */
-  readonly kernel?: Kernel | undefined;
-  /** Prefix of message ids, unique among all gateways of all times, and secret of the label hash; default random. */
-  readonly id?: string;
-  readonly secret?: readonly [number, number, number];
-}
-
-export interface GatewayStats {
-  /** Samples acknowledged by the bus, and those that can never be taken, by reason. */
-  readonly samplesAccepted: number;
-  readonly samplesRejected: Readonly<Record<string, number>>;
-  /** Requests of which nothing was taken, by reason (malformed_snappy, overloaded, ...). */
-  readonly requestsRefused: Readonly<Record<string, number>>;
-  readonly framesPublished: number;
-  readonly bytesPublished: number;
-  readonly publishFailures: number;
-  /** Definitions (label sets) sent and acknowledged. */
-  readonly definitionsPublished: number;
-  readonly queuedBytes: number;
-  /** Bodies of requests that are being received or were not answered yet. */
-  readonly bodyBytes: number;
-  readonly framesInFlight: number;
-  readonly cachedSeries: number;
-  readonly cacheBytes: number;
-  /** Series that were not in the cache. */
-  readonly cacheMisses: number;
-  /** Whether remote write is read by the kernel. */
-  readonly kernelEnabled: boolean;
-}
-
-export interface Gateway extends Ingest {
-  stats(): GatewayStats;
-  /**
-   * A shard does not know the labels of these series hashes (low, high, low, high, ...): the next sample of each goes with
-   * its labels.
-   */
-  markUnannounced(partition: number, hashes: ArrayLike<number>): void;
-  /** A shard has seen two label sets under these hashes: from now on their samples always go with labels. */
-  markAmbiguous(partition: number, hashes: ArrayLike<number>): void;
-  /** Resolves when no frame waits any more, whatever became of them. */
-  flush(): Promise<void>;
-  /** Takes nothing more and waits for what was taken. */
-  close(): Promise<void>;
-}
+/**
+ * Bodies of more bytes (remote write: decoded) wait for one another: those that take some milliseconds to read. What senders usually
+ * send, a few thousand samples, stays below.
+ */
+const LARGE_WRITE = 1 << 20;
+const LARGE_TEXT = 1 << 16;
 
 /** Makes the gateway: it decodes, checks, routes to partitions and publishes; see docs/format/frame.md for what it sends. */
 export function makeGateway(options: GatewayOptions): Gateway {
@@ -171,16 +101,16 @@ export function makeGateway(options: GatewayOptions): Gateway {
   const batch = makeBatch();
   const reader = makeWriteReader(options.kernel, limits.maxDecodedBytes);
 
-  const slicer = makeSlicer({
-    worked: () => core.canonicalized,
-    giveWay: () => {
-      schedule();
-      return new Promise(setImmediate);
-    },
-    onDone: shared.onSettled,
-  });
+  const giveWay = () => {
+    schedule();
+    return othersTurn();
+  };
+  const slicer = makeSlicer({ worked: () => core.canonicalized, giveWay, onDone: shared.onSettled });
+  const gate = makeLargeGate(maxQueuedBytes, shared.onSettled);
   const isIdle = () =>
-    !slicer.busy() && queues.every((q) => q.inFlight === 0 && q.sealed.length === 0 && isEmptyFrame(q.open));
+    gate.idle() &&
+    !slicer.busy() &&
+    queues.every((q) => q.inFlight === 0 && q.sealed.length === 0 && isEmptyFrame(q.open));
   const totalQueued = () => queues.reduce((sum, q) => sum + queuedBytes(q), 0);
   let bodyBytes = 0;
   const pumpAll = () => {
@@ -200,6 +130,9 @@ export function makeGateway(options: GatewayOptions): Gateway {
   };
   const admit = () => {
     if (closed) throw refuse(new TryLater("bus_unavailable", 503, 1, "shutting down"));
+    checkQueued();
+  };
+  const checkQueued = () => {
     if (totalQueued() > maxQueuedBytes) throw refuse(overloaded());
   };
   const secondsNow = () => Math.max(0, Math.floor((now() - epoch) / 1000));
@@ -247,52 +180,87 @@ export function makeGateway(options: GatewayOptions): Gateway {
       else finish(all);
     });
 
+  type Read = (t: TenantInfo) => SampleBatch;
+  const fill = (read: Read, t: TenantInfo) => {
+    try {
+      return read(t);
+    } catch (error) {
+      throw error instanceof MalformedBody ? refuse(error) : error;
+    }
+  };
   /** The way of a whole body, which `read` makes a batch. */
-  const submit = async (
-    tenant: string,
-    noun: string,
-    how: IngestMode | undefined,
-    read: (t: TenantInfo) => SampleBatch,
-  ) => {
+  const submit = async (tenant: string, noun: string, how: IngestMode | undefined, read: Read) => {
     const t = tenantOf(tenant);
     admit();
-    const fill = () => {
-      try {
-        return read(t);
-      } catch (error) {
-        throw error instanceof MalformedBody ? refuse(error) : error;
-      }
-    };
-    let filled = fill();
-    const append = (part: SampleBatch, ticket: Ticket, rejected: Rejections) => {
-      makeRoom(core.cache, part.series, maxSeries, secondsNow());
-      return appendBatch(core, part, t, noun, runTimes(), ticket, rejected);
-    };
-    if (filled.series <= SLICE_SERIES) return commit(how, (ticket, rejected) => append(filled, ticket, rejected));
+    let filled = fill(read, t);
+    if (filled.series <= SLICE_SERIES) {
+      return commit(how, (ticket, rejected) => append(filled, t, noun, ticket, rejected));
+    }
     while (slicer.busy()) {
       await slicer.free();
-      if (!slicer.busy()) filled = fill();
+      if (!slicer.busy()) filled = fill(read, t);
     }
     return commit(how, (ticket, rejected, failed) => {
       const { queues: mine } = core;
       return slicer.append(filled, (slice) => {
         core.queues = mine;
-        return failed() ? undefined : append(slice, ticket, rejected);
+        return failed() ? undefined : append(slice, t, noun, ticket, rejected);
       });
     });
   };
-  /** The same for a format that fills the batch which all such formats share. */
+  /** The same for a large body: it waits for its turn. `readOwn`, where given, makes it a batch of its own. */
+  const submitLarge = async (
+    tenant: string,
+    noun: string,
+    how: IngestMode | undefined,
+    bytes: number,
+    read: Read,
+    readOwn?: (t: TenantInfo) => Promise<SampleBatch>,
+  ) => {
+    const t = tenantOf(tenant);
+    admit();
+    const done = await gate.enter(tenant, bytes).catch((error) => {
+      throw error instanceof TryLater ? refuse(error) : error;
+    });
+    return commit(how, async (ticket, rejected, failed) => {
+      const { queues: mine } = core;
+      const add = (slice: SampleBatch) => {
+        core.queues = mine;
+        return failed() ? undefined : append(slice, t, noun, ticket, rejected);
+      };
+      try {
+        // Much may have been taken since it came.
+        checkQueued();
+        if (readOwn !== undefined) return await slicer.appendOwn(await readOwn(t), add);
+        while (slicer.busy()) await slicer.free();
+        return await slicer.append(fill(read, t), add);
+      } catch (error) {
+        throw readOwn !== undefined && error instanceof MalformedBody ? refuse(error) : error;
+      } finally {
+        done();
+      }
+    });
+  };
+  /** The same for a text, of any size, in a format that fills the batch which all such formats share. */
   const submitInto = (
     tenant: string,
     noun: string,
     how: IngestMode | undefined,
-    fill: (batch: SampleBatch, t: TenantInfo) => void,
-  ) =>
-    submit(tenant, noun, how, (t) => {
+    bytes: number,
+    large: number,
+    into: (batch: SampleBatch, t: TenantInfo) => void,
+  ) => {
+    const read = (t: TenantInfo) => {
       clearBatch(batch);
-      fill(batch, t);
+      into(batch, t);
       return batch;
-    });
+    };
+    return bytes <= large ? submit(tenant, noun, how, read) : submitLarge(tenant, noun, how, bytes, read);
+  };
+  const append = (part: SampleBatch, t: TenantInfo, noun: string, ticket: Ticket, rejected: Rejections) => {
+    makeRoom(core.cache, part.series, maxSeries, secondsNow());
+    return appendBatch(core, part, t, noun, runTimes(), ticket, rejected);
+  };
   const runTimes = () => ({
     nowSeconds: secondsNow(),
     maxTime: now() + maxFutureMs,
@@ -312,15 +280,22 @@ export function makeGateway(options: GatewayOptions): Gateway {
         bodyBytes -= bytes;
       };
     },
-    remoteWrite: (tenant, body, how) => submit(tenant, "series", how, (t) => reader.read(body, t.seeds)),
+    remoteWrite: (tenant, body, how) => {
+      const bytes = claimedSize(body);
+      const read = (t: TenantInfo) => reader.read(body, t.seeds);
+      if (bytes <= LARGE_WRITE) return submit(tenant, "series", how, read);
+      const atOnce = reader.accelerated() ? MAX_KERNEL_BYTES : LARGE_WRITE;
+      const readOwn = (t: TenantInfo) => readLargeWrite(body, limits.maxDecodedBytes, t.seeds, giveWay);
+      return submitLarge(tenant, "series", how, bytes, read, bytes > atOnce ? readOwn : undefined);
+    },
     remoteWrite2: (tenant, body, how) =>
-      submitInto(tenant, "series", how, (b, t) =>
+      submitInto(tenant, "series", how, claimedSize(body), LARGE_WRITE, (b, t) =>
         scanWriteRequest2(b, decodeSnappy(body, b.source, limits.maxDecodedBytes), t.seeds),
       ),
     json: (tenant, body, time = now(), how = undefined) =>
-      submitInto(tenant, "series", how, (b, t) => readJsonPush(b, body, time, t.seeds)),
+      submitInto(tenant, "series", how, body.length, LARGE_TEXT, (b, t) => readJsonPush(b, body, time, t.seeds)),
     exposition: (tenant, body, time) =>
-      submitInto(tenant, "line", undefined, (b, t) => readExposition(b, body, time, t.seeds)),
+      submitInto(tenant, "line", undefined, body.length, LARGE_TEXT, (b, t) => readExposition(b, body, time, t.seeds)),
     series: (tenant, labels): SeriesRef => makeRef(core, tenantOf(tenant), labels),
     append: async (refs, ts, values) => {
       if (ts.length !== refs.length || values.length !== refs.length) {
