@@ -4,7 +4,8 @@
  *   was counted;
  * - where all samples that are there are as many as the row's, its first and last among them, the row's own came back, and it is
  *   made of them;
- * - any other is one more. Where it lies between the row's samples, counter resets and changes stay those of the row.
+ * - any other is one more. Where it lies between the row's samples, counter resets and changes stay those of the row;
+ * - when a marker came that ended a row nobody knows: behind the row's samples.
  */
 import { firstAfter, firstAt } from "../../lib/search.ts";
 import { moveSample } from "../../model/copy-samples.ts";
@@ -15,6 +16,7 @@ import { mergeRollups } from "../merge/merge-rollups.ts";
 import { bucketStart } from "./bucket.ts";
 import { rollUp } from "./roll-up.ts";
 import { rollUpFurther } from "./roll-up-further.ts";
+import { keepOutermost } from "./roll-up-histograms.ts";
 
 /**
  * Replaces the content of `out` by the rows of the buckets that `late` brings something to. `old` are the rows there are, `all` the samples, also
@@ -43,7 +45,7 @@ export function amendRows(
   const both = makeRollupBuffer(old.length + added.length);
   mergeRollups(both, 0, old);
   for (let i = 0; i < both.length; i++) both.start[i] = (both.start[i] as number) + 0.5;
-  const between: number[] = [];
+  const joins: { readonly k: number; readonly r: number; readonly isAmong: boolean }[] = [];
   const starts = new Set(restored);
   for (let k = 0; k < whole.length; k++) whole.start[k] = (whole.start[k] as number) + 0.5;
   mergeRollups(both, 0, whole);
@@ -53,12 +55,17 @@ export function amendRows(
     const r = rowAt(old, start);
     if (r < 0) continue;
     const isBefore = firstTime(added, k) < firstTime(old, r);
-    if (isBefore ? lastTime(added, k) >= firstTime(old, r) : firstTime(added, k) <= lastTime(old, r)) between.push(k);
+    const isAmong = isBefore ? lastTime(added, k) >= firstTime(old, r) : firstTime(added, k) <= lastTime(old, r);
+    joins.push({ k, r, isAmong });
     added.start[k] = start + (isBefore ? 0.25 : 0.75);
   }
   mergeRollups(both, 0, added);
   rollUpFurther(both, widthMs, out);
-  for (const k of between) keepOrder(old, added, k, out);
+  for (const { k, r, isAmong } of joins) {
+    const o = rowAt(out, old.start[r] as number);
+    if (isAmong) keepOrder(old, r, added, k, out, o);
+    out.columns.stale[o] = isEnded(late, old, r, widthMs) ? 1 : 0;
+  }
   dropRows(out, (i) => !starts.has(out.start[i] as number));
 }
 
@@ -129,25 +136,42 @@ function holds(old: RollupBuffer, r: number, t: number): boolean {
   const first = firstTime(old, r);
   const last = lastTime(old, r);
   if (t <= first || t >= last) return t === first || t === last;
-  const gap = (last - first) / (rowCount(old, r) - 1);
-  const steps = (t - first) / gap;
-  return Math.abs(steps - Math.round(steps)) * gap <= 1;
+  // In parts of a gap: whole numbers, so that nothing is rounded.
+  const span = last - first;
+  const gaps = rowCount(old, r) - 1;
+  const at = (t - first) * gaps;
+  return Math.abs(at - Math.round(at / span) * span) <= gaps;
 }
 
-/** What joining two rows one behind the other made wrong where their samples lie among each other. */
-function keepOrder(old: RollupBuffer, added: RollupBuffer, k: number, out: RollupBuffer): void {
-  const start = Math.floor(added.start[k] as number);
-  const o = rowAt(out, start);
-  const r = rowAt(old, start);
-  if (o < 0 || r < 0 || old.columns.count[r] === 0) return;
-  for (const name of ["resets", "resetCount", "changes"] as const) {
-    out.columns[name][o] = old.columns[name][r] as number;
+/** What joining two rows one behind the other made wrong in row `o` where their samples lie among each other. */
+function keepOrder(old: RollupBuffer, r: number, added: RollupBuffer, k: number, out: RollupBuffer, o: number): void {
+  if (old.columns.count[r] !== 0) {
+    for (const name of ["resets", "resetCount", "changes"] as const) {
+      out.columns[name][o] = old.columns[name][r] as number;
+    }
+    if (added.columns.count[k] !== 0) keepEnds(old, r, added, k, out, o);
   }
-  const isNewest =
-    added.columns.count[k] !== 0 && (added.columns.lastT[k] as number) > (old.columns.lastT[r] as number);
-  const from = isNewest ? added.columns : old.columns;
-  const row = isNewest ? k : r;
-  for (const name of ["last", "lastT", "lastStart", "stale"] as const) out.columns[name][o] = from[name][row] as number;
+  if (old.histograms !== undefined && added.histograms !== undefined && out.histograms !== undefined) {
+    keepOutermost(old.histograms, r, added.histograms, k, out.histograms, o);
+  }
+}
+
+function keepEnds(old: RollupBuffer, r: number, added: RollupBuffer, k: number, out: RollupBuffer, o: number): void {
+  const { columns: a } = added;
+  const { columns: b } = old;
+  const { columns: c } = out;
+  const isFirst = (a.firstT[k] as number) < (b.firstT[r] as number);
+  for (const name of ["first", "firstT", "firstStart"] as const)
+    c[name][o] = (isFirst ? a[name][k] : b[name][r]) as number;
+  const isLast = (a.lastT[k] as number) > (b.lastT[r] as number);
+  for (const name of ["last", "lastT", "lastStart"] as const) c[name][o] = (isLast ? a[name][k] : b[name][r]) as number;
+}
+
+/** Whether the newest thing of the bucket of row `r`, which late samples were put into, is a staleness marker. */
+function isEnded(late: SampleBuffer, old: RollupBuffer, r: number, widthMs: number): boolean {
+  const newest = firstAfter(late.ts, 0, late.length, (old.start[r] as number) + widthMs) - 1;
+  const isNewer = rowCount(old, r) > 0 && (late.ts[newest] as number) > lastTime(old, r);
+  return isNewer ? isStaleAt(late.words, newest) : old.columns.stale[r] !== 0;
 }
 
 /** Takes rows out of a buffer. */

@@ -74,6 +74,28 @@ export function joinHistograms(
   refs.last[row] = copyHistogram(from.bytes.bytes, from.refs.last[tail] as number, bytes);
 }
 
+/** Of row `k` of a and row `i` of b, whose histograms lie among each other and are joined in row `row`: the outermost of both. */
+export function keepOutermost(
+  a: RollupHistograms,
+  k: number,
+  b: RollupHistograms,
+  i: number,
+  out: RollupHistograms,
+  row: number,
+): void {
+  if (a.numbers.count[k] === 0 || b.numbers.count[i] === 0) return;
+  const isFirst = (a.numbers.firstT[k] as number) <= (b.numbers.firstT[i] as number);
+  const [first, f] = isFirst ? [a, k] : [b, i];
+  const isLast = (a.numbers.lastT[k] as number) >= (b.numbers.lastT[i] as number);
+  const [last, l] = isLast ? [a, k] : [b, i];
+  out.numbers.firstT[row] = first.numbers.firstT[f] as number;
+  out.numbers.firstStart[row] = first.numbers.firstStart[f] as number;
+  out.refs.first[row] = copyHistogram(first.bytes.bytes, first.refs.first[f] as number, out.bytes);
+  out.numbers.lastT[row] = last.numbers.lastT[l] as number;
+  out.numbers.lastStart[row] = last.numbers.lastStart[l] as number;
+  out.refs.last[row] = copyHistogram(last.bytes.bytes, last.refs.last[l] as number, out.bytes);
+}
+
 function clearRow({ numbers, refs }: RollupHistograms, row: number): void {
   numbers.count[row] = 0;
   numbers.firstT[row] = 0;
