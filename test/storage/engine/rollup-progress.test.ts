@@ -1,15 +1,21 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { Stretch } from "../../../src/model/series-source.ts";
 import {
   accountBlocks,
+  amendedIn,
   completeStretches,
+  hoursOf,
   isRolledUp,
   NO_PROGRESS,
   nextStretch,
   type RawBlock,
   type RollupProgress,
+  rawRemoved,
   stretchDone,
   stretchRemoved,
   ROLLUP_WINDOW as W,
+  wholeFrom,
   windowOf,
 } from "../../../src/storage/engine/rollup-progress.ts";
 import { seededRandom } from "../../lib/sim-disk.ts";
@@ -120,4 +126,96 @@ test("whatever comes when, in the end every sample is in rows made after its blo
       }
     }
   }
+});
+
+const HOUR = 3600_000;
+/** Hours that follow one another, as stretches. */
+function runs(hours: readonly number[]): Stretch[] {
+  const starts = hours.filter((h) => !hours.includes(h - HOUR));
+  return starts.map((after) => {
+    let until = after + HOUR;
+    while (hours.includes(until)) until += HOUR;
+    return { after, until };
+  });
+}
+const BASE = 240_000 * W;
+/** Starts of the hours (h, h + 1 h] around it. */
+const HOURS = Array.from({ length: 60 }, (_, i) => BASE + (i - 30) * HOUR);
+const times = fc.oneof(
+  fc.integer({ min: BASE - 20 * HOUR, max: BASE + 20 * HOUR }),
+  fc.tuple(fc.integer({ min: -20, max: 20 }), fc.constantFrom(-1, 0, 1)).map(([h, ms]) => BASE + h * HOUR + ms),
+);
+const spans = fc.array(
+  fc.tuple(times, fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 5 * HOUR }))).map(([minT, length]) => ({
+    minT,
+    maxT: minT + length,
+  })),
+  { maxLength: 6 },
+);
+
+describe("hoursOf", () => {
+  test("the hours with a time of one of the spans, one behind another as one", () => {
+    fc.assert(
+      fc.property(spans, (some) => {
+        const touched = HOURS.filter((h) => some.some(({ minT, maxT }) => maxT > h && minT <= h + HOUR));
+        expect(hoursOf(some)).toEqual(runs(touched));
+      }),
+    );
+  });
+  test("the end of an hour belongs to it, its start to the one before", () => {
+    expect(hoursOf([{ minT: HOUR, maxT: HOUR }])).toEqual([{ after: 0, until: HOUR }]);
+    expect(hoursOf([{ minT: HOUR + 1, maxT: 2 * HOUR }])).toEqual([{ after: HOUR, until: 2 * HOUR }]);
+    expect(hoursOf([])).toEqual([]);
+  });
+});
+
+describe("amendedIn", () => {
+  const window = fc.integer({ min: -8, max: 8 }).map((n) => BASE + n * W);
+  const progresses = fc.record({
+    doneUpTo: fc.oneof(window, fc.constant(undefined)),
+    fresh: fc.array(fc.record({ window, id: fc.constantFrom("a", "b", "c") }), { maxLength: 12 }),
+    rawGoneUpTo: fc.oneof(times, fc.constant(undefined)),
+  });
+  const stretches = fc.tuple(window, fc.integer({ min: 1, max: 12 })).map(([after, n]) => ({
+    after,
+    until: after + n * W,
+  }));
+
+  test("the hours without raw samples of each window that has rows, and what is new to the window", () => {
+    fc.assert(
+      fc.property(progresses, stretches, spans, (some, stretch, lost) => {
+        const progress = { ...NO_PROGRESS, ...some };
+        const gaps = hoursOf(lost);
+        const isWithout = (h: number) =>
+          (some.rawGoneUpTo !== undefined && some.rawGoneUpTo > h) ||
+          lost.some(({ minT, maxT }) => maxT > h && minT <= h + HOUR);
+        const want = [];
+        for (let w = stretch.after; w < stretch.until; w += W) {
+          if (some.doneUpTo === undefined || w >= some.doneUpTo) continue;
+          const ids = [...new Set(some.fresh.filter((f) => f.window === w).map((f) => f.id))];
+          for (const run of runs([w, w + HOUR].filter(isWithout))) want.push({ ...run, ids });
+        }
+        expect(amendedIn(progress, stretch, gaps)).toEqual(want);
+        // The order of the gaps does not matter, nor that some are told twice.
+        expect(amendedIn(progress, stretch, [...gaps.toReversed(), ...gaps])).toEqual(want);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("a window that is half gone is amended in its first hour alone", () => {
+    const done = accountBlocks(cut(NO_PROGRESS, 9 * W), [block("a", 1, 8 * W)]);
+    const p = rawRemoved(stretchDone(done, { after: 0, until: 8 * W }), 2 * W + 5);
+    expect(wholeFrom(p)).toBe(2 * W + HOUR);
+    const late = accountBlocks(p, [block("a", 1, 8 * W), block("late", 2 * W + 1, 2 * W + 1)]);
+    const stretch = nextStretch(late) as Stretch;
+    expect(stretch).toEqual({ after: 2 * W, until: 3 * W });
+    expect(amendedIn(late, stretch, [])).toEqual([{ after: 2 * W, until: 2 * W + HOUR, ids: ["late"] }]);
+    // Merged before its window was done again, it is the block that it became.
+    const merged = accountBlocks(late, [block("m", 1, 8 * W, ["a", "late"])]);
+    expect(amendedIn(merged, stretch, [])).toEqual([{ after: 2 * W, until: 2 * W + HOUR, ids: ["m"] }]);
+    expect(amendedIn(stretchDone(late, stretch), stretch, [])).toEqual([
+      { after: 2 * W, until: 2 * W + HOUR, ids: [] },
+    ]);
+  });
 });

@@ -1,7 +1,8 @@
-/** Answers from blocks of rollups against those from a head that was never cut, over the same frames. */
+/** Answers from blocks of rollups against those from a head that was never cut, over the same frames; and where only they answer. */
 import { describe, expect, test } from "vitest";
+import { rawGaps } from "../../../src/storage/engine/shard-storage.ts";
 import { frameOf, type Row, testSeries } from "../../actors/shard/frames.ts";
-import { HOUR, type Lab, MINUTE, openLab, T0 } from "../../faults/lab.ts";
+import { DIR, HOUR, type Lab, MINUTE, openLab, T0 } from "../../faults/lab.ts";
 import { makeSimDisk, seededRandom } from "../../lib/sim-disk.ts";
 
 const FUNCTIONS = ["sum", "count", "min", "max", "avg", "last", "first", "present"].map((f) => `${f}_over_time`);
@@ -89,5 +90,85 @@ describe.each(SEEDS)("rollups in blocks, seed %i", (seed) => {
     }
     const use = await tiers.ask(`sum_over_time(x_total[1h])`, T0 + HOUR, T0 + 20 * HOUR, HOUR);
     expect(use.stats?.tiers.map((t) => t.tier)).toContain("1h");
+  });
+});
+
+describe("hours of which raw samples are lost", () => {
+  const END = T0 + 8 * HOUR;
+  const open = (disk: ReturnType<typeof makeSimDisk>) =>
+    openLab({ disk, now: () => END, settings: { maxBlockRangeMs: 2 * HOUR } });
+
+  /** Eight hours in blocks and rollups, a sample a minute; without the blocks that have these hours. */
+  async function without(lost: readonly (readonly [tier: "raw" | "1m" | "1h", hour: number])[]): Promise<Lab> {
+    const disk = makeSimDisk();
+    const lab = await open(disk);
+    let sequence = 0;
+    for (let t = T0 + MINUTE; t <= END; t += MINUTE) {
+      const rows = series.map((one): Row => [one, t, t - T0]);
+      lab.take(++sequence, frameOf(series, rows));
+    }
+    await lab.keeper.maintenance.cut(END);
+    await lab.jobs();
+    expect(rawGaps(lab.keeper.storage)).toEqual([]);
+    await lab.keeper.checkpoint();
+    await lab.close();
+    for (const [tier, hour] of lost) {
+      const t = T0 + hour * HOUR;
+      const has = lab.keeper.storage.blocks.tiers[tier].filter(
+        ({ block: { meta } }) => meta.minT <= t && meta.maxT >= t,
+      );
+      expect(has.length).toBeGreaterThan(0);
+      for (const { block } of has) await disk.removeDir(`${DIR}/blocks/${tier}/${block.meta.id}`);
+    }
+    return open(disk);
+  }
+  /** What answers of half an hour that is no whole buckets. */
+  const answerAt = async (lab: Lab, hour: number) => {
+    const at = T0 + hour * HOUR + 17_000;
+    const { matrix, stats } = await lab.ask("count_over_time(x_total[30m])", at, at, HOUR);
+    expect([...matrix.values]).toEqual(series.map(() => 30));
+    const tiers = stats?.tiers ?? [];
+    return { isRaw: tiers.some((t) => t.tier === "raw"), isRounded: tiers.some((t) => t.rounded) };
+  };
+
+  test("are those of the blocks that are gone: there rows answer, elsewhere samples", async () => {
+    // A block has [2 h, 4 h); its first sample is the last one of the hour before.
+    const lab = await without([["raw", 3]]);
+    expect(rawGaps(lab.keeper.storage)).toEqual([{ after: T0 + HOUR, until: T0 + 4 * HOUR }]);
+    for (const hour of [1.6, 3, 4.4]) expect(await answerAt(lab, hour)).toEqual({ isRaw: false, isRounded: true });
+    for (const hour of [0.9, 4.6, 7]) expect(await answerAt(lab, hour)).toEqual({ isRaw: true, isRounded: false });
+  });
+
+  test("of blocks side by side are one stretch; of others there is one for each", async () => {
+    const side = await without([
+      ["raw", 3],
+      ["raw", 5],
+    ]);
+    expect(rawGaps(side.keeper.storage)).toEqual([{ after: T0 + HOUR, until: T0 + 6 * HOUR }]);
+    const apart = await without([
+      ["raw", 1],
+      ["raw", 7],
+    ]);
+    expect(rawGaps(apart.keeper.storage)).toEqual([
+      { after: T0, until: T0 + 2 * HOUR },
+      { after: T0 + 5 * HOUR, until: T0 + 8 * HOUR },
+    ]);
+  });
+
+  test("are not those of lost rows, of losses without times, or of what has come back", async () => {
+    const { keeper } = await without([
+      ["1m", 3],
+      ["1h", 3],
+    ]);
+    const { storage } = keeper;
+    expect(rawGaps(storage)).toEqual([]);
+    storage.missing.push({ what: "a", minT: Number.NEGATIVE_INFINITY, maxT: T0, tier: "raw" });
+    storage.missing.push({ what: "b", minT: T0, maxT: Number.POSITIVE_INFINITY, tier: "raw" });
+    storage.missing.push({ what: "c", minT: T0 + 1, maxT: T0 + HOUR });
+    let isBack = false;
+    storage.missing.push({ what: "d", minT: T0 + 1, maxT: T0 + 1, tier: "raw", mended: () => isBack });
+    expect(rawGaps(storage)).toEqual([{ after: T0, until: T0 + HOUR }]);
+    isBack = true;
+    expect(rawGaps(storage)).toEqual([]);
   });
 });
