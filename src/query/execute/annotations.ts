@@ -35,6 +35,9 @@ export function addNote(a: Annotations, note: ShardNote, pos: Pos): void {
     case "startTimeOverlap":
       warn(a, startTimeOverlap(note.metric), pos);
       return;
+    case "said":
+      (note.severity === "warning" ? warn : inform)(a, note.text, pos);
+      return;
     case "missingData":
       a.warnings.set(note.text, NO_PLACE);
       return;

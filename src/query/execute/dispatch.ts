@@ -16,6 +16,12 @@ import { compactRows, PRESENT_HISTOGRAM, type Vector } from "./vector.ts";
 /** A plan without what is the same for the whole query. */
 export type PlanBody = Omit<ShardPlan, "version" | "tenant" | "limits">;
 
+/** Places in the query: of the selector or range, and of each of the maps. */
+export interface PlanPlaces {
+  readonly pos: Pos;
+  readonly mapPos?: readonly Pos[];
+}
+
 /**
  * Sends a plan to every shard. The answers come in the order of the partitions, whatever the order of arrival, so that
  * results do not depend on timing. A shard that does not answer is noted in `ctx.missing`; when none answers the query fails.
@@ -24,7 +30,7 @@ async function askShards<K extends ShardAnswer["kind"]>(
   ctx: QueryContext,
   body: PlanBody,
   kind: K,
-  pos: Pos,
+  { pos, mapPos = [] }: PlanPlaces,
 ): Promise<Extract<ShardAnswer, { kind: K }>[]> {
   checkAlive(ctx);
   const plan: ShardPlan = {
@@ -52,7 +58,8 @@ async function askShards<K extends ShardAnswer["kind"]>(
     for (const use of answer.tiers) addUse(ctx.tiers, use);
     if (answer.windowSamples !== undefined) addWindowSamples(ctx, body.grid, answer.windowSamples);
     for (const note of answer.notes) {
-      addNote(ctx.notes, note, pos);
+      const at = note.kind === "said" && note.map !== undefined ? mapPos[note.map] : undefined;
+      addNote(ctx.notes, note, at ?? pos);
     }
     answers.push(answer as Extract<ShardAnswer, { kind: K }>);
   });
@@ -87,8 +94,8 @@ function addWindowSamples(ctx: QueryContext, grid: Grid, counts: Float64Array): 
 }
 
 /** The rows of all shards in the order of their labels. */
-export async function fetchRows(ctx: QueryContext, body: PlanBody, pos: Pos): Promise<Vector> {
-  const answers = await askShards(ctx, body, "rows", pos);
+export async function fetchRows(ctx: QueryContext, body: PlanBody, places: PlanPlaces): Promise<Vector> {
+  const answers = await askShards(ctx, body, "rows", places);
   const { steps } = body.grid;
   for (const answer of answers) {
     hold(ctx, answer.dropName.length * steps);
@@ -142,8 +149,13 @@ async function mergeRows(ctx: QueryContext, answers: readonly ShardRows[], steps
 }
 
 /** The shards' partial aggregates put together. */
-export async function fetchAggregate(ctx: QueryContext, body: PlanBody, op: PartialOp, pos: Pos): Promise<Vector> {
-  const answers: readonly ShardPartials[] = await askShards(ctx, body, "partials", pos);
+export async function fetchAggregate(
+  ctx: QueryContext,
+  body: PlanBody,
+  op: PartialOp,
+  places: PlanPlaces,
+): Promise<Vector> {
+  const answers: readonly ShardPartials[] = await askShards(ctx, body, "partials", places);
   const merged = makePartial(op, body.grid.steps);
   const byKey = new Map<string, number>();
   const groupOf = (labels: Labels): number => {
@@ -177,7 +189,7 @@ export interface RawSeries {
 }
 
 export async function fetchRaw(ctx: QueryContext, body: PlanBody, pos: Pos): Promise<RawSeries[]> {
-  const answers: readonly ShardRaw[] = await askShards(ctx, { ...body, raw: true }, "raw", pos);
+  const answers: readonly ShardRaw[] = await askShards(ctx, { ...body, raw: true }, "raw", { pos });
   const out: RawSeries[] = [];
   for (const answer of answers) {
     let at = 0;

@@ -112,9 +112,9 @@ async function anySample(ctx: QueryContext, expr: Expr, grid: Grid): Promise<Vec
       ? evaluateRangeCall(ctx, expr, grid)
       : ctx.evaluator.vector(ctx, expr, grid);
   }
-  const { body, pos } = await planFragment(ctx, fragment, grid);
+  const { body, places } = await planFragment(ctx, fragment, grid);
   const aggregate = { op: "group", grouping: [], without: false } as const;
-  return fetchAggregate(ctx, { ...body, aggregate }, "group", pos);
+  return fetchAggregate(ctx, { ...body, aggregate }, "group", places);
 }
 
 async function checkQuantiles(ctx: QueryContext, q: Float64Array, pos: Pos): Promise<void> {

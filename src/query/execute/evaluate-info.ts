@@ -36,7 +36,7 @@ export async function evaluateInfo(ctx: QueryContext, call: Call, grid: Grid): P
     const matchers = [...nameMatchers, ...dataMatchers, ...identity];
     const time = referenceTime(ctx, inner);
     const select = { matchers, ...time, lookback: ctx.lookback, output: "timestamp" } as const;
-    info = await fetchRows(ctx, { grid, select, maps: [] }, call.pos);
+    info = await fetchRows(ctx, { grid, select, maps: [] }, { pos: call.pos });
   }
   return replaced(ctx, [base, info], await addInfoLabels(ctx, base, passes, info, dataMatchers));
 }

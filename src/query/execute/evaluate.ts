@@ -31,8 +31,8 @@ export async function evaluateVector(ctx: QueryContext, expr: Expr, grid: Grid):
   }
   const fragment = fragmentOf(expr);
   if (fragment !== undefined) {
-    const { body, pos } = await planFragment(ctx, fragment, grid);
-    return fetchRows(ctx, body, pos);
+    const { body, places } = await planFragment(ctx, fragment, grid);
+    return fetchRows(ctx, body, places);
   }
   switch (expr.kind) {
     case "paren":
@@ -84,9 +84,9 @@ async function evaluateAggregate(ctx: QueryContext, expr: AggregateExpr, grid: G
   if (isPartialOp(op)) {
     const fragment = fragmentOf(expr.expr);
     if (fragment !== undefined) {
-      const { body, pos } = await planFragment(ctx, fragment, grid);
+      const { body, places } = await planFragment(ctx, fragment, grid);
       const aggregate = { op, grouping: expr.grouping, without: expr.without };
-      return fetchAggregate(ctx, { ...body, aggregate }, op, pos);
+      return fetchAggregate(ctx, { ...body, aggregate }, op, places);
     }
     const rows = await evaluateVector(ctx, expr.expr, grid);
     return replaced(ctx, [rows], await aggregatePartial(ctx, rows, expr, op));

@@ -1,6 +1,6 @@
 import type { Histogram } from "../../model/histogram.ts";
 import type { RowMap } from "../plan/shard-plan.ts";
-import type { RangeSaid } from "./histogram-range.ts";
+import type { Notebook } from "./notebook.ts";
 import { PRESENT_HISTOGRAM } from "./vector.ts";
 
 /**
@@ -9,13 +9,14 @@ import { PRESENT_HISTOGRAM } from "./vector.ts";
  */
 export function mapHistograms(
   _map: RowMap,
+  _mapIndex: number,
   _params: readonly Float64Array[],
   _pool: Histogram[],
   _values: Float64Array,
   present: Uint8Array,
   base: number,
   steps: number,
-  _said: RangeSaid,
+  _book: Notebook,
 ): void {
   for (let i = base; i < base + steps; i++) if (present[i] === PRESENT_HISTOGRAM) present[i] = 0;
 }

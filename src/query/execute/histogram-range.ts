@@ -1,11 +1,9 @@
 import type { Histogram } from "../../model/histogram.ts";
 import { isHistogramAt, type SampleBuffer } from "../../model/sample.ts";
 import type { RangeFunction } from "../plan/shard-plan.ts";
+import type { Notebook } from "./notebook.ts";
 import { evaluateRange, type PreparedRange } from "./range-function.ts";
 import { dropStale, locateWindows, type Windows } from "./windows.ts";
-
-/** What there is to say of a series' windows, told once with the metric's name. */
-export type RangeSaid = Set<string>;
 
 /** Whether there is a native histogram among the samples. */
 export function holdsHistogram(series: SampleBuffer): boolean {
@@ -32,7 +30,7 @@ export function evaluateHistogramRange(
   out: Float64Array,
   present: Uint8Array,
   base: number,
-  _said: RangeSaid,
+  _book: Notebook,
   _check: (work: number) => void,
 ): void {
   if (!COUNTS.has(prepared.call.func)) {

@@ -1,10 +1,10 @@
 import { QueryError } from "../../model/query.ts";
-import type { Call, Expr, Pos, VectorSelector } from "../parse/ast.ts";
+import type { Call, Expr, VectorSelector } from "../parse/ast.ts";
 import type { FragmentShape } from "../plan/fragment.ts";
 import type { Grid } from "../plan/grid.ts";
 import type { RangeCall, RangeFunction, RowMap, Selection } from "../plan/shard-plan.ts";
 import { argumentPos } from "../plan/step-invariant.ts";
-import type { PlanBody } from "./dispatch.ts";
+import type { PlanBody, PlanPlaces } from "./dispatch.ts";
 import type { QueryContext } from "./query-context.ts";
 
 /** Makes a fragment a plan for the shards: scalar arguments evaluated. `pos` is for annotations. */
@@ -12,7 +12,7 @@ export async function planFragment(
   ctx: QueryContext,
   shape: FragmentShape,
   grid: Grid,
-): Promise<{ body: PlanBody; pos: Pos }> {
+): Promise<{ body: PlanBody; places: PlanPlaces }> {
   const select = selectionOf(ctx, shape.selector, shape.output);
   const scalar = (e: Expr): Promise<number | Float64Array> => scalarParam(ctx, e, grid);
   const maps = await Promise.all(
@@ -20,10 +20,12 @@ export async function planFragment(
       if (m.kind === "function") {
         return { kind: "function", func: m.func, params: await Promise.all(m.params.map(scalar)) };
       }
-      return { ...m, scalar: await scalar(m.scalar) };
+      const { pos: _, ...map } = m;
+      return { ...map, scalar: await scalar(m.scalar) };
     }),
   );
-  if (shape.range === undefined) return { body: { grid, select, maps }, pos: shape.selector.pos };
+  const mapPos = shape.maps.map((m) => m.pos);
+  if (shape.range === undefined) return { body: { grid, select, maps }, places: { pos: shape.selector.pos, mapPos } };
   const { call, matrix, scalars } = shape.range;
   checkModifiers(call, shape.selector);
   const range: RangeCall = {
@@ -34,7 +36,7 @@ export async function planFragment(
     ...(shape.selector.smoothed === true ? { smoothed: true } : {}),
   };
   const pos = call.func === "quantile_over_time" ? argumentPos(call, 0) : matrix.pos;
-  return { body: { grid, select, range, maps }, pos };
+  return { body: { grid, select, range, maps }, places: { pos, mapPos } };
 }
 
 const ANCHORED = ["changes", "delta", "increase", "rate", "resets"];

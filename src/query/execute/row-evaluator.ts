@@ -1,4 +1,5 @@
 import type { Histogram } from "../../model/histogram.ts";
+import { labelValue, METRIC_NAME } from "../../model/labels.ts";
 import type { TierUse } from "../../model/query.ts";
 import type { SampleBuffer } from "../../model/sample.ts";
 import type { Coverage, SeriesSource } from "../../model/series-source.ts";
@@ -7,9 +8,10 @@ import { applyElementwise } from "../functions/elementwise.ts";
 import type { RangeCall, RowMap, ShardPlan } from "../plan/shard-plan.ts";
 import { cover, type Need, needOf, type Segment, windowSpan } from "../plan/tier.ts";
 import { mapHistograms } from "./histogram-map.ts";
-import { evaluateHistogramRange, holdsHistogram, type RangeSaid } from "./histogram-range.ts";
+import { evaluateHistogramRange, holdsHistogram } from "./histogram-range.ts";
 import { selectNewest, selectSmoothed } from "./instant.ts";
-import { evaluateSlice, prepareRange, rangeKeepsName, sliceEnd } from "./range-function.ts";
+import type { Notebook } from "./notebook.ts";
+import { evaluateSlice, type PreparedRange, prepareRange, rangeKeepsName, sliceEnd } from "./range-function.ts";
 import { canNote, noteRange, type RangeNotes } from "./range-notes.ts";
 import { evaluateRollup } from "./rollup-range.ts";
 import { joinUses, makeSeriesReader, type SeriesReader } from "./series-reader.ts";
@@ -35,7 +37,6 @@ export interface RowEvaluator {
   /** Times of what is to be read, inclusive. */
   readonly bounds: { readonly minT: number; readonly maxT: number };
   readonly dropsName: boolean;
-  readonly mayNote: boolean;
   /** Reads a series, which is evaluated next; returns how many samples and buckets it has. */
   load(source: SeriesSource, id: number): number;
   /**
@@ -44,8 +45,8 @@ export interface RowEvaluator {
   evaluate(values: Float64Array, present: Uint8Array, base: number, pool: Histogram[]): boolean;
   /** The samples loaded, as those of a range selector: those of the first window, staleness markers taken out. */
   rangeSamples(): SampleBuffer;
-  /** What is to be said of the series evaluated last: of the range function's results, whatever became of them after. */
-  note(notes: RangeNotes, metric: string): void;
+  /** What is to be said of the series evaluated so far: of the range function's results, whatever became of them after. */
+  readonly notes: RangeNotes;
   /** What has been read so far, by tier. */
   use(): TierUse[];
   /** Samples and buckets in the windows so far, by step; undefined where the plan does not ask. */
@@ -72,7 +73,7 @@ export function makeRowEvaluator(
   const prepared = range === undefined ? undefined : prepareRange(range, steps);
   const maps = plan.maps.map((m) => prepareMap(m, steps));
   const seesStale = prepared === undefined && !smoothed && plan.raw !== true;
-  const said: RangeSaid = new Set();
+  const notes: RangeNotes = new Map();
   const makeWay = (segments: readonly Segment[]): Way => {
     const windows = makeWindows(grid, width, select.offset, select.at, before, after);
     roundWindows(windows, segments);
@@ -92,7 +93,20 @@ export function makeRowEvaluator(
   const numbered = [usual, ...others.map(wayOf)];
   /** Those of the series loaded last. */
   let { reader, w } = usual;
+  let metric = () => "";
+  const book: Notebook = {
+    say: (severity, text, map) => {
+      notes.set(`${severity} ${map ?? ""} ${text}`, {
+        kind: "said",
+        severity,
+        text,
+        ...(map === undefined ? {} : { map }),
+      });
+    },
+    metric: () => metric(),
+  };
   const load = (source: SeriesSource, id: number): number => {
+    metric = () => labelValue(source.labels(id), METRIC_NAME);
     if (ways.size > 1) ({ reader, w } = numbered[source.rollups?.coverageOf?.(id) ?? 0] as Way);
     return reader.load(source, id);
   };
@@ -119,7 +133,7 @@ export function makeRowEvaluator(
     if (!seesStale) dropStale(series);
     locateWindows(w, series.ts, series.length);
     if (prepared !== undefined && holdsHistogram(series)) {
-      evaluateHistogramRange(prepared, series, w, pool, values, present, base, said, check);
+      evaluateHistogramRange(prepared, series, w, pool, values, present, base, book, check);
     } else if (prepared !== undefined) {
       for (let from = 0; from < steps; ) {
         const to = sliceEnd(prepared, series, w, from);
@@ -141,17 +155,20 @@ export function makeRowEvaluator(
       (range !== undefined && !rangeKeepsName(range.func)) ||
       select.output !== "value" ||
       maps.some((m) => m.dropsName),
-    mayNote,
     load,
     evaluate(values, present, base, pool) {
       const before = pool.length;
-      said.clear();
       fill(values, present, base, pool);
       if (windowSamples !== undefined) countWindows(windowSamples);
-      if (mayNote) produced.set(present.subarray(base, base + steps));
-      for (const m of maps) {
-        if (pool.length > before) mapHistograms(m.map, m.params, pool, values, present, base, steps, said);
-        m.apply(values, present, base);
+      if (mayNote) {
+        produced.set(present.subarray(base, base + steps));
+        const series = reader.buckets ? undefined : reader.samples;
+        noteRange(notes, prepared as PreparedRange, series, produced, 0, steps, metric());
+      }
+      for (let m = 0; m < maps.length; m++) {
+        const { map, params, apply } = maps[m] as PreparedMap;
+        if (pool.length > before) mapHistograms(map, m, params, pool, values, present, base, steps, book);
+        apply(values, present, base);
       }
       for (let i = base; i < base + steps; i++) if (present[i] !== 0) return true;
       return false;
@@ -165,10 +182,7 @@ export function makeRowEvaluator(
       if (windowSamples !== undefined) windowSamples[0] = (windowSamples[0] as number) + series.length;
       return series;
     },
-    note(notes, metric) {
-      if (prepared === undefined) return;
-      noteRange(notes, prepared, reader.buckets ? undefined : reader.samples, produced, 0, steps, metric);
-    },
+    notes,
     use: () => joinUses([...ways.values()].flatMap((way) => way.reader.use())),
     windowSamples,
   };

@@ -1,6 +1,6 @@
 import type { Histogram } from "../../model/histogram.ts";
 import { copyHistogram, histogramBytes, makeHistogramBytes } from "../../model/histogram-code.ts";
-import { compareLabels, type Labels, labelsKey, labelValue, METRIC_NAME } from "../../model/labels.ts";
+import { compareLabels, type Labels, labelsKey } from "../../model/labels.ts";
 import { QueryError } from "../../model/query.ts";
 import {
   type HistogramBytes,
@@ -17,7 +17,6 @@ import { histogramPoints } from "./histogram-pool.ts";
 import { tooManySamples } from "./memory.ts";
 import { packLabels } from "./packed-labels.ts";
 import { addGroup, addRow, makePartial, type Partial } from "./partial-aggregate.ts";
-import type { RangeNotes } from "./range-notes.ts";
 import { makeRowEvaluator, type RowEvaluator } from "./row-evaluator.ts";
 
 /** Work (samples read, cells written) between two looks at the clock and at `stopped`: a millisecond at most. */
@@ -110,9 +109,9 @@ function readSeries(source: SeriesSource, id: number, rows: RowEvaluator, watch:
 }
 
 /** What was read, and what is to be said of it. */
-function told(source: SeriesSource, rows: RowEvaluator, watch: Watch, notes: RangeNotes): Counted {
+function told(source: SeriesSource, rows: RowEvaluator, watch: Watch): Counted {
   const tiers = rows.use();
-  const { windowSamples } = rows;
+  const { windowSamples, notes } = rows;
   const samplesNeeded = needOf(watch.plan) === "samples";
   for (const { tier, rounded } of tiers) {
     if (rounded && tier !== "raw") notes.set(`rounded ${tier}`, { kind: samplesNeeded ? "points" : "rounded", tier });
@@ -130,7 +129,6 @@ function evaluateRows(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator
   let capacity = Math.min(Math.max(1, ids.length), 256, Math.max(1, most));
   let values = new Float64Array(capacity * steps);
   let present = new Uint8Array(capacity * steps);
-  const notes: RangeNotes = new Map();
   const histograms: Histogram[] = [];
   let counted = 0;
   for (let i = 0; i < ids.length; i++) {
@@ -144,7 +142,6 @@ function evaluateRows(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator
     }
     const base = labels.length * steps;
     const any = rows.evaluate(values, present, base, histograms);
-    if (rows.mayNote) rows.note(notes, labelValue(source.labels(id), METRIC_NAME));
     for (; counted < histograms.length; counted++) watch.points += histogramPoints(histograms[counted] as Histogram);
     checkPoints(labels.length * steps + watch.points, watch);
     if (!any) continue;
@@ -170,7 +167,7 @@ function evaluateRows(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator
     values,
     present,
     histograms,
-    ...told(source, rows, watch, notes),
+    ...told(source, rows, watch),
   };
 }
 
@@ -192,7 +189,6 @@ function evaluateGroups(source: SeriesSource, ids: Uint32Array, rows: RowEvaluat
   const drop = rows.dropsName ? 1 : 0;
   const values = new Float64Array(steps);
   const present = new Uint8Array(steps);
-  const notes: RangeNotes = new Map();
   const histograms: Histogram[] = [];
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i] as number;
@@ -200,7 +196,6 @@ function evaluateGroups(source: SeriesSource, ids: Uint32Array, rows: RowEvaluat
     present.fill(0);
     histograms.length = 0;
     const any = rows.evaluate(values, present, 0, histograms);
-    if (rows.mayNote) rows.note(notes, labelValue(source.labels(id), METRIC_NAME));
     if (!any) continue;
     addRow(partial, groupOf(id), drop, values, present, 0);
     checkPoints(partial.groups * steps, watch);
@@ -220,7 +215,7 @@ function evaluateGroups(source: SeriesSource, ids: Uint32Array, rows: RowEvaluat
     dropName: Uint8Array.from(order, (g) => partial.dropName[g] as number),
     count: reorder(partial.count),
     columns: partial.columns.map(reorder),
-    ...told(source, rows, watch, notes),
+    ...told(source, rows, watch),
   };
 }
 
@@ -289,7 +284,7 @@ function rawSamples(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator, 
     ts,
     values,
     histograms: histogramBytes(histograms).slice(),
-    ...told(source, rows, watch, new Map()),
+    ...told(source, rows, watch),
   };
 }
 

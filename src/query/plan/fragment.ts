@@ -1,5 +1,5 @@
 import { isElementwise } from "../functions/elementwise.ts";
-import type { Call, Expr, MatrixSelector, VectorSelector } from "../parse/ast.ts";
+import type { Call, Expr, MatrixSelector, Pos, VectorSelector } from "../parse/ast.ts";
 import { isSetOperator, typeOf } from "../parse/check.ts";
 import type { RangeFunction } from "./shard-plan.ts";
 import { unwrap } from "./step-invariant.ts";
@@ -60,9 +60,10 @@ export interface FragmentShape {
 }
 
 export type MapShape =
-  | { readonly kind: "function"; readonly func: string; readonly params: readonly Expr[] }
+  | { readonly kind: "function"; readonly func: string; readonly params: readonly Expr[]; readonly pos: Pos }
   | {
       readonly kind: "binary";
+      readonly pos: Pos;
       readonly op: string;
       readonly scalar: Expr;
       readonly scalarOnLeft: boolean;
@@ -78,13 +79,16 @@ export function fragmentOf(expr: Expr): FragmentShape | undefined {
     case "stepInvariant":
       return fragmentOf(expr.expr);
     case "unary":
-      return expr.op === "+" ? fragmentOf(expr.expr) : mapped(expr.expr, { kind: "function", func: "neg", params: [] });
+      return expr.op === "+"
+        ? fragmentOf(expr.expr)
+        : mapped(expr.expr, { kind: "function", func: "neg", params: [], pos: expr.pos });
     case "binary": {
       if (isSetOperator(expr.op) || expr.op === "</" || expr.op === ">/") return undefined;
       const left = typeOf(expr.lhs) === "scalar";
       if (left === (typeOf(expr.rhs) === "scalar")) return undefined;
       return mapped(left ? expr.rhs : expr.lhs, {
         kind: "binary",
+        pos: expr.pos,
         op: expr.op,
         scalar: left ? expr.lhs : expr.rhs,
         scalarOnLeft: left,
@@ -112,7 +116,7 @@ function fragmentOfCall(call: Call): FragmentShape | undefined {
     return { selector, output: call.func === "timestamp" ? "timestamp" : "startTimestamp", maps: [] };
   }
   if (!isElementwise(call.func)) return undefined;
-  return mapped(first, { kind: "function", func: call.func, params: rest });
+  return mapped(first, { kind: "function", func: call.func, params: rest, pos: call.pos });
 }
 
 function mapped(inner: Expr, map: MapShape): FragmentShape | undefined {

@@ -112,6 +112,8 @@ export type ShardNote =
   | { readonly kind: "possibleNonCounter"; readonly metric: string }
   | { readonly kind: "startTimeOverlap"; readonly metric: string }
   | { readonly kind: "invalidQuantile"; readonly quantile: number }
+  /** `map`: of which of the plan's maps it is said; it is of the range function or the selector where there is none. */
+  | { readonly kind: "said"; readonly severity: "warning" | "info"; readonly text: string; readonly map?: number }
   /** Data that ought to be there and could not be read, in words. */
   | { readonly kind: "missingData"; readonly text: string }
   /** Raw samples are gone in places: windows were rounded to the tier's buckets, or points of it stand for samples. */
