@@ -95,10 +95,13 @@ const inflate = promisify(gunzip);
 
 /** Bodies in gzip that are larger when decompressed are in memory as such one at a time: nobody counts what they take there. */
 const INFLATED_AT_ONCE = 1 << 18;
+/** Compressed bytes that wait for that, also of senders that left, whose bodies nobody else counts any more. */
+const MAX_WAITING_BYTES = 64 << 20;
 
 /** Makes the function that calls `use` with a request's body, decompressed; bodies that are large then have their turn one by one. */
 function makeInflater(maxBytes: number) {
   let last: Promise<unknown> = Promise.resolve();
+  let waitingBytes = 0;
   return async <T>(request: FastifyRequest, use: (body: Uint8Array) => Promise<T>): Promise<T> => {
     const body = bodyOf(request);
     const encoding = request.headers["content-encoding"] ?? "identity";
@@ -106,7 +109,12 @@ function makeInflater(maxBytes: number) {
     if (encoding !== "gzip") throw new Unsupported(`Content-Encoding ${encoding}`, "gzip or none");
     const small = maxBytes <= INFLATED_AT_ONCE ? undefined : await inflated(body, INFLATED_AT_ONCE);
     if (small !== undefined) return use(small);
+    if (waitingBytes > 0 && waitingBytes + body.length > MAX_WAITING_BYTES) {
+      throw new TryLater("overloaded", 503, 1, "too many large bodies wait to be read: send again later");
+    }
+    waitingBytes += body.length;
     const mine = last.then(async () => {
+      waitingBytes -= body.length;
       const large = await inflated(body, maxBytes);
       if (large !== undefined) return use(large);
       const message = `more than ${maxBytes} bytes after decompression (limits.max_decoded_size)`;
