@@ -1,12 +1,6 @@
 import type { Labels } from "../../../src/model/labels.ts";
-import {
-  type Point,
-  readDuration,
-  readNumber,
-  readSeries,
-  readStartTimes,
-  type SeriesLine,
-} from "./series-notation.ts";
+import { readNumber } from "./read-number.ts";
+import { type Point, readDuration, readSeries, readStartTimes, type SeriesLine } from "./series-notation.ts";
 
 /** A promqltest script as commands. The language is that of Prometheus's promql/promqltest. */
 export type Command =

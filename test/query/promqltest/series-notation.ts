@@ -1,13 +1,13 @@
 import { parseDuration } from "../../../src/lib/duration.ts";
 import { type Labels, labelsFromEntries, METRIC_NAME } from "../../../src/model/labels.ts";
+import { histogramSequence, readHistogram, type WrittenHistogram } from "./histogram-notation.ts";
+import { readNumber } from "./read-number.ts";
 
-/**
- * The notation of series in promqltest scripts: `metric{label="value"} 1 2+3x4 _ stale`.
- * Native histograms (`{{...}}`) are recognised but not read: `histogram` marks their place, an empty one is loaded.
- */
+/** The notation of series in promqltest scripts: `metric{label="value"} 1 2+3x4 _ stale {{count:1 sum:2}}x3`. */
 export type Point =
-  | { readonly kind: "none" | "stale" | "histogram" }
-  | { readonly kind: "float"; readonly value: number };
+  | { readonly kind: "none" | "stale" }
+  | { readonly kind: "float"; readonly value: number }
+  | WrittenHistogram;
 
 export interface SeriesLine {
   readonly labels: Labels;
@@ -52,14 +52,6 @@ export function readMetric(line: string): { labels: Labels; rest: string } {
 const NUMBER = "(?:(?:\\d[\\d_]*\\.?\\d*|\\.\\d+)(?:[eE][+-]?\\d+)?|[iI][nN][fF]|[nN][aA][nN])";
 const FLOATS = new RegExp(`^([+-]?${NUMBER})(?:([+-]${NUMBER})?x(\\d+))?$`);
 
-export function readNumber(text: string): number {
-  const sign = text.startsWith("-") ? -1 : 1;
-  const body = text.replace(/^[+-]/, "").replaceAll("_", "").toLowerCase();
-  if (body === "inf") return sign * Number.POSITIVE_INFINITY;
-  if (body === "nan") return Number.NaN;
-  return sign * Number(body);
-}
-
 export function readSeries(line: string): SeriesLine {
   const { labels, rest } = readMetric(line.trim());
   const points: Point[] = [];
@@ -67,19 +59,25 @@ export function readSeries(line: string): SeriesLine {
     for (let i = 0; i < times; i++) points.push(point);
   };
   // A histogram has spaces inside: make every one a single word.
+  const histograms: WrittenHistogram[] = [];
   const words = rest
-    .replace(/\{\{.*?\}\}/g, "H")
+    .replace(/\{\{(.*?)\}\}/g, (_, inside: string) => `H${histograms.push(readHistogram(inside)) - 1}`)
     .trim()
     .split(/\s+/)
     .filter((w) => w !== "");
   for (const word of words) {
     const gap = /^_(?:x(\d+))?$/.exec(word);
-    const histogram = /^H(?:[+-]H)?(?:x(\d+))?$/.exec(word);
+    const histogram = /^H(\d+)(?:x(\d+))?$/.exec(word);
+    const sequence = /^H(\d+)([+-])H(\d+)x(\d+)$/.exec(word);
     const floats = FLOATS.exec(word);
     if (gap !== null) add({ kind: "none" }, Number(gap[1] ?? 1));
     else if (word === "stale") add({ kind: "stale" }, 1);
-    else if (histogram !== null) add({ kind: "histogram" }, Number(histogram[1] ?? 0) + 1);
-    else if (floats !== null) {
+    else if (histogram !== null) add(histograms[Number(histogram[1])] as Point, Number(histogram[2] ?? 0) + 1);
+    else if (sequence !== null) {
+      const [base, step] = [sequence[1], sequence[3]].map((i) => histograms[Number(i)] as WrittenHistogram);
+      const sign = sequence[2] === "-" ? -1 : 1;
+      points.push(...histogramSequence(base as WrittenHistogram, step as WrittenHistogram, sign, Number(sequence[4])));
+    } else if (floats !== null) {
       let value = readNumber(floats[1] as string);
       const delta = floats[2] === undefined ? 0 : readNumber(floats[2]);
       const times = Number(floats[3] ?? 0);
