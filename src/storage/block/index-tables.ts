@@ -101,8 +101,10 @@ export function encodeNumbers(
 export function readNumbers(content: Uint8Array, count: number, columns: number): NumberPart {
   const cursor: Cursor = { at: 0 };
   const out: Float64Array[] = [];
+  // One piece of memory for all: making it costs more than filling it.
+  const all = new Float64Array(columns * (count + 1));
   for (let c = 0; c < columns; c++) {
-    const column = new Float64Array(count + 1);
+    const column = all.subarray(c * (count + 1), (c + 1) * (count + 1));
     readColumn(content, cursor, count, column);
     out.push(column);
   }

@@ -53,10 +53,63 @@ export function passingPart<T>(section: Section<T>, part: number): T {
   return entry === undefined ? loadPart(section, part, false) : (entry.value as T);
 }
 
-function loadPart<T>(section: Section<T>, part: number, keep: boolean): T {
+/** Bytes of consecutive parts that were read in one piece, for a reader that goes through many of them. */
+export interface PartRun {
+  bytes: Uint8Array;
+  /** Where in the file they begin. */
+  start: number;
+}
+
+export function makePartRun(): PartRun {
+  return { bytes: new Uint8Array(0), start: 0 };
+}
+
+/** A read of one part costs as much as this many bytes more. */
+const RUN_BYTES = 1 << 16;
+
+/**
+ * As `sectionPart` for a reader that takes the parts up to `last` in order: what is not in the cache is read together with what
+ * lies behind it. The run is the reader's for this section. Only for sections whose decoded parts are copies.
+ */
+export function runPart<T>(section: Section<T>, run: PartRun, part: number, last: number): T {
+  const entry = section.slots[part];
+  if (entry !== undefined || !(part >= 0 && part <= last && last < section.table.starts.length)) {
+    return sectionPart(section, part);
+  }
+  const start = section.table.starts[part] as number;
+  const length = section.table.lengths[part] as number;
+  if (start < run.start || start + length > run.start + run.bytes.length) fillRun(section, run, part, last);
+  const bytes = run.bytes.subarray(start - run.start, start - run.start + length);
+  // Where it could not be read in one piece, or is damaged, reading it alone tells what is wrong.
+  return loadPart(section, part, true, bytes.length === length && checksumHolds(bytes) ? bytes : undefined);
+}
+
+function fillRun<T>(section: Section<T>, run: PartRun, part: number, last: number): void {
+  const { starts, lengths } = section.table;
+  const start = starts[part] as number;
+  let end = start + (lengths[part] as number);
+  // Parts that are there already are read once more where they lie between others.
+  for (let next = part + 1; next <= last; next++) {
+    const nextEnd = (starts[next] as number) + (lengths[next] as number);
+    if ((starts[next] as number) < end || nextEnd > start + RUN_BYTES) break;
+    end = nextEnd;
+  }
+  const bytes = new Uint8Array(end - start);
+  let got = 0;
+  try {
+    got = section.data.file.readSync(bytes, start);
+  } catch {
+    // Told when the part is read alone.
+  }
+  run.bytes = bytes.subarray(0, got);
+  run.start = start;
+}
+
+/** `ready` are the part's bytes where they have been read and found to be right. */
+function loadPart<T>(section: Section<T>, part: number, keep: boolean, ready?: Uint8Array): T {
   const { data, table } = section;
   if (!(part >= 0 && part < table.starts.length)) throw missing(section, part);
-  const bytes = readPartBytes(section, part);
+  const bytes = ready ?? readPartBytes(section, part);
   let value: T;
   try {
     value = section.decode(

@@ -45,35 +45,50 @@ function commonPrefix(bytes: Uint8Array, a: number, aEnd: number, b: number, bEn
   return i;
 }
 
+function readShort(content: Uint8Array, cursor: Cursor): number {
+  const byte = content[cursor.at] as number;
+  if (!(byte < 128)) return readVarint(content, cursor);
+  cursor.at++;
+  return byte;
+}
+
+let shared = new Uint32Array(128);
+
 /** Decodes `count` strings. Throws for what is none. */
 export function readStrings(content: Uint8Array, count: number): StringPart {
   const cursor: Cursor = { at: 0 };
-  const shared = new Uint32Array(count);
-  for (let i = 0; i < count; i++) shared[i] = readVarint(content, cursor);
+  if (shared.length < count) shared = new Uint32Array(2 * count);
+  for (let i = 0; i < count; i++) shared[i] = readShort(content, cursor);
   const starts = new Uint32Array(count + 1);
   let total = 0;
+  let before = 0;
   for (let i = 0; i < count; i++) {
-    const before = i === 0 ? 0 : (starts[i] as number) - (starts[i - 1] as number);
-    if ((shared[i] as number) > before) throw new RangeError(`string ${i} shares more than there is`);
-    total += (shared[i] as number) + readVarint(content, cursor);
+    const share = shared[i] as number;
+    if (share > before) throw new RangeError(`string ${i} shares more than there is`);
+    before = share + readShort(content, cursor);
+    total += before;
     starts[i + 1] = total;
   }
   const bytes = new Uint8Array(total);
   let at = cursor.at;
+  // What is shared has been seen where it stands first.
+  let seen = 0;
+  let last = 0;
   for (let i = 0; i < count; i++) {
     let to = starts[i] as number;
     const end = starts[i + 1] as number;
-    const share = shared[i] as number;
-    if (share > 0) {
-      const from = starts[i - 1] as number;
-      bytes.copyWithin(to, from, from + share);
-      to += share;
+    const own = to + (shared[i] as number);
+    // A few bytes, mostly: a native copy costs more than this loop.
+    for (let from = last; to < own; ) bytes[to++] = bytes[from++] as number;
+    last = starts[i] as number;
+    while (to < end) {
+      const byte = content[at++] as number;
+      seen |= byte;
+      bytes[to++] = byte;
     }
-    while (to < end) bytes[to++] = content[at++] as number;
   }
   if (at !== content.length) throw new RangeError(`strings end at ${at} of ${content.length} bytes`);
-  let ascii = true;
-  for (let i = 0; i < total; i++) if ((bytes[i] as number) > 127) ascii = false;
+  const ascii = seen < 128;
   return { count, bytes: asBuffer(bytes), starts, ascii, texts: [], joined: undefined };
 }
 
@@ -91,9 +106,35 @@ export function stringAt(part: StringPart, i: number): string {
 /** The same for looking at many without keeping any: cheap, but the result holds on to all strings of the part. */
 export function passingStringAt(part: StringPart, i: number): string {
   if (!part.ascii) return stringAt(part, i);
-  const all = part.joined ?? part.bytes.toString("latin1");
-  part.joined = all;
-  return all.slice(part.starts[i] as number, part.starts[i + 1] as number);
+  return joined(part).slice(part.starts[i] as number, part.starts[i + 1] as number);
+}
+
+/** All strings of an ASCII part. */
+function joined(part: StringPart): string {
+  part.joined ??= part.bytes.toString("latin1");
+  return part.joined;
+}
+
+/** The first string from i on that may contain the text; all may where that cannot be told, `count` when none does. */
+export function stringWith(part: StringPart, text: string, i: number): number {
+  if (!part.ascii) return i;
+  const { starts, count } = part;
+  for (let from = i; ; ) {
+    const at = joined(part).indexOf(text, starts[from] as number);
+    if (at < 0) return count;
+    // The last string that starts at or before it.
+    let low = from;
+    let high = count;
+    while (high - low > 1) {
+      const mid = (low + high) >>> 1;
+      if ((starts[mid] as number) <= at) low = mid;
+      else high = mid;
+    }
+    if (at + text.length <= (starts[low + 1] as number)) return low;
+    // It begins in one string and ends in another: the one has no place for it behind that.
+    from = low + 1;
+    if (from === count) return count;
+  }
 }
 
 /** Below, equal to or above 0 as string i is before, equal to or behind the given UTF-8. */

@@ -7,8 +7,9 @@ import type { Matcher } from "../../model/matcher.ts";
 import type { Block } from "./block.ts";
 import { VALUE_SYMBOL } from "./index-tables.ts";
 import { numberAt, passingText, rowFrom, symbolFrom } from "./lookup.ts";
-import { sectionPart } from "./section.ts";
-import { passingStringAt, type StringPart } from "./string-table.ts";
+import { requiredLiteral } from "./required-literal.ts";
+import { makePartRun, runPart } from "./section.ts";
+import { passingStringAt, type StringPart, stringWith } from "./string-table.ts";
 
 /** Rows [first, end) of the values table. */
 interface Field {
@@ -109,19 +110,31 @@ function tryValues(block: Block, field: Field, matcher: Matcher, matches: String
   const end = prefix === "" ? field.end : endOfPrefix(block, first, field.end, prefix);
   const rows = new Uint32Array(end - first);
   let n = 0;
+  if (first === end) return rows;
+  const literal = matcher.op === "=~" && !refused ? requiredLiteral(matcher.value) : "";
+  const [valueRun, symbolRun] = [makePartRun(), makePartRun()];
+  const lastValues = (end - 1) >>> values.table.shift;
+  const lastSymbols = numberAt(values, VALUE_SYMBOL, end - 1) >>> symbols.table.shift;
   // Values ascend, so many in a row are of the same part of the symbols.
   let partOf = -1;
   let strings: StringPart | undefined;
+  // The string of the part that has the literal, at or behind the one that was looked at last.
+  let candidate = 0;
   for (let row = first; row < end; ) {
-    const column = sectionPart(values, row >>> values.table.shift)[VALUE_SYMBOL] as Float64Array;
-    const stop = Math.min(end, ((row >>> values.table.shift) + 1) * (values.mask + 1));
+    const part = row >>> values.table.shift;
+    const column = runPart(values, valueRun, part, lastValues)[VALUE_SYMBOL] as Float64Array;
+    const stop = Math.min(end, (part + 1) * (values.mask + 1));
     for (; row < stop; row++) {
       const symbol = column[(row & values.mask) + 1] as number;
       if (strings === undefined || symbol >>> symbols.table.shift !== partOf) {
         partOf = symbol >>> symbols.table.shift;
-        strings = sectionPart(symbols, partOf);
+        strings = runPart(symbols, symbolRun, partOf, lastSymbols);
+        candidate = -1;
       }
-      if (matches(passingStringAt(strings, symbol & symbols.mask)) !== refused) rows[n++] = row;
+      const i = symbol & symbols.mask;
+      if (literal !== "" && candidate < i) candidate = stringWith(strings, literal, i);
+      if (literal !== "" && candidate > i) continue;
+      if (matches(passingStringAt(strings, i)) !== refused) rows[n++] = row;
     }
   }
   return rows.slice(0, n);
