@@ -2,13 +2,13 @@
  * Logarithm and power of two, rounded as Go's: the platform's own differ in the last digit, and these digits are in bounds of
  * buckets and in quantiles. The polynomial is that of exp in the FreeBSD library of mathematical functions, which both share.
  */
-const LN2_HI = 6.9314718036912381649e-1;
-const LN2_LO = 1.90821492927058770002e-10;
-const P1 = 1.66666666666666657415e-1;
-const P2 = -2.77777777770155933842e-3;
-const P3 = 6.61375632143793436117e-5;
-const P4 = -1.6533902205465251539e-6;
-const P5 = 4.13813679705723846039e-8;
+const LN2_HI = 0.6931471803691238;
+const LN2_LO = 1.9082149292705877e-10;
+const P1 = 0.16666666666666666;
+const P2 = -0.0027777777777015593;
+const P3 = 6.613756321437934e-5;
+const P4 = -1.6533902205465252e-6;
+const P5 = 4.1381367970572385e-8;
 
 /** 2^x. */
 export function exp2(x: number): number {
