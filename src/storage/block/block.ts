@@ -6,6 +6,7 @@ import { type Disk, DiskError, type DiskFile, readWhole } from "../../lib/disk.t
 import { openPage, type Page } from "../column/page.ts";
 import { BlockError } from "./block-error.ts";
 import { type BlockCache, cacheForget } from "./cache.ts";
+import { type DecodedChunks, forgetDecoded, makeDecodedChunks } from "./decoded.ts";
 import {
   type ChunkPart,
   FIELD_COLUMNS,
@@ -46,6 +47,7 @@ export interface Block {
   readonly values: Section<NumberPart>;
   readonly lists: Section<Uint8Array>;
   readonly hashes: Section<Uint32Array>;
+  readonly decoded: DecodedChunks;
   tombstones: Tombstones;
   closed: boolean;
 }
@@ -82,6 +84,7 @@ export async function closeBlock(block: Block): Promise<void> {
   if (block.closed) return;
   block.closed = true;
   for (const section of sectionsOf(block)) cacheForget(block.data.cache, section.slots);
+  forgetDecoded(block.decoded, block.data.cache);
   await block.data.file.close();
 }
 
@@ -184,6 +187,7 @@ function assemble(
     ),
     hashes: makeSection(data, "hashes", tables.hashes, readHashes, (part) => OVERHEAD + part.byteLength),
     tombstones,
+    decoded: makeDecodedChunks(),
     closed: false,
   };
 }

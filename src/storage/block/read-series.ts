@@ -4,7 +4,8 @@ import { reserveSamples, type SampleBuffer } from "../../model/sample.ts";
 import type { Page } from "../column/page.ts";
 import type { Block } from "./block.ts";
 import { BlockError } from "./block-error.ts";
-import { HAS_STARTS } from "./chunk-columns.ts";
+import { HAS_STARTS, HAS_VALUES } from "./chunk-columns.ts";
+import { appendDecoded, type DecodedChunks, keepDecoded } from "./decoded.ts";
 import { eachDeleted } from "./deleted.ts";
 import type { ChunkPart } from "./index-tables.ts";
 import { readRollupChunk, readSampleChunk } from "./read-chunk.ts";
@@ -21,7 +22,7 @@ export type PageSource = (pages: Section<Page>, page: number) => Page;
 export function readSeries(block: Block, id: number, minT: number, maxT: number, out: SampleBuffer): void {
   const { chunks } = block;
   const part = sectionPart(chunks, id >>> chunks.table.shift);
-  readSamples(block, part, id, minT, maxT, out, sectionPart);
+  readSamples(block, part, id, minT, maxT, out, sectionPart, block.decoded);
 }
 
 /** The same for a caller that has the part of the index, and its own pages. */
@@ -33,7 +34,9 @@ export function readSamples(
   maxT: number,
   out: SampleBuffer,
   pages: PageSource,
+  decoded?: DecodedChunks,
 ): void {
+  const { cache } = block.data;
   out.length = 0;
   if (out.histograms !== undefined) out.histograms.length = 0;
   const i = id & block.chunks.mask;
@@ -43,17 +46,23 @@ export function readSamples(
     if ((part.maxT[c] as number) < minT || (part.minT[c] as number) > maxT) continue;
     const rows = part.rows[c] as number;
     const mask = part.mask[c] as number;
+    const number = part.page[c] as number;
+    const column = part.column[c] as number;
     out.length = length;
+    if (decoded !== undefined && appendDecoded(decoded, cache, number, column, minT, maxT, out)) {
+      length = out.length;
+      continue;
+    }
     reserveSamples(out, length + rows);
     if (mask & HAS_STARTS && out.startTs === undefined) out.startTs = new Float64Array(out.ts.length);
     out.length = 0;
-    const number = part.page[c] as number;
     const page = pages(block.pages, number);
     try {
-      readSampleChunk(page, part.column[c] as number, rows, mask, out, length);
+      readSampleChunk(page, column, rows, mask, out, length);
     } catch (error) {
       throw damage(block, number, error);
     }
+    if (decoded !== undefined && mask === HAS_VALUES) keepDecoded(decoded, cache, number, column, out, length, rows);
     length += rows;
   }
   out.length = length;
