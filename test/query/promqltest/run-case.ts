@@ -1,4 +1,4 @@
-import { type Labels, labelsKey } from "../../../src/model/labels.ts";
+import { compareLabels, type Labels, labelsKey } from "../../../src/model/labels.ts";
 import { type Engine, type InstantResult, QueryError, type RangeResult } from "../../../src/model/query.ts";
 import { formatMetric } from "../../../src/query/execute/format-metric.ts";
 import { type HintCare, near, sameHistogram } from "./compare-histograms.ts";
@@ -101,10 +101,18 @@ function checkResult(c: EvalCommand, result: InstantResult | RangeResult, hints:
   if (result.type === "string") return result.value === c.text ? undefined : `string ${JSON.stringify(result.value)}`;
   if (c.scalar !== undefined || c.text !== undefined) return `a ${result.type}`;
   if (result.type === "vector") return checkVector(c, result, hints);
-  if ("matrix" in result) return checkRows(c, rangeRows(result), hints);
+  if ("matrix" in result) return checkSorted(result.matrix.labels) ?? checkRows(c, rangeRows(result), hints);
   if (c.expectRange === undefined) return "a range vector";
   const rows = rawRows(c.expectRange, result);
-  return typeof rows === "string" ? rows : checkRows(c, rows, hints);
+  return typeof rows === "string" ? rows : (checkSorted(result.labels) ?? checkRows(c, rows, hints));
+}
+
+function checkSorted(labels: readonly Labels[]): string | undefined {
+  for (let i = 1; i < labels.length; i++) {
+    const row = labels[i] as Labels;
+    if (compareLabels(labels[i - 1] as Labels, row) >= 0) return `${formatMetric(row)} is out of order`;
+  }
+  return undefined;
 }
 
 function checkVector(c: EvalCommand, result: Extract<InstantResult, { type: "vector" }>, hints: HintCare) {
