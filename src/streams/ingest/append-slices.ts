@@ -29,8 +29,8 @@ export interface Slicer {
    * @returns the sums of what `add` says: at once unless it gives way
    */
   append(batch: SampleBatch, add: (slice: SampleBatch) => Appended | undefined): Appended | Promise<Appended>;
-  /** The same for a batch that nobody else fills: it is not copied, and whether it is busy does not matter. */
-  appendOwn(batch: SampleBatch, add: (slice: SampleBatch) => Appended | undefined): Promise<Appended>;
+  /** The same for batches that nobody else fills: they are not copied, and whether it is busy does not matter. */
+  appendOwn(batches: readonly SampleBatch[], add: (slice: SampleBatch) => Appended | undefined): Promise<Appended>;
 }
 
 export interface SlicerOptions {
@@ -96,13 +96,15 @@ export function makeSlicer({ worked, giveWay, onDone }: SlicerOptions): Slicer {
       );
       return done;
     },
-    appendOwn: async (batch, add) => {
+    appendOwn: async (batches, add) => {
       const sum: Sum = { samples: 0, histograms: 0, exemplars: 0 };
-      // What is there besides series goes with the first slice, also when it has none.
-      if (batch.series === 0) add(batch);
-      for (let at = 0; at < batch.series; ) {
-        at = some(batch, at, sum, add, OWN_ROWS);
-        await giveWay();
+      for (const batch of batches) {
+        // What is there besides series goes with the first slice, also when it has none.
+        if (batch.series === 0) add(batch);
+        for (let at = 0; at < batch.series; ) {
+          at = some(batch, at, sum, add, OWN_ROWS);
+          await giveWay();
+        }
       }
       return sum;
     },

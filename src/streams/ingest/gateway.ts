@@ -26,6 +26,7 @@ import {
   type Ticket,
 } from "./partition-queue.ts";
 import { claimedSize, readLargeWrite } from "./read-large.ts";
+import { JSON_PIECE, readLargeJson } from "./read-large-json.ts";
 import type { Rejections } from "./rejections.ts";
 import { positionOf, resultOf } from "./result.ts";
 import { ANNOUNCED, cacheBytes, makeRoom, makeSeriesCache, setAmbiguous, setState } from "./series-cache.ts";
@@ -215,7 +216,7 @@ export function makeGateway(options: GatewayOptions): Gateway {
     how: IngestMode | undefined,
     bytes: number,
     read: Read,
-    readOwn?: (t: TenantInfo) => Promise<SampleBatch>,
+    readOwn?: (t: TenantInfo) => Promise<readonly SampleBatch[]>,
   ) => {
     const t = tenantOf(tenant);
     admit();
@@ -249,13 +250,14 @@ export function makeGateway(options: GatewayOptions): Gateway {
     bytes: number,
     large: number,
     into: (batch: SampleBatch, t: TenantInfo) => void,
+    readOwn?: (t: TenantInfo) => Promise<readonly SampleBatch[]>,
   ) => {
     const read = (t: TenantInfo) => {
       clearBatch(batch);
       into(batch, t);
       return batch;
     };
-    return bytes <= large ? submit(tenant, noun, how, read) : submitLarge(tenant, noun, how, bytes, read);
+    return bytes <= large ? submit(tenant, noun, how, read) : submitLarge(tenant, noun, how, bytes, read, readOwn);
   };
   const append = (part: SampleBatch, t: TenantInfo, noun: string, ticket: Ticket, rejected: Rejections) => {
     makeRoom(core.cache, part.series, maxSeries, secondsNow());
@@ -285,15 +287,19 @@ export function makeGateway(options: GatewayOptions): Gateway {
       const read = (t: TenantInfo) => reader.read(body, t.seeds);
       if (bytes <= LARGE_WRITE) return submit(tenant, "series", how, read);
       const atOnce = reader.accelerated() ? MAX_KERNEL_BYTES : LARGE_WRITE;
-      const readOwn = (t: TenantInfo) => readLargeWrite(body, limits.maxDecodedBytes, t.seeds, giveWay);
+      const readOwn = async (t: TenantInfo) => [await readLargeWrite(body, limits.maxDecodedBytes, t.seeds, giveWay)];
       return submitLarge(tenant, "series", how, bytes, read, bytes > atOnce ? readOwn : undefined);
     },
     remoteWrite2: (tenant, body, how) =>
       submitInto(tenant, "series", how, claimedSize(body), LARGE_WRITE, (b, t) =>
         scanWriteRequest2(b, decodeSnappy(body, b.source, limits.maxDecodedBytes), t.seeds),
       ),
-    json: (tenant, body, time = now(), how = undefined) =>
-      submitInto(tenant, "series", how, body.length, LARGE_TEXT, (b, t) => readJsonPush(b, body, time, t.seeds)),
+    json: (tenant, body, time = now(), how = undefined) => {
+      const into = (b: SampleBatch, t: TenantInfo) => readJsonPush(b, body, time, t.seeds);
+      const readOwn = (t: TenantInfo) => readLargeJson(body, time, t.seeds, giveWay);
+      const own = body.length > JSON_PIECE ? readOwn : undefined;
+      return submitInto(tenant, "series", how, body.length, LARGE_TEXT, into, own);
+    },
     exposition: (tenant, body, time) =>
       submitInto(tenant, "line", undefined, body.length, LARGE_TEXT, (b, t) => readExposition(b, body, time, t.seeds)),
     series: (tenant, labels): SeriesRef => makeRef(core, tenantOf(tenant), labels),

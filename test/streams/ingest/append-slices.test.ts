@@ -90,4 +90,37 @@ describe("a request with many new series", () => {
     for (const { accepted } of await all) expect(accepted).toBe(MANY);
     expect(valuesOf(bus, "large")).toEqual(upTo(3 * MANY));
   });
+
+  test("of several megabytes is read in pieces as well: remote write, and JSON that says where something is wrong", async () => {
+    const { bus, gateway } = setup();
+    bus.open();
+    const series = Array.from({ length: 3 * SLICE_SERIES }, (_, i): TestSeries => {
+      const samples = Array.from({ length: i === 5 ? 40_000 : 2 }, (_, k) => ({ ts: NOW + k, value: i }));
+      const labels: [string, string][] = [...Object.entries(name(i)), ["long", "x".repeat(150)]];
+      return { labels, samples, exemplars: [exemplar(`of ${i}`), exemplar(`and of ${i}`)] };
+    });
+    const count = series.reduce((sum, { samples }) => sum + samples.length, 0);
+    const body = write(series);
+    let done = false;
+    const whole = gateway.remoteWrite("t", body).finally(() => {
+      done = true;
+    });
+    let others = 0;
+    for (; !done; others++) await gateway.remoteWrite("t", write([one({ __name__: "small" }, others, NOW + others)]));
+    expect(others).toBeGreaterThan(3);
+    expect(await whole).toMatchObject({ accepted: count, exemplars: 2 * series.length, rejected: [] });
+    const told = { labels: { __name__: "json", x: "y".repeat(90) }, samples: [1] };
+    const json = Array.from({ length: 4_000 }, (_, i) => ({ ...told, labels: { ...told.labels, i: `${i}` } }));
+    Object.assign(json[3_990]?.labels ?? {}, { x: "y".repeat(300) });
+    const result = await gateway.json("t", Buffer.from(JSON.stringify({ series: json })));
+    expect(result).toMatchObject({ accepted: 3_999 });
+    expect(result.rejected[0]?.message).toContain("series 3990 ");
+    await gateway.flush();
+    expect(valuesOf(bus, "small")).toEqual(upTo(others));
+    expect(valuesOf(bus, "large")).toHaveLength(count);
+    expect(valuesOf(bus, "json")).toHaveLength(3_999);
+    const malformed = gateway.json("t", Buffer.from(`{"series":${JSON.stringify(json)},}`));
+    await expect(malformed).rejects.toMatchObject({ reason: "malformed_json" });
+    expect(gateway.stats().requestsRefused).toEqual({ malformed_json: 1 });
+  });
 });
