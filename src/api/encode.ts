@@ -1,12 +1,18 @@
 import { formatFloat, formatSampleValue } from "../lib/float-format.ts";
+import { decodeHistogram } from "../model/histogram-code.ts";
 import type { Labels } from "../model/labels.ts";
 import type { Annotated, InstantResult, Matrix, QueryStats, RangeResult } from "../model/query.ts";
+import { histogramRef, isHistogramAt } from "../model/sample.ts";
+import { encodeHistogramJson } from "./encode-histogram.ts";
 
 /**
  * Query results as Prometheus's JSON, written straight to text pieces of about 32 KiB: no object a point, and a large
  * answer never stands whole in memory. Number and time forms are those of Prometheus's util/jsonutil.
  */
 const PIECE = 32 * 1024;
+/** Kinds of cells, as in Matrix. */
+const FLOAT = 1;
+const HISTOGRAM = 2;
 
 export function* encodeRange(result: RangeResult): Generator<string> {
   yield* envelope(result, '"resultType":"matrix","result":', encodeMatrix(result.matrix));
@@ -21,9 +27,9 @@ export function* encodeInstant(result: InstantResult): Generator<string> {
     case "string":
       return yield* envelope(result, head, [`[${result.time / 1000},${JSON.stringify(result.value.toWellFormed())}]`]);
     case "vector":
-      return yield* envelope(result, head, encodeVector(result.time, result.labels, result.values, result.present));
+      return yield* envelope(result, head, encodeVector(result));
     case "matrix":
-      return yield* envelope(result, head, encodeSamples(result.labels, result.ts, result.values));
+      return yield* envelope(result, head, encodeSamples(result));
   }
 }
 
@@ -78,34 +84,50 @@ function* encodeMatrix(m: Matrix): Generator<string> {
   const times: string[] = [];
   for (let s = 0; s < m.steps; s++) times.push(formatTime(m.start + s * m.step));
   for (let r = 0; r < m.labels.length; r++) {
-    out += `${r === 0 ? "" : ","}{"metric":${encodeLabels(m.labels[r]!)},"values":[`;
+    out += `${r === 0 ? "" : ","}{"metric":${encodeLabels(m.labels[r]!)}`;
     const row = r * m.steps;
-    let first = true;
+    let before = ',"values":[';
+    let histograms = 0;
     for (let s = 0; s < m.steps; s++) {
-      if (m.present[row + s] !== 1) continue;
-      out += `${first ? "[" : ",["}${times[s]},"${formatSampleValue(m.values[row + s]!)}"]`;
-      first = false;
+      const kind = m.present[row + s];
+      if (kind !== FLOAT) {
+        if (kind === HISTOGRAM) histograms++;
+        continue;
+      }
+      out += `${before}[${times[s]},"${formatSampleValue(m.values[row + s]!)}"]`;
+      before = ",";
       if (out.length > PIECE) {
         yield out;
         out = "";
       }
     }
-    out += "]}";
+    if (before === ",") out += "]";
+    before = ',"histograms":[';
+    for (let s = 0; histograms > 0; s++) {
+      if (m.present[row + s] !== HISTOGRAM) continue;
+      out += `${before}[${times[s]},${encodeHistogramJson(m.histograms[m.values[row + s]!]!)}]`;
+      before = ",";
+      if (--histograms === 0) out += "]";
+      if (out.length > PIECE) {
+        yield out;
+        out = "";
+      }
+    }
+    out += "}";
   }
   yield `${out}]`;
 }
 
-function* encodeVector(
-  time: number,
-  labels: readonly Labels[],
-  values: Float64Array,
-  present: Uint8Array,
-): Generator<string> {
-  const t = formatTime(time);
+function* encodeVector(result: Extract<InstantResult, { type: "vector" }>): Generator<string> {
+  const { labels, values, present, histograms } = result;
+  const t = formatTime(result.time);
   let out = "[";
   for (let r = 0; r < labels.length; r++) {
-    if (present[r] !== 1) continue;
-    out += `${out === "[" ? "" : ","}{"metric":${encodeLabels(labels[r]!)},"value":[${t},"${formatSampleValue(values[r]!)}"]}`;
+    const value =
+      present[r] === HISTOGRAM
+        ? `"histogram":[${t},${encodeHistogramJson(histograms[values[r]!]!)}]`
+        : `"value":[${t},"${formatSampleValue(values[r]!)}"]`;
+    out += `${r === 0 ? "" : ","}{"metric":${encodeLabels(labels[r]!)},${value}}`;
     if (out.length > PIECE) {
       yield out;
       out = "";
@@ -114,30 +136,35 @@ function* encodeVector(
   yield `${out}]`;
 }
 
-function* encodeSamples(
-  labels: readonly Labels[],
-  ts: readonly Float64Array[],
-  values: readonly Float64Array[],
-): Generator<string> {
+function* encodeSamples(result: Extract<InstantResult, { type: "matrix" }>): Generator<string> {
+  const { labels, ts, values, histograms } = result;
   let out = "[";
   for (let r = 0; r < labels.length; r++) {
-    out += `${r === 0 ? "" : ","}{"metric":${encodeLabels(labels[r]!)},"values":[`;
+    out += `${r === 0 ? "" : ","}{"metric":${encodeLabels(labels[r]!)}`;
     const times = ts[r]!;
     const row = values[r]!;
-    for (let i = 0; i < times.length; i++) {
-      out += (i === 0 ? "" : ",") + point(times[i]!, row[i]!);
-      if (out.length > PIECE) {
-        yield out;
-        out = "";
+    const words = new Uint32Array(row.buffer, row.byteOffset, 2 * row.length);
+    const bytes = histograms[r]!;
+    const isHistogram = (i: number): boolean => bytes.length > 0 && isHistogramAt(words, i);
+    for (const kind of ["values", "histograms"]) {
+      let before = `,"${kind}":[`;
+      for (let i = 0; i < times.length; i++) {
+        if (isHistogram(i) !== (kind === "histograms")) continue;
+        const value = isHistogram(i)
+          ? encodeHistogramJson(decodeHistogram(bytes, histogramRef(words, i)))
+          : `"${formatSampleValue(row[i]!)}"`;
+        out += `${before}[${formatTime(times[i]!)},${value}]`;
+        before = ",";
+        if (out.length > PIECE) {
+          yield out;
+          out = "";
+        }
       }
+      if (before === ",") out += "]";
     }
-    out += "]}";
+    out += "}";
   }
   yield `${out}]`;
-}
-
-function point(time: number, value: number): string {
-  return `[${formatTime(time)},"${formatSampleValue(value)}"]`;
 }
 
 /** Unix milliseconds as seconds; three decimals where there is a fraction, none where not. */

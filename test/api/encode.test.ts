@@ -1,5 +1,8 @@
 import { expect, it } from "vitest";
 import { encodeInstant, encodeRange, formatTime } from "../../src/api/encode.ts";
+import { makeHistogram } from "../../src/model/histogram.ts";
+import { encodeHistogram, histogramBytes, makeHistogramBytes } from "../../src/model/histogram-code.ts";
+import { writeHistogramRef } from "../../src/model/sample.ts";
 
 const none = { warnings: [], infos: [], partial: false };
 const text = (pieces: Iterable<string>) => [...pieces].join("");
@@ -64,6 +67,62 @@ it("writes the instant forms", () => {
         [1, "2"],
       ],
     },
+  ]);
+});
+
+it("writes native histograms as Prometheus does, beside floats", () => {
+  const h = { ...makeHistogram(), float: true, schema: 0, count: 7, sum: 4.5, zeroThreshold: 0.5, zeroCount: 2 };
+  Object.assign(h, { positiveSpans: [0, 2], positive: [3, 0], negativeSpans: [1, 1], negative: [2] });
+  const shown = {
+    count: "7",
+    sum: "4.5",
+    buckets: [
+      [1, "-2", "-1", "2"],
+      [3, "-0.5", "0.5", "2"],
+      [0, "0.5", "1", "3"],
+    ],
+  };
+  const one = { labels: [[]], values: Float64Array.of(0), present: Uint8Array.of(2), histograms: [h] };
+  const vector = { ...none, ...one, type: "vector", time: 1000 } as const;
+  expect(JSON.parse(text(encodeInstant(vector))).data.result).toEqual([{ metric: {}, histogram: [1, shown] }]);
+  const empty = { ...vector, histograms: [{ ...makeHistogram(), float: true }] };
+  expect(JSON.parse(text(encodeInstant(empty))).data.result[0].histogram).toEqual([1, { count: "0", sum: "0" }]);
+  const matrix = {
+    start: 0,
+    step: 1000,
+    steps: 4,
+    labels: [
+      ["a", "1"],
+      ["a", "2"],
+    ],
+    values: Float64Array.of(5, 0, 0, 6, 0, 0, 0, 0),
+    present: Uint8Array.of(1, 2, 0, 1, 0, 2, 2, 0),
+    histograms: [h],
+  };
+  expect(JSON.parse(text(encodeRange({ ...none, type: "matrix", matrix }))).data.result).toEqual([
+    {
+      metric: { a: "1" },
+      values: [
+        [0, "5"],
+        [3, "6"],
+      ],
+      histograms: [[1, shown]],
+    },
+    {
+      metric: { a: "2" },
+      histograms: [
+        [1, shown],
+        [2, shown],
+      ],
+    },
+  ]);
+  const bytes = makeHistogramBytes();
+  const values = Float64Array.of(1, 0);
+  writeHistogramRef(new Uint32Array(values.buffer), 1, encodeHistogram(h, bytes));
+  const raw = { labels: [["a", "1"]], ts: [Float64Array.of(0, 1000)], values: [values] };
+  const samples = { ...none, ...raw, type: "matrix", histograms: [histogramBytes(bytes)] } as const;
+  expect(JSON.parse(text(encodeInstant(samples))).data.result).toEqual([
+    { metric: { a: "1" }, values: [[0, "1"]], histograms: [[1, shown]] },
   ]);
 });
 
