@@ -30,6 +30,7 @@ export function extendedHistogramRate(
   isCounter: boolean,
   smoothed: boolean,
 ): HistogramDifference {
+  if (points.length === 0) return NOTHING;
   let last = points.length - 1;
   let first = 0;
   while (first < last && (times[first] as number) <= start) first++;
@@ -39,7 +40,7 @@ export function extendedHistogramRate(
     while (i < last && (times[i] as number) < end) i++;
     last = i;
   }
-  if (last < 0 || (times[last] as number) <= start) return NOTHING;
+  if ((times[last] as number) <= start) return NOTHING;
   if (smoothed && (times[first] as number) > end) return NOTHING;
   let notes = 0;
   const custom = hasCustomBuckets(points[first] as Histogram);
