@@ -10,13 +10,16 @@ import { aggregatePartial, countValues, isPartialOp, keepK, limitRatio, quantile
 import { fetchAggregate, fetchRows } from "./dispatch.ts";
 import { evaluateFunction } from "./evaluate-function.ts";
 import { evaluateRangeCall } from "./evaluate-subquery.ts";
+import { mapHistogramsInFront } from "./histogram-map.ts";
+import { isTrim } from "./histogram-operator.ts";
+import { trimByScalar } from "./histogram-operator-trim.ts";
 import { matchVectors } from "./matching.ts";
 import { hold, release, replaced } from "./memory.ts";
 import { checkAlive, mapSteps, overRows } from "./pace.ts";
 import { planFragment } from "./plan-fragment.ts";
 import { type Evaluator, inOrder, type QueryContext } from "./query-context.ts";
 import { setOperation } from "./set-operation.ts";
-import { broadcast, compactRows, emptyVector, type Vector, vectorOfScalar } from "./vector.ts";
+import { broadcast, compactRows, PRESENT_FLOAT, type Vector, vectorOfScalar } from "./vector.ts";
 
 /**
  * The front end's evaluator: an expression over all steps of a grid at once. Every vector it returns is the caller's to
@@ -42,6 +45,7 @@ export async function evaluateVector(ctx: QueryContext, expr: Expr, grid: Grid):
       const v = await evaluateVector(ctx, expr.expr, grid);
       if (expr.op === "-") {
         await overRows(ctx, v.labels.length, v.steps, (r, from, to) => {
+          mapHistogramsInFront(ctx, NEGATION, [], v, r, from, to, expr.pos);
           applyElementwise("neg", [], v.values, v.present, r * v.steps + from, to - from);
         });
         v.dropName.fill(1);
@@ -61,6 +65,8 @@ export async function evaluateVector(ctx: QueryContext, expr: Expr, grid: Grid):
   }
 }
 
+const NEGATION = { kind: "function", func: "neg" } as const;
+
 async function evaluateCall(ctx: QueryContext, call: Call, grid: Grid): Promise<Vector> {
   if (isRangeFunction(call.func)) return evaluateRangeCall(ctx, call, grid);
   const [first, ...rest] = call.args;
@@ -69,8 +75,10 @@ async function evaluateCall(ctx: QueryContext, call: Call, grid: Grid): Promise<
       evaluateVector(ctx, first, grid),
       ...rest.map((p) => evaluateScalar(ctx, p, grid)),
     ]);
+    const operation = { kind: "function", func: call.func } as const;
     await overRows(ctx, v.labels.length, grid.steps, (r, from, to) => {
       const slice = to - from === grid.steps ? params : params.map((p) => p.subarray(from, to));
+      mapHistogramsInFront(ctx, operation, params, v, r, from, to, call.pos);
       applyElementwise(call.func, slice, v.values, v.present, r * grid.steps + from, to - from);
     });
     v.dropName.fill(1);
@@ -111,15 +119,19 @@ async function evaluateBinary(ctx: QueryContext, expr: BinaryExpr, grid: Grid): 
   const leftScalar = typeOf(lhs) === "scalar";
   const rightScalar = typeOf(rhs) === "scalar";
   if (leftScalar && rightScalar) return vectorOfScalar(await evaluateScalar(ctx, expr, grid));
-  // Histogram operators: there are only floats, for which they have no result.
-  if (op === "</" || op === ">/") return emptyVector(grid.steps);
   if (leftScalar || rightScalar) {
     const [v, scalar] = await inOrder([
       evaluateVector(ctx, leftScalar ? rhs : lhs, grid),
       evaluateScalar(ctx, leftScalar ? lhs : rhs, grid),
     ]);
+    if (isTrim(op)) {
+      await trimByScalar(ctx, op, v, scalar, leftScalar, expr.pos);
+      return compactRows(ctx, v);
+    }
+    const operation = { kind: "binary", op, scalarOnLeft: leftScalar } as const;
     await overRows(ctx, v.labels.length, grid.steps, (r, from, to) => {
       const slice = to - from === grid.steps ? scalar : scalar.subarray(from, to);
+      mapHistogramsInFront(ctx, operation, [scalar], v, r, from, to, expr.pos);
       applyScalar(op, slice, leftScalar, returnBool, v.values, v.present, r * grid.steps + from, to - from);
     });
     if (!isComparison(op) || returnBool) v.dropName.fill(1);
@@ -129,7 +141,7 @@ async function evaluateBinary(ctx: QueryContext, expr: BinaryExpr, grid: Grid): 
   if (expr.matching === undefined) throw new QueryError("internal", "binary operation without matching");
   const result = isSetOperator(op)
     ? await setOperation(ctx, op as "and" | "or" | "unless", left, right, expr.matching)
-    : await matchVectors(ctx, op, left, right, expr.matching, returnBool);
+    : await matchVectors(ctx, op, left, right, expr.matching, returnBool, expr.pos);
   // `and` and `unless` leave the left side's rows in their place; the others have made new ones.
   const before = result === left ? [left, right] : [left, right, result];
   return replaced(ctx, before, await compactRows(ctx, result));
@@ -150,6 +162,9 @@ export async function evaluateScalar(ctx: QueryContext, expr: Expr, grid: Grid):
       return expr.op === "-" ? mapSteps(ctx, steps, (s) => -(v[s] as number)) : v;
     }
     case "binary": {
+      if (isTrim(expr.op)) {
+        throw new QueryError("execution", `operator "${expr.op}" not allowed for Scalar operations`);
+      }
       const a = await evaluateScalar(ctx, expr.lhs, grid);
       const b = await evaluateScalar(ctx, expr.rhs, grid);
       const comparison = isComparison(expr.op);
@@ -197,14 +212,14 @@ async function evaluateScalarCall(ctx: QueryContext, call: Call, grid: Grid): Pr
   }
 }
 
-/** scalar(): the value of the only sample of a step, NaN when there is none or more than one. */
+/** scalar(): the value of the only float of a step, NaN when there is none or more than one. */
 async function onlySample(ctx: QueryContext, v: Vector): Promise<Float64Array> {
   const out = new Float64Array(v.steps).fill(Number.NaN);
   const seen = new Uint8Array(v.steps);
   await overRows(ctx, v.labels.length, v.steps, (r, from, to) => {
     for (let s = from; s < to; s++) {
       const cell = r * v.steps + s;
-      if (v.present[cell] === 0) continue;
+      if (v.present[cell] !== PRESENT_FLOAT) continue;
       out[s] = seen[s] === 0 ? (v.values[cell] as number) : Number.NaN;
       seen[s] = 1;
     }

@@ -1,8 +1,10 @@
 import { type Labels, labelsOnly, labelValue, withLabel } from "../../model/labels.ts";
 import { QueryError } from "../../model/query.ts";
 import { arithmetic, compare, isComparison } from "../functions/binary-op.ts";
-import type { VectorMatching } from "../parse/ast.ts";
+import type { Pos, VectorMatching } from "../parse/ast.ts";
 import { formatMetric } from "./format-metric.ts";
+import { isTrim } from "./histogram-operator.ts";
+import { type HistogramPairs, makeHistogramPairs, pairAt, tellPairs, writePair } from "./histogram-operator-pairs.ts";
 import { isTooMany, release } from "./memory.ts";
 import { type Output, outputRow } from "./output-rows.ts";
 import { due, overEach, overRows, ROW_WORK, SLICE, turn } from "./pace.ts";
@@ -64,7 +66,7 @@ export function markPresent(v: Vector, row: number, from: number, to: number, at
 }
 
 /**
- * `lhs op rhs` for arithmetic and comparison operators. Throws `QueryError` ("execution") when the matching is ambiguous,
+ * `lhs op rhs` for all operators but those on sets. `pos` is for annotations. Throws `QueryError` ("execution") when the matching is ambiguous,
  * for the first step at which it is.
  */
 export async function matchVectors(
@@ -74,14 +76,15 @@ export async function matchVectors(
   rhs: Vector,
   matching: VectorMatching,
   returnBool: boolean,
+  pos: Pos,
 ): Promise<Vector> {
   try {
-    return await matchSteps(ctx, op, lhs, rhs, matching, returnBool);
+    return await matchSteps(ctx, op, lhs, rhs, matching, returnBool, pos);
   } catch (error) {
     if (!(error instanceof QueryError) || error.type !== "execution" || isTooMany(error)) throw error;
     // Groups are worked through one after the other, so the first error met need not be that of the first step.
     for (let s = 0; lhs.steps > 1 && s < lhs.steps; s++) {
-      release(ctx, await matchSteps(ctx, op, atStep(lhs, s), atStep(rhs, s), matching, returnBool));
+      release(ctx, await matchSteps(ctx, op, atStep(lhs, s), atStep(rhs, s), matching, returnBool, pos));
       if (due(ctx, lhs.labels.length + rhs.labels.length)) await turn(ctx);
     }
     throw error;
@@ -106,6 +109,7 @@ async function matchSteps(
   rhs: Vector,
   matching: VectorMatching,
   returnBool: boolean,
+  pos: Pos,
 ): Promise<Vector> {
   const { steps } = lhs;
   const swapped = matching.card === "one-to-many";
@@ -129,7 +133,8 @@ async function matchSteps(
     else live[s] = (live[s] as number) & (oneLive[s] as number);
   }
   const owner = new Int32Array(steps);
-  const work: Work = { ctx, op, many, one, matching, returnBool, swapped, fillMany, fillOne, live, owner, out };
+  const pairs = makeHistogramPairs(op, many, one, swapped, ctx.histograms, returnBool);
+  const work: Work = { ctx, op, many, one, matching, returnBool, swapped, fillMany, fillOne, live, owner, pairs, out };
   const groups = await joinRows(ctx, many, one, matching);
   // Duplicates on the "one" side are found before anything is joined.
   if (steps === 1) for (const group of groups) await findOwners(work, group);
@@ -141,6 +146,7 @@ async function matchSteps(
     }
     await joinGroup(work, group);
   }
+  if (pairs !== undefined) tellPairs(pairs, ctx.notes, pos);
   const rows = out.labels.length;
   return {
     steps,
@@ -163,6 +169,8 @@ interface Work {
   readonly fillOne: number | undefined;
   readonly live: Uint8Array;
   readonly owner: Int32Array;
+  /** Where histograms may be met. */
+  readonly pairs: HistogramPairs | undefined;
   readonly out: Output;
 }
 
@@ -220,7 +228,7 @@ function joinRow(
   from: number,
   to: number,
 ): void {
-  const { many, one, matching, live, owner, fillOne, out } = work;
+  const { many, one, matching, live, owner, fillOne, pairs, out } = work;
   const { steps } = many;
   const oneToOne = matching.card === "one-to-one";
   let row = -1;
@@ -231,6 +239,10 @@ function joinRow(
     if (many.present[cell] === 0 || live[s] === 0) continue;
     const o = owner[s] as number;
     if (o < 0 && fillOne === undefined) continue;
+    const other = o < 0 ? (fillOne as number) : one;
+    const result = pairs === undefined ? undefined : pairAt(pairs, many, cell, other, o * steps + s, s, m);
+    // What has no result is not matched either: duplicates are not found, and the "one" side may still be filled.
+    if (result?.kind === "none") continue;
     if (oneToOne && matched[s] !== 0) {
       throw new QueryError(
         "execution",
@@ -249,6 +261,10 @@ function joinRow(
         throw new QueryError("execution", "multiple matches for labels: grouping labels must ensure unique matches");
       }
       rowWritten[s] = 1;
+    }
+    if (result !== undefined) {
+      writePair(pairs as HistogramPairs, out, row, s, result, many, cell, other, o * steps + s);
+      continue;
     }
     const b = o < 0 ? (fillOne as number) : (one.values[o * steps + s] as number);
     writeResult(work, row, s, many.values[cell] as number, b);
@@ -273,18 +289,23 @@ function fillRows(
   from: number,
   to: number,
 ): void {
-  const { one, owner, out } = work;
+  const { many, one, owner, pairs, out } = work;
   const { steps } = one;
   let row = -1;
   let rowOwner = -2;
   for (let s = from; s < to; s++) {
     const o = owner[s] as number;
     if (o < 0 || matched[s] !== 0) continue;
+    const cell = o * steps + s;
+    const order = many.labels.length + o;
+    const result = pairs === undefined ? undefined : pairAt(pairs, fillMany, 0, one, cell, s, order);
+    if (result?.kind === "none") continue;
     if (o !== rowOwner) {
       rowOwner = o;
       row = outputRow(out, resultLabels(work, group.labels, one.labels[o] as Labels));
     }
-    writeResult(work, row, s, fillMany, one.values[o * steps + s] as number);
+    if (result !== undefined) writePair(pairs as HistogramPairs, out, row, s, result, fillMany, 0, one, cell);
+    else writeResult(work, row, s, fillMany, one.values[cell] as number);
   }
 }
 
@@ -306,7 +327,7 @@ function writeResult(work: Work, row: number, s: number, fromMany: number, fromO
 function resultLabels(work: Work, many: Labels, one: Labels): Labels {
   const { matching, op } = work;
   const names = new Set(matching.labels);
-  const dropMetadata = !isComparison(op);
+  const dropMetadata = !isComparison(op) && !isTrim(op);
   let out: Labels = many.filter((_, i) => {
     const name = many[i - (i % 2)] as string;
     if (dropMetadata && METADATA_LABELS.has(name)) return false;

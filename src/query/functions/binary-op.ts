@@ -1,3 +1,5 @@
+import { PRESENT_FLOAT } from "../execute/vector.ts";
+
 /** Binary operators on two floats. */
 export function isComparison(op: string): boolean {
   return op === "==" || op === "!=" || op === "<" || op === "<=" || op === ">" || op === ">=";
@@ -50,8 +52,8 @@ export function compare(op: string, a: number, b: number): boolean {
 }
 
 /**
- * A vector's row with a scalar, in place. A comparison without `bool` keeps the samples for which it holds, with the
- * vector's value; with `bool` it gives 0 or 1.
+ * The floats of a vector's row with a scalar, in place; native histograms stay as they are. A comparison without `bool` keeps
+ * the samples for which it holds, with the vector's value; with `bool` it gives 0 or 1.
  */
 export function applyScalar(
   op: string,
@@ -66,7 +68,7 @@ export function applyScalar(
   const comparison = isComparison(op);
   for (let s = 0; s < steps; s++) {
     const cell = base + s;
-    if (present[cell] === 0) continue;
+    if (present[cell] !== PRESENT_FLOAT) continue;
     const v = values[cell] as number;
     const c = scalar[s] as number;
     const a = scalarOnLeft ? c : v;

@@ -1,3 +1,4 @@
+import { PRESENT_FLOAT } from "../execute/vector.ts";
 import { dayOfMonth, dayOfWeek, dayOfYear, daysInMonth, month, year } from "./calendar.ts";
 
 /**
@@ -52,7 +53,7 @@ export function isElementwise(func: string): boolean {
   return func in UNARY || func === "clamp" || func === "clamp_min" || func === "clamp_max" || func === "round";
 }
 
-/** Applies a function to the cells [base, base + steps), in place. */
+/** Applies a function to the cells [base, base + steps), in place. Only `neg` may meet native histograms, and leaves them alone. */
 export function applyElementwise(
   func: string,
   params: readonly Float64Array[],
@@ -75,7 +76,7 @@ export function applyElementwise(
       roundRow(params[0], values, base, steps);
       return;
     case "neg":
-      for (let i = base; i < base + steps; i++) values[i] = -(values[i] as number);
+      for (let i = base; i < base + steps; i++) if (present[i] === PRESENT_FLOAT) values[i] = -(values[i] as number);
       return;
     default: {
       const f = UNARY[func];
