@@ -120,7 +120,7 @@ function addBuckets(h: Histogram, other: Histogram, sign: 1 | -1, lost: Histogra
   }
 }
 
-/** The common case, one layout in both: no allocation. False when the layouts differ. */
+/** The common case, every bucket of the other histogram is in the layout: no allocation. False, nothing done, otherwise. */
 function addInPlace(
   h: Histogram,
   spans: readonly number[],
@@ -132,15 +132,58 @@ function addInPlace(
   sign: 1 | -1,
 ): boolean {
   if (other.length === 0) return true;
-  if (steps !== 0 || !equalNumbers(spans, otherSpans) || counts.length !== other.length) return false;
-  if (insideZeroBucket(h, otherSpans[0] as number)) return false;
-  for (let i = 0; i < counts.length; i++) {
-    const count = counts[i] as number;
-    const value = sign * (other[i] as number);
-    if (lost !== undefined) lost[i] = lossOf(count, value, lost[i] as number);
-    counts[i] = count + value;
+  if (steps !== 0 || insideZeroBucket(h, otherSpans[0] as number)) return false;
+  if (!addWithin(spans, counts, lost, otherSpans, other, 0)) return false;
+  return addWithin(spans, counts, lost, otherSpans, other, sign);
+}
+
+/** Whether every bucket of `otherSpans` is one of `spans`; adds their counts times `sign` on the way, which 0 only looks for. */
+function addWithin(
+  spans: readonly number[],
+  counts: number[],
+  lost: number[] | undefined,
+  otherSpans: readonly number[],
+  other: readonly number[],
+  sign: 1 | 0 | -1,
+): boolean {
+  let span = 0;
+  let start = spans.length > 0 ? (spans[0] as number) : 0;
+  let atStart = 0;
+  let index = 0;
+  let at = 0;
+  for (let i = 0; i < otherSpans.length; i += 2) {
+    index += otherSpans[i] as number;
+    const length = otherSpans[i + 1] as number;
+    if (length === 0) continue;
+    while (span < spans.length && start + (spans[span + 1] as number) < index + length) {
+      const skipped = spans[span + 1] as number;
+      atStart += skipped;
+      span += 2;
+      if (span < spans.length) start += skipped + (spans[span] as number);
+    }
+    if (span >= spans.length || start > index) return false;
+    if (sign !== 0) addRun(counts, lost, atStart + index - start, other, at, length, sign);
+    index += length;
+    at += length;
   }
   return true;
+}
+
+function addRun(
+  counts: number[],
+  lost: number[] | undefined,
+  to: number,
+  other: readonly number[],
+  from: number,
+  length: number,
+  sign: 1 | -1,
+): void {
+  for (let i = 0; i < length; i++) {
+    const count = counts[to + i] as number;
+    const value = sign * (other[from + i] as number);
+    if (lost !== undefined) lost[to + i] = lossOf(count, value, lost[to + i] as number);
+    counts[to + i] = count + value;
+  }
 }
 
 function insideZeroBucket(h: Histogram, index: number): boolean {

@@ -156,6 +156,25 @@ describe("addition", () => {
     );
   });
 
+  it("gives the same in the layout of one that has all buckets of the other", () => {
+    void fc.assert(
+      fc.property(histogramPair, ([a, b]) => {
+        // Bounds as they are; all buckets of both are in `wide`, empty.
+        if (a.customBounds.length > 0)
+          b = { ...b, customBounds: a.customBounds, positive: a.positive, positiveSpans: a.positiveSpans };
+        a = { ...a, schema: b.schema, zeroThreshold: 0 };
+        b = { ...b, zeroThreshold: 0 };
+        const wide = cloneHistogram(a);
+        addHistogram(wide, b);
+        subtractHistogram(wide, b);
+        expect(addHistogram(wide, b) & INCOMPATIBLE).toBe(0);
+        const sum = compact(a);
+        addHistogram(sum, compact(b));
+        expect(sameHistogram(compact(wide), compact(sum))).toBe(true);
+      }),
+    );
+  });
+
   it("gives the same with one layout in both as with buckets that have to be inserted", () => {
     void fc.assert(
       fc.property(anyHistogram, fc.integer({ min: 1, max: 7 }), (a, factor) => {
