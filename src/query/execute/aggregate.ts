@@ -6,14 +6,17 @@ import type { AggregateExpr, Pos } from "../parse/ast.ts";
 import type { PartialOp } from "../plan/shard-plan.ts";
 import { unwrap } from "../plan/step-invariant.ts";
 import { type Annotations, invalidQuantile, invalidRatio, warn } from "./annotations.ts";
-import { groupLabels } from "./grouping.ts";
+import { groupLabels, groupMembers, groupRows } from "./grouping.ts";
+import { finishHistograms, takeVectorHistograms } from "./histogram-aggregate.ts";
+import { dropHistograms, histogramTexts } from "./histogram-aggregate-cells.ts";
+import { noteIgnored } from "./histogram-aggregate-notes.ts";
 import { hold } from "./memory.ts";
 import { sortNanFirst } from "./over-time.ts";
-import { due, overEach, overRows, type Pace, ROW_WORK, sortedIndexes, turn } from "./pace.ts";
+import { due, overEach, overRows, type Pace, sortedIndexes, turn } from "./pace.ts";
 import { addGroup, addRow, finishPartial, makePartial } from "./partial-aggregate.ts";
 import { quantileOfSorted } from "./quantile.ts";
 import type { QueryContext } from "./query-context.ts";
-import { compactRows, makeVector, PRESENT_FLOAT, pickRows, type Vector } from "./vector.ts";
+import { compactRows, makeVector, PRESENT_FLOAT, PRESENT_HISTOGRAM, pickRows, type Vector } from "./vector.ts";
 
 /** Aggregations over rows that are in the front end already. */
 
@@ -21,30 +24,6 @@ const PARTIAL_OPS: ReadonlySet<string> = new Set(["sum", "avg", "count", "min", 
 
 export function isPartialOp(op: string): op is PartialOp {
   return PARTIAL_OPS.has(op);
-}
-
-/** Group number of every row, and the groups' labels, in the order of the first row of each. */
-async function groupRows(
-  pace: Pace,
-  vector: Vector,
-  expr: AggregateExpr,
-): Promise<{ groups: Labels[]; of: Int32Array }> {
-  const names = new Set(expr.grouping);
-  const groups: Labels[] = [];
-  const byKey = new Map<string, number>();
-  const of = new Int32Array(vector.labels.length);
-  await overEach(pace, of.length, 2 * ROW_WORK, (r) => {
-    const labels = groupLabels(vector.labels[r] as Labels, names, expr.without);
-    const key = labelsKey(labels);
-    let g = byKey.get(key);
-    if (g === undefined) {
-      g = groups.length;
-      groups.push(labels);
-      byKey.set(key, g);
-    }
-    of[r] = g;
-  });
-  return { groups, of };
 }
 
 export async function aggregatePartial(
@@ -56,14 +35,19 @@ export async function aggregatePartial(
   const { groups, of } = await groupRows(ctx, vector, expr);
   const partial = makePartial(op, vector.steps, Math.max(1, groups.length));
   for (const labels of groups) addGroup(partial, labels);
+  await takeVectorHistograms(ctx, partial, vector, of);
   await overRows(ctx, of.length, vector.steps, (r, from, to) => {
     const drop = vector.dropName[r] as number;
     addRow(partial, of[r] as number, drop, vector.values, vector.present, r * vector.steps, from, to);
   });
-  return compactRows(ctx, await finishPartial(ctx, partial));
+  const result = await finishPartial(ctx, partial);
+  await finishHistograms(ctx, partial, result, expr.expr.pos);
+  return compactRows(ctx, result);
 }
 
-/** topk and bottomk, k of each step; limitk: the first k. Samples that are not among them become absent. */
+/**
+ * topk and bottomk, k of each step, histograms left out; limitk: the first k. Samples that are not among them become absent.
+ */
 export async function keepK(
   ctx: QueryContext,
   vector: Vector,
@@ -82,6 +66,7 @@ export async function keepK(
     }
     return compactRows(ctx, vector);
   }
+  if (await dropHistograms(ctx, vector, (s) => (param[s] as number) >= 1)) noteIgnored(ctx.notes, expr.op, expr.pos);
   const heap = new Int32Array(vector.labels.length);
   const sign = expr.op === "bottomk" ? -1 : 1;
   const order: number[] = [];
@@ -113,18 +98,6 @@ function checkK(param: Float64Array, from: number, to: number): void {
   }
 }
 
-/** Groups with the rows of each. */
-async function groupMembers(
-  pace: Pace,
-  vector: Vector,
-  expr: AggregateExpr,
-): Promise<{ groups: Labels[]; rows: number[][] }> {
-  const { groups, of } = await groupRows(pace, vector, expr);
-  const rows: number[][] = groups.map(() => []);
-  for (let r = 0; r < of.length; r++) rows[of[r] as number]?.push(r);
-  return { groups, rows };
-}
-
 /** Appends the chosen rows of the only step, the best first. */
 async function addBest(
   pace: Pace,
@@ -139,6 +112,9 @@ async function addBest(
   for (const i of await sortedIndexes(pace, chosen.length, byRank)) order.push(chosen[i] as number);
 }
 
+/** Marks a float while those around it are removed. */
+const KEPT = 3;
+
 /** Removes the samples of a step that are not among the first `size` rows of the heap. */
 function keepOnly(
   { steps, present }: Vector,
@@ -147,9 +123,8 @@ function keepOnly(
   heap: Int32Array,
   size: number,
 ): void {
-  // Marked by 2, then everything else is removed.
-  for (let i = 0; i < size; i++) present[(heap[i] as number) * steps + s] = 2;
-  for (const r of rows) present[r * steps + s] = present[r * steps + s] === 2 ? PRESENT_FLOAT : 0;
+  for (let i = 0; i < size; i++) present[(heap[i] as number) * steps + s] = KEPT;
+  for (const r of rows) present[r * steps + s] = present[r * steps + s] === KEPT ? PRESENT_FLOAT : 0;
 }
 
 /** A number to compare by: NaN below everything. */
@@ -289,6 +264,7 @@ export async function quantileAggregate(
   const { steps } = vector;
   const { groups, rows: members } = await groupMembers(ctx, vector, expr);
   if (expr.param !== undefined) warnOfQuantiles(param, ctx.notes, unwrap(expr.param).pos);
+  if (await dropHistograms(ctx, vector)) noteIgnored(ctx.notes, "quantile", expr.expr.pos);
   const out = makeVector(steps, groups);
   const scratch = new Float64Array(vector.labels.length);
   for (let g = 0; g < groups.length; g++) {
@@ -322,17 +298,24 @@ export async function countValues(
   if (!expr.without) names.add(label);
   const partial = makePartial("count", steps);
   const byKey = new Map<string, number>();
-  // Negative zero is a value of its own, which a Map's keys do not tell from zero.
-  let byValue = new Map<number | "-0", number>();
+  const texts = await histogramTexts(ctx, vector);
+  // By histogram in words, or by number; negative zero is a value of its own, which a Map's keys do not tell from zero.
+  let byValue = new Map<number | string, number>();
   await overRows(ctx, vector.labels.length, steps, (r, from, to) => {
     if (from === 0) byValue = new Map();
     for (let s = from; s < to; s++) {
-      if (vector.present[r * steps + s] === 0) continue;
+      const kind = vector.present[r * steps + s];
+      if (kind === 0) continue;
       const v = vector.values[r * steps + s] as number;
-      const value = Object.is(v, -0) ? "-0" : v;
+      const text = kind === PRESENT_HISTOGRAM ? texts.get(v) : undefined;
+      const value = text ?? (Object.is(v, -0) ? "-0" : v);
       let g = byValue.get(value);
       if (g === undefined) {
-        const labels = groupLabels(withLabel(vector.labels[r] as Labels, label, formatFloat(v)), names, expr.without);
+        const labels = groupLabels(
+          withLabel(vector.labels[r] as Labels, label, text ?? formatFloat(v)),
+          names,
+          expr.without,
+        );
         const key = labelsKey(labels);
         g = byKey.get(key);
         if (g === undefined) {

@@ -5,6 +5,7 @@ import type { Pos } from "../parse/ast.ts";
 import type { Grid } from "../plan/grid.ts";
 import type { PartialOp, ShardAnswer, ShardPartials, ShardPlan, ShardRaw, ShardRows } from "../plan/shard-plan.ts";
 import { addNote } from "./annotations.ts";
+import { finishHistograms, mergeHistograms } from "./histogram-aggregate.ts";
 import { addHistogram } from "./histogram-pool.ts";
 import { hold, tooManySamples } from "./memory.ts";
 import { checkAlive, due, overEach, overRows, ROW_WORK, sortedIndexes, stopError, turn } from "./pace.ts";
@@ -16,10 +17,11 @@ import { compactRows, PRESENT_HISTOGRAM, type Vector } from "./vector.ts";
 /** A plan without what is the same for the whole query. */
 export type PlanBody = Omit<ShardPlan, "version" | "tenant" | "limits">;
 
-/** Places in the query: of the selector or range, and of each of the maps. */
+/** Places in the query: of the selector or range, of each of the maps, and of what is aggregated (default: the last of these). */
 export interface PlanPlaces {
   readonly pos: Pos;
   readonly mapPos?: readonly Pos[];
+  readonly aggregated?: Pos;
 }
 
 /**
@@ -170,13 +172,16 @@ export async function fetchAggregate(
   };
   for (const answer of answers) {
     const sets = await unpackLabels(ctx, answer.labels);
-    let group = 0;
+    const groups = new Int32Array(sets.length);
     await overRows(ctx, sets.length, body.grid.steps, (theirs, from, to) => {
-      if (from === 0) group = groupOf(sets[theirs] as Labels);
-      mergeGroup(merged, group, answer, theirs, from, to);
+      if (from === 0) groups[theirs] = groupOf(sets[theirs] as Labels);
+      mergeGroup(merged, groups[theirs] as number, answer, theirs, from, to);
     });
+    if (answer.histograms !== undefined) await mergeHistograms(ctx, merged, answer.histograms, groups);
   }
-  return compactRows(ctx, await finishPartial(ctx, merged));
+  const result = await finishPartial(ctx, merged);
+  await finishHistograms(ctx, merged, result, places.aggregated ?? places.mapPos?.at(-1) ?? places.pos);
+  return compactRows(ctx, result);
 }
 
 /** Samples of a range selector, one entry a series, in the order of their labels. */

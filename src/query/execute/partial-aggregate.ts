@@ -1,7 +1,8 @@
 import type { Labels } from "../../model/labels.ts";
 import type { PartialOp, ShardPartials } from "../plan/shard-plan.ts";
+import type { HistogramCells } from "./histogram-aggregate-cells.ts";
 import { overRows, type Pace } from "./pace.ts";
-import { PRESENT_FLOAT, PRESENT_HISTOGRAM, type Vector } from "./vector.ts";
+import { PRESENT_FLOAT, type Vector } from "./vector.ts";
 
 /**
  * Aggregates that can be built from parts: each group has one cell a step (`group * steps + step`) in a few columns.
@@ -13,6 +14,8 @@ import { PRESENT_FLOAT, PRESENT_HISTOGRAM, type Vector } from "./vector.ts";
  * - avg: sum, compensation, scaled (1: the cell's sum is kept times 2^-64, because it left the float range);
  * - min, max: the extreme (NaN only while nothing else came);
  * - stddev, stdvar: mean, compensation, sum of squared distances to the mean, compensation.
+ *
+ * Native histograms, where there are any, are beside the columns: see histogram-aggregate.ts.
  */
 export interface Partial {
   readonly op: PartialOp;
@@ -22,6 +25,8 @@ export interface Partial {
   dropName: Uint8Array;
   count: Float64Array;
   columns: Float64Array[];
+  /** Undefined until there is one. */
+  histograms: HistogramCells | undefined;
 }
 
 const COLUMNS: Readonly<Record<PartialOp, number>> = {
@@ -48,6 +53,7 @@ export function makePartial(op: PartialOp, steps: number, capacity = 8): Partial
     dropName: new Uint8Array(capacity),
     count: new Float64Array(capacity * steps),
     columns,
+    histograms: undefined,
   };
 }
 
@@ -71,7 +77,10 @@ export function addGroup(p: Partial, labels: Labels): number {
   return group;
 }
 
-/** Adds one row (from `rowBase` in values/present), or its steps [from, to), to a group. */
+/**
+ * Adds one row (from `rowBase` in values/present), or its steps [from, to), to a group. Histograms must have been taken out of
+ * it, unless the operation is count or group.
+ */
 export function addRow(
   p: Partial,
   group: number,
@@ -87,9 +96,6 @@ export function addRow(
   const base = rowBase + from;
   const steps = to - from;
   if (dropName !== 0) p.dropName[group] = 1;
-  if (p.op !== "count" && p.op !== "group") {
-    for (let s = 0; s < steps; s++) if (present[base + s] === PRESENT_HISTOGRAM) present[base + s] = 0;
-  }
   switch (p.op) {
     case "count":
     case "group":

@@ -1,6 +1,6 @@
 import type { Histogram } from "../../model/histogram.ts";
 import { copyHistogram, histogramBytes, makeHistogramBytes } from "../../model/histogram-code.ts";
-import { compareLabels, type Labels, labelsKey } from "../../model/labels.ts";
+import { compareLabels, type Labels, labelsKey, labelValue, METRIC_NAME } from "../../model/labels.ts";
 import { QueryError } from "../../model/query.ts";
 import {
   type HistogramBytes,
@@ -13,6 +13,7 @@ import type { Coverage, SeriesSource } from "../../model/series-source.ts";
 import type { Counted, ShardAnswer, ShardPlan } from "../plan/shard-plan.ts";
 import { needOf } from "../plan/tier.ts";
 import { groupLabels } from "./grouping.ts";
+import { packHistograms, takeHistograms } from "./histogram-aggregate.ts";
 import { histogramPoints } from "./histogram-pool.ts";
 import { tooManySamples } from "./memory.ts";
 import { packLabels } from "./packed-labels.ts";
@@ -190,6 +191,7 @@ function evaluateGroups(source: SeriesSource, ids: Uint32Array, rows: RowEvaluat
   const values = new Float64Array(steps);
   const present = new Uint8Array(steps);
   const histograms: Histogram[] = [];
+  const spent = (work: number): void => checkWork(watch, work);
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i] as number;
     if (!readSeries(source, id, rows, watch)) continue;
@@ -197,11 +199,19 @@ function evaluateGroups(source: SeriesSource, ids: Uint32Array, rows: RowEvaluat
     histograms.length = 0;
     const any = rows.evaluate(values, present, 0, histograms);
     if (!any) continue;
-    addRow(partial, groupOf(id), drop, values, present, 0);
-    checkPoints(partial.groups * steps, watch);
+    const group = groupOf(id);
+    let ofRow = 0;
+    if (histograms.length > 0) {
+      for (const h of histograms) ofRow += histogramPoints(h);
+      const metric = (): string => labelValue(source.labels(id), METRIC_NAME);
+      takeHistograms(partial, group, values, present, 0, histograms, metric, spent);
+    }
+    addRow(partial, group, drop, values, present, 0);
+    checkPoints(partial.groups * steps + (partial.histograms?.points ?? 0) + ofRow, watch);
   }
   const order = partial.labels.map((_, g) => g);
   order.sort((a, b) => compareLabels(partial.labels[a] as Labels, partial.labels[b] as Labels));
+  const found = packHistograms(partial, order);
   const reorder = (column: Float64Array): Float64Array => {
     const out = new Float64Array(order.length * steps);
     order.forEach((g, i) => {
@@ -215,6 +225,7 @@ function evaluateGroups(source: SeriesSource, ids: Uint32Array, rows: RowEvaluat
     dropName: Uint8Array.from(order, (g) => partial.dropName[g] as number),
     count: reorder(partial.count),
     columns: partial.columns.map(reorder),
+    ...(found === undefined ? {} : { histograms: found }),
     ...told(source, rows, watch),
   };
 }
@@ -304,7 +315,10 @@ function buffersOf(answer: ShardAnswer): ArrayBuffer[] {
     case "rows":
       return own(answer.values, answer.present, answer.dropName, answer.labels.ids, answer.labels.ends);
     case "partials":
-      return own(answer.count, ...answer.columns, answer.dropName, answer.labels.ids, answer.labels.ends);
+      return [
+        ...own(answer.count, ...answer.columns, answer.dropName, answer.labels.ids, answer.labels.ends),
+        ...(answer.histograms === undefined ? [] : own(answer.histograms.cells)),
+      ];
     case "raw":
       return own(answer.ts, answer.values, answer.histograms, answer.ends, answer.labels.ids, answer.labels.ends);
     default:

@@ -2,6 +2,7 @@ import type { Histogram } from "../../model/histogram.ts";
 import type { Matcher } from "../../model/matcher.ts";
 import type { QueryErrorType, TierUse } from "../../model/query.ts";
 import type { RollupTier } from "../../model/rollup.ts";
+import type { HistogramTotal } from "../histogram/total.ts";
 import type { Grid } from "./grid.ts";
 
 /**
@@ -156,6 +157,24 @@ export interface ShardPartials extends Counted {
   readonly dropName: Uint8Array;
   readonly count: Float64Array;
   readonly columns: readonly Float64Array[];
+  /** Undefined where no histogram was met, or where they count like floats. */
+  readonly histograms?: PartialHistograms;
+}
+
+/** Native histograms among what a shard has aggregated. */
+export interface PartialHistograms {
+  /** Some were left out: the operation is one of floats. */
+  readonly ignored: boolean;
+  /** Cells (`group * steps + step`) that have a total, and these. Such a cell may have floats in the columns too. */
+  readonly cells: Uint32Array;
+  readonly totals: readonly CellTotal[];
+}
+
+export interface CellTotal {
+  /** Nothing but its flags counts where there can be no result. */
+  readonly total: HistogramTotal;
+  /** Name of the metric of the first histogram, or of the one that did not go with those before it. */
+  metric: string;
 }
 
 /** Samples of each series: series r has [ends[r-1], ends[r]). */
