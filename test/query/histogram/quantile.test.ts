@@ -56,6 +56,9 @@ describe("quantiles", () => {
     expect([quantileOfHistogram(0.4, all), quantileNote(0.4, all)]).toEqual([Number.NaN, "result is NaN"]);
     expect(quantileNote(0.4, POSITIVE)).toBe("none");
     expect(quantileNote(2, NAN)).toBe("none");
+    // The share of the bucket, 3 of 4, is taken of the last one, as Prometheus does: 3 of the 2 between 2 and 4.
+    const skewed = readHistogram("{{count:10 sum:NaN buckets:[4 0 2]}}");
+    expect([quantileOfHistogram(0.3, skewed), quantileNote(0.3, skewed)]).toEqual([5.65685424949238, "skewed"]);
     // Infinities of both signs make the sum NaN too.
     expect(quantileNote(0.5, readHistogram("{{count:2 sum:NaN buckets:[2]}}"))).toBe("none");
   });
