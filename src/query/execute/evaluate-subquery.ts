@@ -1,20 +1,26 @@
+import type { Histogram } from "../../model/histogram.ts";
+import { encodeHistogram, makeHistogramBytes } from "../../model/histogram-code.ts";
 import { type Labels, labelValue, METRIC_NAME } from "../../model/labels.ts";
 import { QueryError } from "../../model/query.ts";
-import { makeSampleBuffer, reserveSamples, type SampleBuffer } from "../../model/sample.ts";
+import { makeSampleBuffer, reserveSamples, type SampleBuffer, writeHistogramRef } from "../../model/sample.ts";
 import type { Call, Expr, Pos, SubqueryExpr } from "../parse/ast.ts";
 import { rangeArguments } from "../plan/fragment.ts";
 import type { Grid } from "../plan/grid.ts";
 import { gridEnd } from "../plan/grid.ts";
 import type { RangeFunction } from "../plan/shard-plan.ts";
 import { argumentPos } from "../plan/step-invariant.ts";
-import { addNote } from "./annotations.ts";
+import { addNote, inform, warn } from "./annotations.ts";
+import { histogramPoints } from "./histogram-pool.ts";
+import { evaluateHistogramSlice, histogramSliceEnd } from "./histogram-range.ts";
+import { type HistogramSeries, holdsHistogram, makeHistogramSeries } from "./histogram-range-series.ts";
 import { checkSteps, hold, release } from "./memory.ts";
+import type { Notebook } from "./notebook.ts";
 import { due, overRows, type Pace, ROW_WORK, turn } from "./pace.ts";
 import { atOf } from "./plan-fragment.ts";
 import { inOrder, type QueryContext } from "./query-context.ts";
-import { evaluateSlice, prepareRange, rangeKeepsName, sliceEnd } from "./range-function.ts";
+import { evaluateSlice, type PreparedRange, prepareRange, rangeKeepsName, sliceEnd } from "./range-function.ts";
 import { canNote, noteRange, type RangeNotes } from "./range-notes.ts";
-import { compactRows, emptyVector, makeVector, type Vector } from "./vector.ts";
+import { compactRows, emptyVector, makeVector, PRESENT_HISTOGRAM, type Vector } from "./vector.ts";
 import { emptyWindows, locateWindows, placeWindows, type Windows } from "./windows.ts";
 
 /** A subquery's rows over its own grid, which covers the windows of all outer steps, and those windows. */
@@ -41,21 +47,46 @@ export async function evaluateSubquery(ctx: QueryContext, expr: SubqueryExpr, ou
 }
 
 /** Copies a row's samples into a buffer, as if they were a series of their own. */
-export async function rowSamples(pace: Pace, rows: Vector, row: number, grid: Grid, out: SampleBuffer): Promise<void> {
+export async function rowSamples(
+  ctx: Pace & { readonly histograms: readonly Histogram[] },
+  rows: Vector,
+  row: number,
+  grid: Grid,
+  out: SampleBuffer,
+): Promise<void> {
   const { steps } = grid;
   reserveSamples(out, steps);
   out.length = 0;
-  await overRows(pace, 1, steps, (_, from, to) => copySamples(rows, row, grid, from, to, out));
+  if (out.histograms !== undefined) out.histograms.length = 0;
+  await overRows(ctx, 1, steps, (_, from, to) => copySamples(rows, row, grid, from, to, ctx.histograms, out));
 }
 
-function copySamples(rows: Vector, row: number, grid: Grid, from: number, to: number, out: SampleBuffer): void {
+function copySamples(
+  rows: Vector,
+  row: number,
+  grid: Grid,
+  from: number,
+  to: number,
+  pool: readonly Histogram[],
+  out: SampleBuffer,
+): void {
   const { ts, values } = out;
   let n = out.length;
+  let encoded = -1;
+  let ref = 0;
   for (let s = from; s < to; s++) {
     const cell = row * grid.steps + s;
-    if (rows.present[cell] === 0) continue;
+    const kind = rows.present[cell];
+    if (kind === 0) continue;
     ts[n] = grid.start + s * grid.step;
-    values[n++] = rows.values[cell] as number;
+    const v = rows.values[cell] as number;
+    if (kind === PRESENT_HISTOGRAM) {
+      out.histograms ??= makeHistogramBytes();
+      // The cells of a selector share the newest sample.
+      if (v !== encoded) ref = encodeHistogram(pool[v] as Histogram, out.histograms);
+      encoded = v;
+      writeHistogramRef(out.words, n++, ref);
+    } else values[n++] = v;
   }
   out.length = n;
 }
@@ -66,6 +97,25 @@ function sliceWork(w: Windows, from: number, to: number): number {
   const span = (w.hi[last] as number) - (w.lo[from] as number);
   const window = (w.hi[last] as number) - (w.lo[last] as number);
   return Math.max(span, (to - from) * window) + ROW_WORK;
+}
+
+/** A slice of a row that has native histograms; those that it makes go to the query's pool and are held against the limit. */
+function evaluateInFront(
+  ctx: QueryContext,
+  prepared: PreparedRange,
+  series: HistogramSeries,
+  w: Windows,
+  from: number,
+  to: number,
+  out: Vector,
+  base: number,
+  book: Notebook,
+): void {
+  const before = ctx.histograms.length;
+  evaluateHistogramSlice(prepared, series, w, from, to, ctx.histograms, out.values, out.present, base, book);
+  let points = 0;
+  for (let i = before; i < ctx.histograms.length; i++) points += histogramPoints(ctx.histograms[i] as Histogram);
+  hold(ctx, points);
 }
 
 /** Prometheus replaces a subquery by its samples, which have no place in the text: notes on them point at its start. */
@@ -86,23 +136,36 @@ export async function evaluateRangeCall(ctx: QueryContext, call: Call, grid: Gri
   const buffer = makeSampleBuffer(inner.steps);
   const keepsName = rangeKeepsName(func);
   const notes: RangeNotes = new Map();
+  const pos = func === "quantile_over_time" ? argumentPos(call, 0) : SUBQUERY_POS;
+  let metric = "";
+  const book: Notebook = {
+    say: (severity, text) => (severity === "warning" ? warn : inform)(ctx.notes, text, pos),
+    metric: () => metric,
+  };
   for (let r = 0; r < rows.labels.length; r++) {
     await rowSamples(ctx, rows, r, inner, buffer);
     await overRows(ctx, 1, grid.steps, (_, from, to) => locateWindows(windows, buffer.ts, buffer.length, from, to));
     const base = r * grid.steps;
+    metric = labelValue(rows.labels[r] as Labels, METRIC_NAME);
+    const histograms = holdsHistogram(buffer) ? makeHistogramSeries(buffer) : undefined;
     for (let from = 0; from < grid.steps; ) {
-      const to = sliceEnd(prepared, buffer, windows, from);
-      evaluateSlice(prepared, buffer, windows, from, to, out.values, out.present, base);
+      let to: number;
+      if (histograms === undefined) {
+        to = sliceEnd(prepared, buffer, windows, from);
+        evaluateSlice(prepared, buffer, windows, from, to, out.values, out.present, base);
+      } else {
+        to = histogramSliceEnd(histograms, windows, from);
+        evaluateInFront(ctx, prepared, histograms, windows, from, to, out, base, book);
+      }
       if (due(ctx, sliceWork(windows, from, to))) await turn(ctx);
       from = to;
     }
     if (canNote(func)) {
-      const metric = labelValue(rows.labels[r] as Labels, METRIC_NAME);
-      noteRange(notes, prepared, buffer, out.present, base, grid.steps, metric);
+      const series = histograms === undefined ? buffer : undefined;
+      noteRange(notes, prepared, series, out.present, base, grid.steps, metric);
     }
     out.dropName[r] = keepsName ? (rows.dropName[r] as number) : 1;
   }
-  const pos = func === "quantile_over_time" ? argumentPos(call, 0) : SUBQUERY_POS;
   for (const note of notes.values()) addNote(ctx.notes, note, pos);
   release(ctx, rows);
   return compactRows(ctx, out);

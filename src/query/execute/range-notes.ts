@@ -2,6 +2,7 @@ import type { SampleBuffer } from "../../model/sample.ts";
 import type { ShardNote } from "../plan/shard-plan.ts";
 import type { PreparedRange } from "./range-function.ts";
 import { hasOverlappingStart } from "./rate.ts";
+import { PRESENT_FLOAT } from "./vector.ts";
 
 /** Notes on what range functions were given, without doubles. Only a function that has a result says anything. */
 export type RangeNotes = Map<string, ShardNote>;
@@ -12,7 +13,10 @@ export function canNote(func: string): boolean {
   return func === "rate" || func === "increase" || func === "quantile_over_time";
 }
 
-/** Notes on one series (undefined: it was read as buckets, which tell nothing of single samples); `present` has the function's results from `base`. */
+/**
+ * Notes on one series; undefined: it was read as buckets, which tell nothing of single samples, or has native histograms, whose
+ * functions look at single samples themselves. `present` has the function's results from `base`.
+ */
 export function noteRange(
   notes: RangeNotes,
   { call, params }: PreparedRange,
@@ -37,7 +41,7 @@ export function noteRange(
   const key = `${kind} ${metric}`;
   if (notes.has(key)) return;
   for (let i = base; i < base + steps; i++) {
-    if (present[i] === 0) continue;
+    if (present[i] !== PRESENT_FLOAT) continue;
     notes.set(key, { kind, metric });
     return;
   }

@@ -152,10 +152,7 @@ export function instantRate(
   }
 }
 
-/**
- * changes and resets. With `anchored` the comparison starts at the last sample at or before the window's start, and a
- * window without a sample of its own has no result.
- */
+/** changes and resets: see `placeTransitions`. */
 export function countTransitions(
   series: SampleBuffer,
   w: Windows,
@@ -166,7 +163,6 @@ export function countTransitions(
   base: number,
 ): void {
   const { ts, values, startTs } = series;
-  const { lo, hi, start, steps } = w;
   const n = series.length;
   const before = transitionCounts(n);
   let count = 0;
@@ -177,6 +173,21 @@ export function countTransitions(
     else if (what === "resets" && startTs !== undefined && restartedByStartTime(startTs, ts, k)) count++;
     before[k] = count;
   }
+  placeTransitions(series, w, anchored, out, present, base);
+}
+
+/**
+ * The results of changes and resets once the transitions have been counted. With `anchored` the comparison starts at the last
+ * sample at or before the window's start, and a window without a sample of its own has no result.
+ */
+export function placeTransitions(
+  { ts }: SampleBuffer,
+  { lo, hi, start, steps }: Windows,
+  anchored: boolean,
+  out: Float64Array,
+  present: Uint8Array,
+  base: number,
+): void {
   for (let s = 0; s < steps; s++) {
     let i = lo[s] as number;
     const j = (hi[s] as number) - 1;
@@ -186,13 +197,15 @@ export function countTransitions(
       if ((ts[j] as number) <= from) continue;
       while (i < j && (ts[i + 1] as number) <= from) i++;
     }
-    out[base + s] = (before[j] as number) - (before[i] as number);
+    out[base + s] = (transitions[j] as number) - (transitions[i] as number);
     present[base + s] = PRESENT_FLOAT;
   }
 }
 
 let transitions = new Int32Array(256);
-function transitionCounts(n: number): Int32Array {
+
+/** Scratch for n samples: how many transitions there are up to each from the first; 0 at the first already. */
+export function transitionCounts(n: number): Int32Array {
   if (transitions.length < n) transitions = new Int32Array(n * 2);
   transitions[0] = 0;
   return transitions;

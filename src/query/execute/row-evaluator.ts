@@ -8,7 +8,9 @@ import { applyElementwise } from "../functions/elementwise.ts";
 import type { RangeCall, RowMap, ShardPlan } from "../plan/shard-plan.ts";
 import { cover, type Need, needOf, type Segment, windowSpan } from "../plan/tier.ts";
 import { mapHistograms } from "./histogram-map.ts";
-import { evaluateHistogramRange, holdsHistogram } from "./histogram-range.ts";
+import { evaluateHistogramRange } from "./histogram-range.ts";
+import { selectSmoothedHistograms } from "./histogram-range-select.ts";
+import { holdsHistogram } from "./histogram-range-series.ts";
 import { selectNewest, selectSmoothed } from "./instant.ts";
 import type { Notebook } from "./notebook.ts";
 import { evaluateSlice, type PreparedRange, prepareRange, rangeKeepsName, sliceEnd } from "./range-function.ts";
@@ -141,6 +143,8 @@ export function makeRowEvaluator(
         if (to < steps) check(ONE_SLICE);
         from = to;
       }
+    } else if (smoothed && holdsHistogram(series)) {
+      selectSmoothedHistograms(series, w, pool, values, present, base, book);
     } else if (smoothed) selectSmoothed(series, w, values, present, base);
     else selectNewest(series, w, select.output, pool, values, present, base);
   };
@@ -162,7 +166,7 @@ export function makeRowEvaluator(
       if (windowSamples !== undefined) countWindows(windowSamples);
       if (mayNote) {
         produced.set(present.subarray(base, base + steps));
-        const series = reader.buckets ? undefined : reader.samples;
+        const series = reader.buckets || holdsHistogram(reader.samples) ? undefined : reader.samples;
         noteRange(notes, prepared as PreparedRange, series, produced, 0, steps, metric());
       }
       for (let m = 0; m < maps.length; m++) {
