@@ -3,6 +3,7 @@ import { goQuote } from "../../lib/go-quote.ts";
 import type { RollupTier } from "../../model/rollup.ts";
 import type { Pos } from "../parse/ast.ts";
 import type { ShardNote } from "../plan/shard-plan.ts";
+import { type ForcedMonotonicity, spanText, widen } from "./histogram-function-note.ts";
 
 /**
  * Warnings and infos of one query, without doubles, each with its place in the query text; Prometheus's wording.
@@ -12,10 +13,12 @@ export interface Annotations {
   /** Place by text: of notes with the same text the one of the outermost expression, which is added last, is told. */
   readonly warnings: Map<string, number>;
   readonly infos: Map<string, number>;
+  /** Infos that say what they span, by text; of these the first place is told. */
+  readonly forced: Map<string, { readonly at: number; readonly span: ForcedMonotonicity }>;
 }
 
 export function makeAnnotations(query: string): Annotations {
-  return { query, warnings: new Map(), infos: new Map() };
+  return { query, warnings: new Map(), infos: new Map(), forced: new Map() };
 }
 
 export function warn(a: Annotations, text: string, pos: Pos): void {
@@ -24,6 +27,14 @@ export function warn(a: Annotations, text: string, pos: Pos): void {
 
 export function inform(a: Annotations, text: string, pos: Pos): void {
   a.infos.set(`PromQL info: ${text}`, pos.start);
+}
+
+/** Tells of classic buckets of the named metric that were made to ascend. */
+export function informForced(a: Annotations, metric: string, pos: Pos, span: ForcedMonotonicity): void {
+  const text = `PromQL info: ${forcedMonotonicity(metric)}`;
+  const before = a.forced.get(text);
+  if (before === undefined) a.forced.set(text, { at: pos.start, span });
+  else widen(before.span, span);
 }
 
 /** A shard's note on the data, at the place of the argument that it is about. */
@@ -64,7 +75,11 @@ const MAX_TOLD = 10;
 /** The notes as the answer tells them, sorted, each with its place; how many are left out where there are too many. */
 export function tellNotes(a: Annotations, kind: "warning" | "info"): string[] {
   const notes = kind === "warning" ? a.warnings : a.infos;
-  const all = [...notes].map(([text, at]) => (at === NO_PLACE ? text : `${text} (${place(a.query, at)})`)).sort();
+  const all = [...notes].map(([text, at]) => (at === NO_PLACE ? text : `${text} (${place(a.query, at)})`));
+  if (kind === "info") {
+    for (const [text, { at, span }] of a.forced) all.push(`${text}${spanText(span)} (${place(a.query, at)})`);
+  }
+  all.sort();
   const rest = all.length - MAX_TOLD;
   return rest > 0 ? [...all.slice(0, MAX_TOLD), `${rest} more ${kind} annotations omitted`] : all;
 }
@@ -113,9 +128,26 @@ export function noRawSamples(how: "rounded" | "points", tier: RollupTier): strin
   return `raw samples of a part of the time are no longer kept: ${what}`;
 }
 
-export function forcedMonotonicity(metric: string): string {
+function forcedMonotonicity(metric: string): string {
   const link = "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile";
   return ofMetric(`input to histogram_quantile needed to be fixed for monotonicity (see ${link})`, metric);
+}
+
+export function mixedClassicNative(metric: string): string {
+  return ofMetric("vector contains a mix of classic and native histograms", metric);
+}
+
+export function quantileIsNaN(metric: string): string {
+  return ofMetric("input to histogram_quantile has NaN observations, result is NaN", metric);
+}
+
+export function quantileIsSkewed(metric: string): string {
+  return ofMetric("input to histogram_quantile has NaN observations, result is skewed higher", metric);
+}
+
+export function fractionWithoutNaN(metric: string): string {
+  const text = "input to histogram_fraction has NaN observations, which are excluded from all fractions";
+  return ofMetric(text, metric);
 }
 
 export function ineffectiveSort(): string {

@@ -83,6 +83,20 @@ export async function compactRows(pace: Pace, vector: Vector): Promise<Vector> {
   return keep.length === vector.labels.length ? vector : pickRows(pace, vector, keep);
 }
 
+/** Without the native histograms, in place. */
+export async function keepFloats(pace: Pace, vector: Vector): Promise<Vector> {
+  const { steps, present } = vector;
+  let met = false;
+  await overRows(pace, vector.labels.length, steps, (r, from, to) => {
+    for (let i = r * steps + from; i < r * steps + to; i++) {
+      if (present[i] !== PRESENT_HISTOGRAM) continue;
+      present[i] = 0;
+      met = true;
+    }
+  });
+  return met ? compactRows(pace, vector) : vector;
+}
+
 /** Rows in the order of their labels. */
 export async function sortByLabels(pace: Pace, vector: Vector): Promise<Vector> {
   const { labels } = vector;

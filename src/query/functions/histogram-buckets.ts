@@ -1,23 +1,10 @@
 import { formatFloatG } from "../../lib/float-format.ts";
-import { type Labels, labelsKey, labelValue, METRIC_NAME, withLabel } from "../../model/labels.ts";
-import { badBucketLabel, forcedMonotonicity, inform, warn } from "../execute/annotations.ts";
-import { due, overEach, ROW_WORK, turn } from "../execute/pace.ts";
-import type { QueryContext } from "../execute/query-context.ts";
-import { compactRows, makeVector, PRESENT_FLOAT, type Vector } from "../execute/vector.ts";
-import type { Pos } from "../parse/ast.ts";
+import { PRESENT_FLOAT, type Vector } from "../execute/vector.ts";
 
 /**
- * Classic histograms: rows that differ in `le` only are the cumulative buckets of one histogram. Which buckets there are
+ * Classic histograms: samples that differ in `le` only are the cumulative buckets of one histogram. Which buckets there are
  * may differ from step to step.
  */
-interface Histogram {
-  /** Labels without `le`. */
-  readonly labels: Labels;
-  dropName: number;
-  /** Rows by upper bound, ascending. */
-  readonly rows: number[];
-  readonly bounds: number[];
-}
 
 const NUMBER = /^[+-]?(\d[\d_]*\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
@@ -30,49 +17,31 @@ export function parseBound(text: string): number | undefined {
   return m[1] === "-" ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
 }
 
-async function groupBuckets(ctx: QueryContext, vector: Vector, pos: Pos): Promise<Histogram[]> {
-  const byKey = new Map<string, Histogram>();
-  await overEach(ctx, vector.labels.length, 4 * ROW_WORK, (r) => {
-    const labels = vector.labels[r] as Labels;
-    const le = labelValue(labels, "le");
-    const bound = parseBound(le);
-    if (bound === undefined) {
-      warn(ctx.notes, badBucketLabel(le, labelValue(labels, METRIC_NAME)), pos);
-      return;
-    }
-    const rest = withLabel(labels, "le", "");
-    const key = labelsKey(rest);
-    let histogram = byKey.get(key);
-    if (histogram === undefined) {
-      histogram = { labels: rest, dropName: 1, rows: [], bounds: [] };
-      byKey.set(key, histogram);
-    }
-    let at = histogram.rows.length;
-    while (at > 0 && (histogram.bounds[at - 1] as number) > bound) at--;
-    histogram.rows.splice(at, 0, r);
-    histogram.bounds.splice(at, 0, bound);
-  });
-  return [...byKey.values()];
-}
-
 /** The buckets of one step, bounds ascending and distinct. */
-interface Buckets {
+export interface Buckets {
   n: number;
   readonly bounds: Float64Array;
   readonly counts: Float64Array;
 }
 
-function makeBuckets(histograms: readonly Histogram[]): Buckets {
-  const size = histograms.reduce((max, h) => Math.max(max, h.rows.length), 0);
+/** Room for so many buckets. */
+export function makeBuckets(size: number): Buckets {
   return { n: 0, bounds: new Float64Array(size), counts: new Float64Array(size) };
 }
 
-function gather(vector: Vector, h: Histogram, s: number, out: Buckets): void {
+/** The buckets at step `s`, from the rows of a histogram in the order of their upper bounds. */
+export function gatherBuckets(
+  vector: Vector,
+  rows: readonly number[],
+  bounds: readonly number[],
+  s: number,
+  out: Buckets,
+): void {
   out.n = 0;
-  for (let i = 0; i < h.rows.length; i++) {
-    const cell = (h.rows[i] as number) * vector.steps + s;
-    if (vector.present[cell] === 0) continue;
-    const bound = h.bounds[i] as number;
+  for (let i = 0; i < rows.length; i++) {
+    const cell = (rows[i] as number) * vector.steps + s;
+    if (vector.present[cell] !== PRESENT_FLOAT) continue;
+    const bound = bounds[i] as number;
     const count = vector.values[cell] as number;
     if (out.n > 0 && out.bounds[out.n - 1] === bound) {
       // Different spellings of one bound.
@@ -84,11 +53,26 @@ function gather(vector: Vector, h: Histogram, s: number, out: Buckets): void {
   }
 }
 
+/** Whether there is a +Inf bucket, without which nothing can be said. */
+export function isComplete(b: Buckets): boolean {
+  return b.bounds[b.n - 1] === Number.POSITIVE_INFINITY;
+}
+
 /** Relative difference of counts that is taken for lost precision, not for data. */
 const SMALL_DELTA = 1e-12;
 
-/** Makes counts ascend; true when real data had to be changed for that. */
-function makeMonotonic(b: Buckets): boolean {
+/** What was changed to make counts ascend; nothing where `maxDiff` is 0. */
+export interface Raised {
+  minBucket: number;
+  maxBucket: number;
+  maxDiff: number;
+}
+
+/** Makes counts ascend; true when real data had to be changed for that, which `raised` tells of then. */
+export function makeMonotonic(b: Buckets, raised: Raised): boolean {
+  raised.minBucket = Number.POSITIVE_INFINITY;
+  raised.maxBucket = Number.NEGATIVE_INFINITY;
+  raised.maxDiff = 0;
   let forced = false;
   let previous = b.counts[0] as number;
   for (let i = 1; i < b.n; i++) {
@@ -99,13 +83,16 @@ function makeMonotonic(b: Buckets): boolean {
     else if (count < previous) {
       b.counts[i] = previous;
       forced = true;
+      raised.minBucket = Math.min(raised.minBucket, b.bounds[i] as number);
+      raised.maxBucket = Math.max(raised.maxBucket, b.bounds[i] as number);
+      raised.maxDiff = Math.max(raised.maxDiff, previous - count);
     } else previous = count;
   }
   return forced;
 }
 
-/** The q-quantile by linear interpolation in the bucket that holds it. NaN without a +Inf bucket or observations. */
-function bucketQuantile(q: number, b: Buckets): number {
+/** The q-quantile (q in [0, 1]) by linear interpolation in the bucket that holds it, counts ascending. NaN without observations. */
+export function bucketQuantile(q: number, b: Buckets): number {
   const last = b.n - 1;
   if (b.n < 2) return Number.NaN;
   const observations = b.counts[last] as number;
@@ -127,7 +114,7 @@ function bucketQuantile(q: number, b: Buckets): number {
 }
 
 /** The share of observations between two values, by linear interpolation; none within a bucket of infinite width. */
-function bucketFraction(lower: number, upper: number, b: Buckets): number {
+export function bucketFraction(lower: number, upper: number, b: Buckets): number {
   const count = b.counts[b.n - 1] as number;
   if (count === 0 || Number.isNaN(count) || Number.isNaN(lower) || Number.isNaN(upper)) return Number.NaN;
   if (lower >= upper) return 0;
@@ -149,61 +136,6 @@ function rankOf(value: number, b: Buckets): number {
     rank = count;
   }
   return rank;
-}
-
-/** One value a histogram and step. `q`: quantiles, one a step. */
-export async function histogramQuantile(ctx: QueryContext, vector: Vector, q: Float64Array, pos: Pos): Promise<Vector> {
-  const { notes } = ctx;
-  const histograms = await groupBuckets(ctx, vector, pos);
-  return evaluateHistograms(ctx, vector, histograms, (b, s, h) => {
-    const quantile = q[s] as number;
-    if (Number.isNaN(quantile)) return Number.NaN;
-    if (quantile < 0) return Number.NEGATIVE_INFINITY;
-    if (quantile > 1) return Number.POSITIVE_INFINITY;
-    if (b.bounds[b.n - 1] !== Number.POSITIVE_INFINITY) return Number.NaN;
-    if (makeMonotonic(b)) inform(notes, forcedMonotonicity(labelValue(h.labels, METRIC_NAME)), pos);
-    return bucketQuantile(quantile, b);
-  });
-}
-
-export async function histogramFraction(
-  ctx: QueryContext,
-  vector: Vector,
-  lower: Float64Array,
-  upper: Float64Array,
-  pos: Pos,
-): Promise<Vector> {
-  const histograms = await groupBuckets(ctx, vector, pos);
-  return evaluateHistograms(ctx, vector, histograms, (b, s) => {
-    if (b.bounds[b.n - 1] !== Number.POSITIVE_INFINITY) return Number.NaN;
-    return bucketFraction(lower[s] as number, upper[s] as number, b);
-  });
-}
-
-async function evaluateHistograms(
-  ctx: QueryContext,
-  vector: Vector,
-  histograms: readonly Histogram[],
-  value: (b: Buckets, step: number, h: Histogram) => number,
-): Promise<Vector> {
-  const { steps } = vector;
-  const out = makeVector(
-    steps,
-    histograms.map((h) => h.labels),
-  );
-  out.dropName.fill(1);
-  const buckets = makeBuckets(histograms);
-  for (let g = 0; g < histograms.length; g++) {
-    const h = histograms[g] as Histogram;
-    for (let s = 0; s < steps; s++) {
-      if (due(ctx, 4 * h.rows.length)) await turn(ctx);
-      gather(vector, h, s, buckets);
-      if (buckets.n === 0) continue;
-      out.values[g * steps + s] = value(buckets, s, h);
-      out.present[g * steps + s] = PRESENT_FLOAT;
-    }
-  }
-  return compactRows(ctx, out);
 }
 
 /** A quantile as OpenMetrics writes it in a label: always with a point or exponent. */

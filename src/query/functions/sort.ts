@@ -1,9 +1,10 @@
 import { compareLabels, type Labels, labelValue } from "../../model/labels.ts";
 import { type Pace, sortedIndexes } from "../execute/pace.ts";
-import { pickRows, type Vector } from "../execute/vector.ts";
+import { keepFloats, pickRows, type Vector } from "../execute/vector.ts";
 
-/** sort and sort_desc of an instant query: rows by value, NaN last. */
-export async function sortByValue(pace: Pace, vector: Vector, descending: boolean): Promise<Vector> {
+/** sort and sort_desc of an instant query: rows by value, NaN last; native histograms are left out. */
+export async function sortByValue(pace: Pace, given: Vector, descending: boolean): Promise<Vector> {
+  const vector = await keepFloats(pace, given);
   const order = await sortedIndexes(pace, vector.labels.length, (a, b) => {
     const x = vector.values[a] as number;
     const y = vector.values[b] as number;
