@@ -135,8 +135,9 @@ function describe({ dir, blocks, unreadable, snapshots, segments }: ShardSurvey)
     const range = `${time(b.minT)} to ${time(b.maxT + width)}`;
     const size = `${b.bytes} bytes, ${(b.bytes / b.samples).toFixed(2)} a ${one}`;
     const deleted = b.tombstones > 0 ? `, ${b.tombstones} deletions` : "";
+    const unused = b.inUse ? "" : ", not in use: left by a job, the next start sees to it";
     lines.push(
-      `  ${b.tier.padEnd(3)} ${b.id}  ${range}  level ${b.level}  ${b.series} series, ${b.samples} ${one}s, ${size}${deleted}`,
+      `  ${b.tier.padEnd(3)} ${b.id}  ${range}  level ${b.level}  ${b.series} series, ${b.samples} ${one}s, ${size}${deleted}${unused}`,
     );
   }
   for (const { path, problem } of unreadable) lines.push(`  BROKEN ${path}: ${problem}`);

@@ -36,6 +36,8 @@ export interface SurveyedBlock {
   readonly samples: number;
   readonly bytes: number;
   readonly tombstones: number;
+  /** False: the shard does not count it, a job had made it or was done with it when the shard ended. The next start sees to it. */
+  readonly inUse: boolean;
 }
 
 export interface ShardSurvey {
@@ -55,10 +57,12 @@ const BLOCKS = "blocks";
 export async function surveyShard(disk: Disk, dir: string): Promise<ShardSurvey> {
   const blocks: SurveyedBlock[] = [];
   const unreadable: Damaged[] = [];
-  for (const { tier, path } of await blockDirs(disk, dir)) {
+  const { state, known } = await readStateOf(disk, dir);
+  const named = new Set(state.blocks.map((b) => b.id));
+  for (const { tier, id, path } of await blockDirs(disk, dir)) {
     try {
       const block = await openBlock(disk, path, makeBlockCache(0));
-      blocks.push(surveyed(tier, block));
+      blocks.push(surveyed(tier, block, !known || named.has(id)));
       await closeBlock(block);
     } catch (error) {
       const found = problemOf(error);
@@ -79,9 +83,9 @@ export async function surveyShard(disk: Disk, dir: string): Promise<ShardSurvey>
   return { dir, blocks, unreadable, snapshots, segments };
 }
 
-function surveyed(tier: Tier, { meta, tombstones }: Block): SurveyedBlock {
+function surveyed(tier: Tier, { meta, tombstones }: Block, inUse: boolean): SurveyedBlock {
   const { id, minT, maxT, level, series, samples, bytes } = meta;
-  return { tier, id, minT, maxT, level, series, samples, bytes, tombstones: tombstones.list.length };
+  return { tier, id, minT, maxT, level, series, samples, bytes, tombstones: tombstones.list.length, inUse };
 }
 
 /**

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { readU32 } from "../../../src/lib/bytes.ts";
 import { type Disk, DiskError } from "../../../src/lib/disk.ts";
-import { readState } from "../../../src/storage/engine/storage-state.ts";
+import { readState, writeState } from "../../../src/storage/engine/storage-state.ts";
 import { repairShard, surveyShard, verifyShard } from "../../../src/storage/engine/survey.ts";
 import { RECORD_MAGIC } from "../../../src/storage/wal/format.ts";
 import { walEpoch } from "../../../src/storage/wal/wal.ts";
@@ -46,6 +46,16 @@ describe("looking at a shard's folder", () => {
     const { blocks, unreadable, segments } = await surveyShard(disk, DIR);
     expect(blocks.map((b) => b.samples)).toEqual([12, 12, 12]);
     expect({ unreadable, segments: segments.length }).toEqual({ unreadable: [], segments: 2 });
+  });
+
+  test("a block that the shard does not count is told from those that it does", async () => {
+    const disk = await shard();
+    const dir = `${DIR}/blocks`;
+    const { state } = await readState(disk, dir);
+    const [first, ...others] = state.blocks;
+    await writeState(disk, dir, { ...state, blocks: others });
+    const { blocks } = await surveyShard(disk, DIR);
+    expect(blocks.filter((b) => !b.inUse).map((b) => b.id)).toEqual([first?.id]);
   });
 
   test("one that has nothing but blocks, as a snapshot for keeping", async () => {
