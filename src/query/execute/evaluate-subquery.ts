@@ -1,4 +1,4 @@
-import type { Histogram } from "../../model/histogram.ts";
+import { type Histogram, RESET_GAUGE, RESET_UNKNOWN } from "../../model/histogram.ts";
 import { encodeHistogram, makeHistogramBytes } from "../../model/histogram-code.ts";
 import { type Labels, labelValue, METRIC_NAME } from "../../model/labels.ts";
 import { QueryError } from "../../model/query.ts";
@@ -46,19 +46,24 @@ export async function evaluateSubquery(ctx: QueryContext, expr: SubqueryExpr, ou
   return { rows: await ctx.evaluator.vector(ctx, expr.expr, grid), grid, windows };
 }
 
-/** Copies a row's samples into a buffer, as if they were a series of their own. */
+/**
+ * Copies a row's samples into a buffer, as if they were a series of their own. `keepHints`: what histograms say of a counter reset
+ * before them stays; it is about samples that the row may lack, or have more than once.
+ */
 export async function rowSamples(
   ctx: Pace & { readonly histograms: readonly Histogram[] },
   rows: Vector,
   row: number,
   grid: Grid,
   out: SampleBuffer,
+  keepHints = true,
 ): Promise<void> {
   const { steps } = grid;
   reserveSamples(out, steps);
   out.length = 0;
   if (out.histograms !== undefined) out.histograms.length = 0;
-  await overRows(ctx, 1, steps, (_, from, to) => copySamples(rows, row, grid, from, to, ctx.histograms, out));
+  const pool = ctx.histograms;
+  await overRows(ctx, 1, steps, (_, from, to) => copySamples(rows, row, grid, from, to, pool, out, keepHints));
 }
 
 function copySamples(
@@ -69,6 +74,7 @@ function copySamples(
   to: number,
   pool: readonly Histogram[],
   out: SampleBuffer,
+  keepHints: boolean,
 ): void {
   const { ts, values } = out;
   let n = out.length;
@@ -83,7 +89,11 @@ function copySamples(
     if (kind === PRESENT_HISTOGRAM) {
       out.histograms ??= makeHistogramBytes();
       // The cells of a selector share the newest sample.
-      if (v !== encoded) ref = encodeHistogram(pool[v] as Histogram, out.histograms);
+      if (v !== encoded) {
+        const h = pool[v] as Histogram;
+        const hinted = !keepHints && h.resetHint !== RESET_GAUGE;
+        ref = encodeHistogram(hinted ? { ...h, resetHint: RESET_UNKNOWN } : h, out.histograms);
+      }
       encoded = v;
       writeHistogramRef(out.words, n++, ref);
     } else values[n++] = v;
@@ -143,7 +153,7 @@ export async function evaluateRangeCall(ctx: QueryContext, call: Call, grid: Gri
     metric: () => metric,
   };
   for (let r = 0; r < rows.labels.length; r++) {
-    await rowSamples(ctx, rows, r, inner, buffer);
+    await rowSamples(ctx, rows, r, inner, buffer, false);
     await overRows(ctx, 1, grid.steps, (_, from, to) => locateWindows(windows, buffer.ts, buffer.length, from, to));
     const base = r * grid.steps;
     metric = labelValue(rows.labels[r] as Labels, METRIC_NAME);
