@@ -22,9 +22,14 @@ export interface Ingest {
   series(tenant: string, labels: Labels): SeriesRef;
   /**
    * Samples of series made by `series()`: refs, timestamps (Unix ms) and values, same length. A Float64Array keeps
-   * staleness markers bit-exact.
+   * staleness markers bit-exact. With `histograms`, tagged values (sample.ts) are native histograms: offsets in these bytes.
    */
-  append(refs: readonly SeriesRef[], ts: Float64Array, values: Float64Array): Promise<IngestResult>;
+  append(
+    refs: readonly SeriesRef[],
+    ts: Float64Array,
+    values: Float64Array,
+    histograms?: Uint8Array,
+  ): Promise<IngestResult>;
 }
 
 export interface IngestMode {

@@ -2,9 +2,12 @@ import type { ParsedTemplate } from "../../lib/gotemplate/ast.ts";
 import { executeTemplate, TemplateInterrupt } from "../../lib/gotemplate/evaluate.ts";
 import { parseTemplate } from "../../lib/gotemplate/parse.ts";
 import type { TemplateFunction, Value } from "../../lib/gotemplate/value.ts";
+import type { Histogram } from "../../model/histogram.ts";
 import { type Labels, labelsToObject } from "../../model/labels.ts";
 import type { Engine } from "../../model/query.ts";
+import { vectorRows } from "./rule-result.ts";
 import { type Sample, TEMPLATE_FUNCTIONS } from "./template-functions.ts";
+import { sampleValue } from "./template-histogram.ts";
 
 /** What alert templates share: the process's external labels and URL. */
 export interface AlertTemplates {
@@ -15,7 +18,7 @@ export interface AlertTemplates {
 export interface TemplateSubject {
   /** Of the sample that made the alert, the metric name included. */
   readonly labels: Labels;
-  readonly value: number;
+  readonly value: number | Histogram;
   readonly time: number;
 }
 
@@ -96,7 +99,7 @@ async function expand(context: TemplateContext, template: ParsedTemplate, subjec
     Labels: new Map<string, Value>(Object.entries(labelsToObject(subject.labels))),
     ExternalLabels: new Map<string, Value>(Object.entries(externalLabels)),
     ExternalURL: externalUrl,
-    Value: subject.value,
+    Value: sampleValue(subject.value),
   };
   const functions: Record<string, TemplateFunction> = {
     ...TEMPLATE_FUNCTIONS,
@@ -132,8 +135,8 @@ async function ask(context: TemplateContext, query: string, time: number): Promi
   if (result.type === "scalar") return [{ Labels: new Map(), Value: result.value }];
   if (result.type === "string") return [{ Labels: new Map([["__value__", result.value]]), Value: 0 }];
   if (result.type === "matrix") throw new Error("query result is not a vector, a scalar or a string");
-  return result.labels.map((labels, i) => ({
+  return vectorRows(result).map(({ labels, value }) => ({
     Labels: new Map<string, Value>(Object.entries(labelsToObject(labels))),
-    Value: result.values[i] as number,
+    Value: sampleValue(value),
   }));
 }

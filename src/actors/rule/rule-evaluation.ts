@@ -1,10 +1,12 @@
 import { setImmediate as breathe } from "node:timers/promises";
-import { type Labels, labelsKey, METRIC_NAME, withLabel } from "../../model/labels.ts";
-import type { Engine, InstantResult } from "../../model/query.ts";
+import { formatLabels, labelsKey, METRIC_NAME, withLabel } from "../../model/labels.ts";
+import type { Engine } from "../../model/query.ts";
+import { unstorable } from "../../streams/codec/wire-histogram-stored.ts";
 import { type ActiveRow, type AlertTransition, applyResult, RuleEvaluationError } from "./alert-rule.core.ts";
 import { type AlertTemplates, expandAll } from "./alert-template.ts";
 import { alertSeries, type GroupRuntime, type RuleRuntime } from "./rule-group.state.ts";
 import { emit, emitStale, type MadeSeries, type RuleOutput } from "./rule-output.ts";
+import { type ResultRow, resultRows } from "./rule-result.ts";
 import type { AlertingRuleSpec } from "./rule-spec.ts";
 
 export interface EvaluationContext {
@@ -35,14 +37,14 @@ export async function evaluateRule(
 ): Promise<Evaluated> {
   const { engine, tenant, signal } = context;
   const result = await engine.instant({ tenant, query: rule.spec.query, time, signal });
-  const { labels, values } = vectorOf(result);
+  const found = resultRows(result);
   const partial = result.partial ? `partial result: ${result.warnings.join("; ")}` : "";
   if (rule.table === undefined) {
     // A sum over half of the shards would be written for good, so a partial result is not recorded.
     if (result.partial) throw new RuleEvaluationError(partial);
-    return { samples: record(context, group, rule, time, labels, values), transitions: [], error: "" };
+    return { ...record(context, group, rule, time, found), transitions: [] };
   }
-  const rows = await activeRows(context, rule, time, labels, values);
+  const rows = await activeRows(context, rule, time, found);
   const moving = applyResult(rule.table, rows, time, group.evaluation, {
     limit: group.spec.limit,
     absenceCounts: absenceCounts && !result.partial,
@@ -55,22 +57,15 @@ export async function evaluateRule(
   return { samples: emitAlerts(context.output, rule, time), transitions: step.value, error: partial };
 }
 
-function vectorOf(result: InstantResult): { labels: readonly Labels[]; values: ArrayLike<number> } {
-  if (result.type === "vector") return result;
-  if (result.type === "scalar") return { labels: [[]], values: [result.value] };
-  throw new RuleEvaluationError("rule result is not a vector or scalar");
-}
-
 function record(
   context: EvaluationContext,
   group: GroupRuntime,
   rule: RuleRuntime,
   time: number,
-  labels: readonly Labels[],
-  values: ArrayLike<number>,
-): number {
-  const sets = labels.map((set) => {
-    let out = withLabel(set, METRIC_NAME, rule.spec.name);
+  rows: readonly ResultRow[],
+): Pick<Evaluated, "samples" | "error"> {
+  const sets = rows.map(({ labels }) => {
+    let out = withLabel(labels, METRIC_NAME, rule.spec.name);
     for (const [name, value] of Object.entries(rule.spec.labels)) out = withLabel(out, name, value);
     return out;
   });
@@ -81,30 +76,35 @@ function record(
     throw new RuleEvaluationError(`exceeded limit of ${group.spec.limit} with ${sets.length} series`);
   }
   const made: MadeSeries = new Map();
-  for (const [i, set] of sets.entries()) emit(context.output, set, time, values[i] as number, rule.made, made);
+  let error = "";
+  for (const [i, set] of sets.entries()) {
+    const { value } = rows[i] as ResultRow;
+    const problem = typeof value === "number" ? undefined : unstorable(value);
+    if (problem === undefined) emit(context.output, set, time, value, rule.made, made);
+    else error ||= `histogram not recorded: ${formatLabels(set)}: ${problem}`;
+  }
   emitStale(context.output, time, rule.made, made);
   rule.made = made;
-  return sets.length;
+  return { samples: sets.length, error };
 }
 
 async function activeRows(
   context: EvaluationContext,
   rule: RuleRuntime,
   time: number,
-  labels: readonly Labels[],
-  values: ArrayLike<number>,
+  found: readonly ResultRow[],
 ): Promise<ActiveRow[]> {
   const spec = rule.spec as AlertingRuleSpec;
   const rows: ActiveRow[] = [];
-  for (const [i, set] of labels.entries()) {
-    const value = values[i] as number;
+  for (const { labels: set, value } of found) {
     const expand = (texts: Readonly<Record<string, string>>) => expandAll(context, texts, { labels: set, value, time });
     let own = withLabel(set, METRIC_NAME, "");
     for (const [name, text] of Object.entries(await expand(spec.labels))) own = withLabel(own, name, text);
     rows.push({
       labels: withLabel(own, "alertname", spec.name),
       annotations: await expand(spec.annotations),
-      value,
+      // An alert's value is a number, with Prometheus as well; templates see the histogram itself.
+      value: typeof value === "number" ? value : 0,
     });
   }
   return rows;

@@ -3,6 +3,7 @@ import { queryEscape } from "../../lib/gotemplate/builtins.ts";
 import { goMatch, goReplaceAll } from "../../lib/gotemplate/go-regexp.ts";
 import { sprintf } from "../../lib/gotemplate/print.ts";
 import type { TemplateFunction, Value } from "../../lib/gotemplate/value.ts";
+import { isTemplateHistogram } from "./template-histogram.ts";
 
 /**
  * The functions of Prometheus's templates but `query`, `externalURL`, `pathPrefix` and `tmpl`, which need a context.
@@ -52,7 +53,8 @@ export const TEMPLATE_FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
 export interface Sample {
   readonly [field: string]: unknown;
   readonly Labels: ReadonlyMap<string, Value>;
-  readonly Value: number;
+  /** A number, or a native histogram (template-histogram.ts). */
+  readonly Value: Value;
 }
 
 function sampleList(v: Value): readonly Sample[] {
@@ -69,6 +71,7 @@ function sampleOf(v: Value): Sample {
 function toFloat(v: Value): number {
   if (typeof v === "number") return v;
   if (typeof v === "bigint") return Number(v);
+  if (isTemplateHistogram(v)) throw new Error("can't convert *histogram.FloatHistogram to float");
   const text = String(v).trim();
   if (typeof v === "string" && /^[+-]?(inf|infinity)$/i.test(text)) return text.startsWith("-") ? -Infinity : Infinity;
   if (typeof v === "string" && /^nan$/i.test(text)) return Number.NaN;

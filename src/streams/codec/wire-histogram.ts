@@ -11,13 +11,13 @@
  *     }
  *     BucketSpan { sint32 offset = 1; uint32 length = 2; }
  */
-import { clearHistogram, type Histogram, histogramProblem, makeHistogram } from "../../model/histogram.ts";
-import { encodeHistogram, MAX_HISTOGRAM_BYTES } from "../../model/histogram-code.ts";
+import { clearHistogram, type Histogram, makeHistogram } from "../../model/histogram.ts";
 import { STALE_NAN_HI, STALE_NAN_LO, writeHistogramRef } from "../../model/sample.ts";
 import { refuseSample } from "./batch-extras.ts";
 import type { ByteArena } from "./byte-arena.ts";
 import { malformed, readInt64, readLength, readUint64, skipField, unzigzag, varintEnd } from "./protobuf.ts";
 import { growSamples, type SampleBatch, setStart } from "./sample-batch.ts";
+import { storeHistogram, unstorable } from "./wire-histogram-stored.ts";
 
 interface WireHistogram {
   readonly h: Histogram;
@@ -41,7 +41,7 @@ const TAG_START = 17 << 3;
 export function scanHistogram(batch: SampleBatch, arena: ByteArena, start: number, end: number, number: number): void {
   readWireHistogram(arena, start, end);
   const { h } = wire;
-  const problem = histogramProblem(h) ?? tooLarge(h);
+  const problem = unstorable(h);
   if (problem !== undefined) {
     refuseSample(batch.extras, number, problem);
     return;
@@ -50,15 +50,8 @@ export function scanHistogram(batch: SampleBatch, arena: ByteArena, start: numbe
   const n = batch.samples++;
   batch.histogramRows++;
   batch.ts[n] = wire.ts;
-  writeHistogramRef(batch.words, n, encodeHistogram(h, batch.histograms));
+  writeHistogramRef(batch.words, n, storeHistogram(h, batch.histograms));
   if (wire.startTs !== 0) setStart(batch, n, wire.startTs);
-}
-
-function tooLarge(h: Histogram): string | undefined {
-  const numbers = h.positive.length + h.negative.length + h.customBounds.length;
-  const spans = h.positiveSpans.length + h.negativeSpans.length;
-  if (64 + 8 * numbers + 8 * spans <= MAX_HISTOGRAM_BYTES) return undefined;
-  return `${numbers} buckets in ${spans / 2} spans are too many`;
 }
 
 function readWireHistogram(arena: ByteArena, start: number, end: number): void {

@@ -4,7 +4,7 @@ import type { Labels } from "../../model/labels.ts";
 import { formatLabels } from "../../model/labels.ts";
 import { makeArena } from "../codec/byte-arena.ts";
 import { writeLabel } from "../codec/label-text.ts";
-import { type BatchCore, enterCanonical, type RunTimes } from "./append-batch.ts";
+import { type Appended, type BatchCore, enterCanonical, type RunTimes } from "./append-batch.ts";
 import { type AppendCore, appendRows, type Run } from "./append-rows.ts";
 import { canonicalize } from "./canonical.ts";
 import type { Ticket } from "./partition-queue.ts";
@@ -47,28 +47,34 @@ function canonicalLabels(core: AppendCore & BatchCore, tenant: TenantInfo, label
   return canonicalize(core.canonical, tenant.bytes, arena.bytes, 0, end, core.limits);
 }
 
+/** Columns of samples, one a handle; `histograms` is what tagged values point into, where there are any. */
+export interface RefSamples {
+  readonly ts: Float64Array;
+  readonly values: Float64Array;
+  readonly histograms?: Uint8Array | undefined;
+}
+
 /** Puts one sample of each handle into the open frames; returns how many were taken. */
 export function appendRefs(
   core: AppendCore & BatchCore,
   tenants: Tenants,
   refs: readonly SeriesRef[],
-  ts: Float64Array,
-  values: Float64Array,
+  { ts, values, histograms }: RefSamples,
   times: RunTimes,
   ticket: Ticket,
   rejected: Rejections,
-): number {
+): Appended {
   const whole = ts.map(Math.round);
   const words = new Uint32Array(values.buffer, values.byteOffset, 2 * values.length);
-  let accepted = 0;
+  const sum = { samples: 0, histograms: 0, exemplars: 0 };
   let run: Run | undefined;
   let tenantName = "";
   for (let i = 0; i < refs.length; i++) {
     const given = refs[i] as SeriesRef;
     if (run === undefined || given.tenant !== tenantName) {
-      accepted += run?.accepted ?? 0;
+      addRun(sum, run);
       tenantName = given.tenant;
-      run = refsRun(core, tenants.info(tenantName), refs, whole, words, times, ticket, rejected);
+      run = refsRun(core, tenants.info(tenantName), refs, { ts: whole, words, histograms }, times, ticket, rejected);
     }
     const ref = own(core, tenants, given);
     if (ref.problem !== undefined) {
@@ -78,7 +84,13 @@ export function appendRefs(
     }
     appendRows(core, run, entryOf(core, tenants, ref), i, i, i + 1);
   }
-  return accepted + (run?.accepted ?? 0);
+  addRun(sum, run);
+  return sum;
+}
+
+function addRun(sum: { samples: number; histograms: number }, run: Run | undefined): void {
+  sum.samples += run?.accepted ?? 0;
+  sum.histograms += run?.acceptedHistograms ?? 0;
 }
 
 function entryOf(core: AppendCore & BatchCore, tenants: Tenants, ref: GatewayRef): number {
@@ -98,8 +110,7 @@ function refsRun(
   core: AppendCore & BatchCore,
   tenant: TenantInfo,
   refs: readonly SeriesRef[],
-  ts: Float64Array,
-  words: Uint32Array,
+  { ts, words, histograms }: Pick<Run, "ts" | "words" | "histograms">,
   times: RunTimes,
   ticket: Ticket,
   rejected: Rejections,
@@ -108,6 +119,7 @@ function refsRun(
     tenant: tenant.bytes,
     ts,
     words,
+    histograms,
     ticket,
     rejected,
     nowSeconds: times.nowSeconds,

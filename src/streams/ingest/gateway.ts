@@ -303,17 +303,15 @@ export function makeGateway(options: GatewayOptions): Gateway {
     exposition: (tenant, body, time) =>
       submitInto(tenant, "line", undefined, body.length, LARGE_TEXT, (b, t) => readExposition(b, body, time, t.seeds)),
     series: (tenant, labels): SeriesRef => makeRef(core, tenantOf(tenant), labels),
-    append: async (refs, ts, values) => {
+    append: async (refs, ts, values, histograms) => {
       if (ts.length !== refs.length || values.length !== refs.length) {
         throw new RangeError(`${refs.length} series, ${ts.length} times, ${values.length} values`);
       }
       admit();
       makeRoom(core.cache, refs.length, maxSeries, secondsNow());
-      return commit(undefined, (ticket, rejected) => ({
-        samples: appendRefs(core, tenants, refs, ts, values, runTimes(), ticket, rejected),
-        histograms: 0,
-        exemplars: 0,
-      }));
+      return commit(undefined, (ticket, rejected) =>
+        appendRefs(core, tenants, refs, { ts, values, histograms }, runTimes(), ticket, rejected),
+      );
     },
     stats: () => ({
       samplesAccepted: counts.samples,

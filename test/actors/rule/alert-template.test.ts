@@ -1,18 +1,23 @@
 import { describe, expect, it } from "vitest";
 import { checkTemplate, expandTemplate } from "../../../src/actors/rule/alert-template.ts";
+import type { Histogram } from "../../../src/model/histogram.ts";
 import { labelsFromObject } from "../../../src/model/labels.ts";
 import { QueryError } from "../../../src/model/query.ts";
-import { scriptedEngine } from "./fixtures.ts";
+import { histogramOf, scriptedEngine } from "./fixtures.ts";
 
 const engine = scriptedEngine({
   up: [
     [{ instance: "b" }, 0],
     [{ instance: "a" }, 1],
   ],
+  latency: [
+    [{ job: "a" }, histogramOf()],
+    [{ job: "b" }, 7],
+  ],
   bad: new QueryError("execution", "too much"),
 });
 
-const expand = (text: string, value = 1234.5) =>
+const expand = (text: string, value: number | Histogram = 1234.5) =>
   expandTemplate(
     { engine, tenant: "default", templates: { externalLabels: { region: "eu" }, externalUrl: "http://tocsin/x" } },
     text,
@@ -69,6 +74,23 @@ describe("alert templates", () => {
     ["toDuration", 1800, "30m0s"],
   ] as const)("%s %d", async (name, value, expected) => {
     expect(await expand(`{{ $value | ${name} }}`, value)).toBe(expected);
+  });
+
+  it.each([
+    ["{{ $value }} {{ .Value }}", "{count:3, sum:2.5, (0.5,1]:1, (1,2]:2} {count:3, sum:2.5, (0.5,1]:1, (1,2]:2}"],
+    ['{{ printf "%s, %v" $value $value.String }}', /^\{count:3.*\}, \{count:3.*\}$/],
+    ["{{ $value.TestExpression }}", "{{count:3 sum:2.5 buckets:[1 2]}}"],
+    ["{{ $value.Count | humanize }} {{ $value.Schema }} {{ $value.PositiveBuckets }}", "3 0 [1 2]"],
+    ["{{ if $value }}yes{{ end }}", "yes"],
+    ["{{ $value | humanize }}", /error calling humanize: can't convert \*histogram\.FloatHistogram to float/],
+    ['{{ query "latency" | first | value }}', "{count:3, sum:2.5, (0.5,1]:1, (1,2]:2}"],
+    [
+      '{{ range query "latency" }}{{ .Labels.job }}={{ .Value }} {{ end }}',
+      "a={count:3, sum:2.5, (0.5,1]:1, (1,2]:2} b=7 ",
+    ],
+  ] as const)("over a native histogram: %s", async (text, expected) => {
+    if (typeof expected === "string") expect(await expand(text, histogramOf())).toBe(expected);
+    else expect(await expand(text, histogramOf())).toMatch(expected);
   });
 
   it("is checked before it runs", () => {

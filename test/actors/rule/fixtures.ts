@@ -9,14 +9,17 @@ import type {
   RuleSpec,
 } from "../../../src/actors/rule/rule-spec.ts";
 import type { PostedAlert } from "../../../src/model/alerts.ts";
+import { type Histogram, makeHistogram } from "../../../src/model/histogram.ts";
+import { decodeHistogram } from "../../../src/model/histogram-code.ts";
 import type { Ingest, SeriesRef } from "../../../src/model/ingest.ts";
 import { formatLabels, type Labels, labelsFromObject } from "../../../src/model/labels.ts";
 import { type Engine, type InstantResult, QueryError } from "../../../src/model/query.ts";
-import { isStaleAt } from "../../../src/model/sample.ts";
+import { histogramRef, isHistogramAt, isStaleAt } from "../../../src/model/sample.ts";
+import { notateHistogram } from "../../../src/query/histogram/show.ts";
 
 /** An engine whose answers are set by the test: the vector for a query, or the error it fails with. */
 export interface ScriptedEngine extends Engine {
-  answers: Record<string, readonly (readonly [Record<string, string>, number])[] | Error>;
+  answers: Record<string, readonly (readonly [Record<string, string>, number | Histogram])[] | Error>;
   partial: boolean;
   readonly asked: { query: string; time: number }[];
 }
@@ -30,13 +33,15 @@ export function scriptedEngine(answers: ScriptedEngine["answers"] = {}): Scripte
       engine.asked.push({ query, time });
       const rows = engine.answers[query] ?? [];
       if (rows instanceof Error) return Promise.reject(rows);
+      const histograms: Histogram[] = [];
+      const cells = rows.map(([, value]) => (typeof value === "number" ? value : histograms.push(value) - 1));
       return Promise.resolve({
         type: "vector",
         time,
         labels: rows.map(([labels]) => labelsFromObject(labels)),
-        values: Float64Array.from(rows.map(([, value]) => value)),
-        present: new Uint8Array(rows.length).fill(1),
-        histograms: [],
+        values: Float64Array.from(cells),
+        present: Uint8Array.from(rows, ([, value]) => (typeof value === "number" ? 1 : 2)),
+        histograms,
         warnings: engine.partial ? ["shard 1 is down"] : [],
         infos: [],
         partial: engine.partial,
@@ -47,7 +52,12 @@ export function scriptedEngine(answers: ScriptedEngine["answers"] = {}): Scripte
   return engine;
 }
 
-/** An ingest that keeps what it is given as lines `time series value`. */
+/** A float histogram with buckets (0.5, 1] and (1, 2]; the parts that are given. */
+export function histogramOf(over: Partial<Histogram> = {}): Histogram {
+  return { ...makeHistogram(), float: true, count: 3, sum: 2.5, positiveSpans: [0, 2], positive: [1, 2], ...over };
+}
+
+/** An ingest that keeps what it is given as lines `time series value`, histograms in the notation of test scripts. */
 export interface RecordingIngest extends Pick<Ingest, "series" | "append"> {
   readonly lines: string[];
   failWith: Error | undefined;
@@ -58,12 +68,15 @@ export function recordingIngest(): RecordingIngest {
     lines: [],
     failWith: undefined,
     series: (tenant: string, labels: Labels): SeriesRef => ({ tenant, labels, hashLo: 0, hashHi: 0 }),
-    append: (refs, ts, values) => {
+    append: (refs, ts, values, histograms) => {
       if (ingest.failWith !== undefined) return Promise.reject(ingest.failWith);
       const words = new Uint32Array(values.buffer);
-      for (const [i, ref] of refs.entries()) {
-        ingest.lines.push(`${ts[i]} ${formatLabels(ref.labels)} ${isStaleAt(words, i) ? "stale" : values[i]}`);
-      }
+      const shown = (i: number) => {
+        if (isStaleAt(words, i)) return "stale";
+        if (!isHistogramAt(words, i)) return values[i];
+        return notateHistogram(decodeHistogram(histograms ?? new Uint8Array(), histogramRef(words, i)));
+      };
+      for (const [i, ref] of refs.entries()) ingest.lines.push(`${ts[i]} ${formatLabels(ref.labels)} ${shown(i)}`);
       return Promise.resolve({ accepted: refs.length, rejected: [] });
     },
   };

@@ -7,11 +7,13 @@ import { describe, expect } from "vitest";
 import { makeRuleManager, type RuleManager, type RuleManagerOptions } from "../../../src/actors/rule/rule-manager.ts";
 import type { RuleGroupSpec } from "../../../src/actors/rule/rule-spec.ts";
 import type { PostedAlert } from "../../../src/model/alerts.ts";
+import { RESET_GAUGE, RESET_YES } from "../../../src/model/histogram.ts";
 import { TryLater } from "../../../src/model/ingest.ts";
 import { QueryError } from "../../../src/model/query.ts";
 import {
   alertingRule,
   freshFolder,
+  histogramOf,
   recordingIngest,
   recordingRule,
   ruleGroup,
@@ -152,6 +154,57 @@ describe("rule manager", () => {
         `${t0} job:load:sum{job="b", team="x"} 2`,
         `${t1} job:load:sum{job="a", team="x"} 5`,
         `${t1} job:load:sum{job="b", team="x"} stale`,
+      ]);
+    }),
+  );
+
+  it.effect("recording rules write native histograms; one that cannot be stored is told, the others are recorded", () =>
+    Effect.gen(function* () {
+      const s = setup([ruleGroup([recordingRule()])]);
+      s.engine.answers["sum(load)"] = [
+        [{ job: "a" }, histogramOf({ resetHint: RESET_YES })],
+        [{ job: "b" }, 2],
+        [{ job: "c" }, histogramOf({ resetHint: RESET_GAUGE, schema: 1 })],
+      ];
+      s.ingest.failWith = new TryLater("bus_unavailable", 503, 1, "down");
+      yield* start(s.manager);
+      yield* nextTick(s.manager);
+      s.ingest.failWith = undefined;
+      const negative = histogramOf({ positive: [-1, 4] });
+      s.engine.answers["sum(load)"] = [
+        [{ job: "a" }, negative],
+        [{ job: "c" }, histogramOf()],
+      ];
+      yield* nextTick(s.manager);
+      const [t0, t1] = s.engine.asked.map((a) => a.time);
+      expect(s.ingest.lines).toEqual([
+        `${t0} job:load:sum{job="a"} {{count:3 sum:2.5 buckets:[1 2]}}`,
+        `${t0} job:load:sum{job="b"} 2`,
+        `${t0} job:load:sum{job="c"} {{schema:1 count:3 sum:2.5 counter_reset_hint:gauge buckets:[1 2]}}`,
+        `${t1} job:load:sum{job="c"} {{count:3 sum:2.5 buckets:[1 2]}}`,
+        `${t1} job:load:sum{job="a"} stale`,
+        `${t1} job:load:sum{job="b"} stale`,
+      ]);
+      expect(s.manager.rules()[0]?.rules[0]).toMatchObject({
+        health: "err",
+        lastError: 'histogram not recorded: job:load:sum{job="a"}: bucket 0 has the negative count -1',
+      });
+    }),
+  );
+
+  it.effect("an alert over a native histogram has the value 0, its texts see the histogram", () =>
+    Effect.gen(function* () {
+      const annotations = { text: "{{ $value }}: {{ $value.Count }} of {{ .Value.Sum }}" };
+      const s = setup([ruleGroup([alertingRule({ annotations })])]);
+      s.engine.answers["load > 1"] = [[{ __name__: "load" }, histogramOf()]];
+      yield* start(s.manager);
+      yield* nextTick(s.manager);
+      expect(s.manager.alerts()).toMatchObject([
+        {
+          state: "firing",
+          value: 0,
+          annotations: { text: "{count:3, sum:2.5, (0.5,1]:1, (1,2]:2}: 3 of 2.5" },
+        },
       ]);
     }),
   );

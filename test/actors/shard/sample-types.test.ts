@@ -4,7 +4,7 @@ import { compress } from "snappyjs";
 import { describe, expect, test, vi } from "vitest";
 import { familyMetadata } from "../../../src/actors/shard/metric-metadata.ts";
 import { applyFrame, makeShardCore, type ShardCore } from "../../../src/actors/shard/shard.core.ts";
-import { type Histogram, makeHistogram } from "../../../src/model/histogram.ts";
+import { type Histogram, makeHistogram, RESET_GAUGE, RESET_UNKNOWN } from "../../../src/model/histogram.ts";
 import { decodeHistogram } from "../../../src/model/histogram-code.ts";
 import { histogramRef, isHistogramAt, makeSampleBuffer } from "../../../src/model/sample.ts";
 import { selectExemplars } from "../../../src/storage/head/exemplars.ts";
@@ -123,12 +123,15 @@ function wire(list: readonly { labels: WireSeries["labels"]; at: readonly object
   });
 }
 
+/** What a sender says of counter resets is not kept, but that a histogram is a gauge. */
+const kept = (h: Histogram): Histogram => (h.resetHint === RESET_GAUGE ? h : { ...h, resetHint: RESET_UNKNOWN });
+
 function expected(list: readonly WireSeries[], starts: boolean): Record<string, Point[]> {
   const out: Record<string, Point[]> = {};
   for (const s of list) {
     const points: Point[] = [
       ...(s.samples ?? []).map((x): Point => [x.ts, shown(x.bits), starts ? (x.start ?? 0) : 0]),
-      ...(s.histograms ?? []).map((x): Point => [x.ts, x.h, starts ? (x.start ?? 0) : 0]),
+      ...(s.histograms ?? []).map((x): Point => [x.ts, kept(x.h), starts ? (x.start ?? 0) : 0]),
     ];
     if (points.length > 0) out[s.labels.flat().join()] = points.sort(([a], [b]) => a - b);
   }

@@ -1,8 +1,19 @@
 import { compress } from "snappyjs";
 import { describe, expect, test, vi } from "vitest";
+import { makeHistogram } from "../../../src/model/histogram.ts";
+import { decodeHistogram, encodeHistogram, makeHistogramBytes } from "../../../src/model/histogram-code.ts";
 import { MalformedBody, type SeriesRef } from "../../../src/model/ingest.ts";
 import { labelsFromObject } from "../../../src/model/labels.ts";
-import { STALE_NAN_HI, STALE_NAN_LO, writeStale } from "../../../src/model/sample.ts";
+import {
+  histogramRef,
+  isHistogramAt,
+  ORDINARY_NAN_HI,
+  STALE_NAN_HI,
+  STALE_NAN_LO,
+  writeHistogramRef,
+  writeStale,
+} from "../../../src/model/sample.ts";
+import { decodeFrame } from "../../../src/streams/codec/frame-decode.ts";
 import { partitionOf, seriesHash } from "../../../src/streams/codec/series-hash.ts";
 import { replay } from "../support/memory-bus.ts";
 import type { TestSeries } from "../support/write-request-bytes.ts";
@@ -211,6 +222,32 @@ describe("gateway", () => {
     ]);
     expect(() => gateway.series("no/tenant", ["__name__", "x"])).toThrow(MalformedBody);
     await expect(gateway.append(refs, Float64Array.of(1), Float64Array.of(1))).rejects.toThrow(RangeError);
+  });
+
+  test("native histograms go with handles; without their bytes what looks like one is a NaN", async () => {
+    const { bus, gateway } = setup();
+    bus.open();
+    const h = { ...makeHistogram(), float: true, count: 3, sum: 2.5, positiveSpans: [0, 2], positive: [1, 2] };
+    const bytes = makeHistogramBytes();
+    const values = Float64Array.of(7, 0, 0);
+    const words = new Uint32Array(values.buffer);
+    for (const row of [1, 2]) writeHistogramRef(words, row, encodeHistogram({ ...h, schema: row }, bytes));
+    const refs = ["a", "b", "b"].map((tenant) => gateway.series(tenant, ["__name__", "m"]));
+    const ts = Float64Array.of(NOW, NOW, NOW + 1);
+    expect(await gateway.append(refs, ts, values, bytes.bytes.slice(0, bytes.length))).toEqual(
+      expect.objectContaining({ accepted: 3, histograms: 2, rejected: [] }),
+    );
+    const found: unknown[] = [];
+    for (const { frame } of bus.stored) {
+      const { columns: samples } = decodeFrame(frame);
+      const rows = new Uint32Array(samples.values.buffer, samples.values.byteOffset, 2 * samples.length);
+      for (let i = 0; i < samples.length; i++) {
+        if (isHistogramAt(rows, i)) found.push(decodeHistogram(samples.histograms!, histogramRef(rows, i)));
+      }
+    }
+    expect(found).toEqual([1, 2].map((schema) => ({ ...h, schema })));
+    expect(await gateway.append(refs, ts, values)).not.toHaveProperty("histograms");
+    expect(replay(bus.stored).filter((s) => s.bits[1] === ORDINARY_NAN_HI)).toHaveLength(2);
   });
 
   test("handles of several tenants go together; a plain one works", async () => {
