@@ -8,6 +8,7 @@ import {
 } from "../histogram/rate.ts";
 import { mixedSchemas } from "./histogram-aggregate-notes.ts";
 import type { Notebook } from "./notebook.ts";
+import type { Windows } from "./windows.ts";
 
 /** What range functions say of native histograms, in Prometheus's words. */
 
@@ -20,6 +21,22 @@ export function sayMixedSamples(book: Notebook): void {
 export function sayIgnored(book: Notebook): void {
   const text = "ignored histograms in a range containing both floats and histograms for metric name";
   book.say("info", `${text} ${goQuote(book.metric())}`);
+}
+
+/** The same of buckets: of those that have histograms the ends are known. Only windows with a result have floats. */
+export function noteIgnored(
+  ends: readonly number[],
+  { start, end, steps }: Windows,
+  present: Uint8Array,
+  base: number,
+  book: Notebook,
+): void {
+  for (let s = 0, i = 0; s < steps && i < ends.length; s++) {
+    while (i < ends.length && (ends[i] as number) <= (start[s] as number)) i++;
+    if (present[base + s] === 0 || i === ends.length || (ends[i] as number) > (end[s] as number)) continue;
+    sayIgnored(book);
+    return;
+  }
 }
 
 export function sayMixedSchemas(book: Notebook): void {

@@ -9,6 +9,7 @@ import type { RangeCall, RowMap, ShardPlan } from "../plan/shard-plan.ts";
 import { cover, type Need, needOf, type Segment, windowSpan } from "../plan/tier.ts";
 import { mapHistograms } from "./histogram-map.ts";
 import { evaluateHistogramRange } from "./histogram-range.ts";
+import { noteIgnored } from "./histogram-range-notes.ts";
 import { selectSmoothedHistograms } from "./histogram-range-select.ts";
 import { holdsHistogram } from "./histogram-range-series.ts";
 import { selectNewest, selectSmoothed } from "./instant.ts";
@@ -17,7 +18,7 @@ import { evaluateSlice, type PreparedRange, prepareRange, rangeKeepsName, sliceE
 import { canNote, noteRange, type RangeNotes } from "./range-notes.ts";
 import { evaluateRollup } from "./rollup-range.ts";
 import { joinUses, makeSeriesReader, type SeriesReader } from "./series-reader.ts";
-import { columnsFor } from "./tier-rows.ts";
+import { columnsFor, lacksHistograms } from "./tier-rows.ts";
 import {
   dropStale,
   keepRange,
@@ -76,17 +77,19 @@ export function makeRowEvaluator(
   const maps = plan.maps.map((m) => prepareMap(m, steps));
   const seesStale = prepared === undefined && !smoothed && plan.raw !== true;
   const notes: RangeNotes = new Map();
-  const makeWay = (segments: readonly Segment[]): Way => {
+  const makeWay = (segments: readonly Segment[], as: Need, columns: number | undefined, samples?: Segment[]): Way => {
     const windows = makeWindows(grid, width, select.offset, select.at, before, after);
     roundWindows(windows, segments);
-    const way = makeSeriesReader(segments, need, mask, true);
-    return { reader: way, w: windows, bounds: boundsOf(windows, segments) };
+    const way = makeSeriesReader(segments, as, columns, true);
+    return { reader: way, w: windows, bounds: boundsOf(windows, segments), samples, instead: undefined };
   };
   const ways = new Map<string, Way>();
   const wayOf = (coverage: Coverage | undefined): Way => {
     const segments = segmentsOf(plan, need, width, coverage, before, after);
-    const key = JSON.stringify(segments);
-    const way = ways.get(key) ?? makeWay(segments);
+    const lacks = mask !== undefined && lacksHistograms((range as RangeCall).func);
+    const samples = lacks ? segmentsOf(plan, "samples", width, coverage, before, after) : undefined;
+    const key = JSON.stringify([segments, samples]);
+    const way = ways.get(key) ?? makeWay(segments, need, mask, samples);
     ways.set(key, way);
     return way;
   };
@@ -109,8 +112,16 @@ export function makeRowEvaluator(
   };
   const load = (source: SeriesSource, id: number): number => {
     metric = () => labelValue(source.labels(id), METRIC_NAME);
-    if (ways.size > 1) ({ reader, w } = numbered[source.rollups?.coverageOf?.(id) ?? 0] as Way);
-    return reader.load(source, id);
+    const way = ways.size > 1 ? (numbered[source.rollups?.coverageOf?.(id) ?? 0] as Way) : usual;
+    ({ reader, w } = way);
+    const read = reader.load(source, id);
+    if (!reader.buckets || way.samples === undefined || reader.rows.histogramEnds.length === 0) return read;
+    way.instead ??= makeWay(way.samples, "samples", undefined);
+    ({ reader, w } = way.instead);
+    for (const { tier, rounded } of way.samples) {
+      if (rounded && tier !== "raw") notes.set(`points ${tier}`, { kind: "points", tier });
+    }
+    return read + reader.load(source, id);
   };
   const mayNote = prepared !== undefined && canNote(prepared.call.func);
   const produced = new Uint8Array(mayNote ? steps : 0);
@@ -130,6 +141,7 @@ export function makeRowEvaluator(
       const { rows } = reader;
       locateWindows(w, rows.end, rows.buffer.length);
       evaluateRollup(range as RangeCall, rows, w, values, present, base);
+      if ((range as RangeCall).func !== "count_over_time") noteIgnored(rows.histogramEnds, w, present, base, book);
       return;
     }
     if (!seesStale) dropStale(series);
@@ -187,7 +199,10 @@ export function makeRowEvaluator(
       return series;
     },
     notes,
-    use: () => joinUses([...ways.values()].flatMap((way) => way.reader.use())),
+    use: () =>
+      joinUses(
+        [...ways.values()].flatMap(({ reader, instead }) => [...reader.use(), ...(instead?.reader.use() ?? [])]),
+      ),
     windowSamples,
   };
 }
@@ -197,6 +212,9 @@ interface Way {
   readonly reader: SeriesReader;
   readonly w: Windows;
   readonly bounds: { readonly minT: number; readonly maxT: number };
+  /** What samples are read from where buckets do not do, for a series that has native histograms; undefined: they do. */
+  readonly samples: readonly Segment[] | undefined;
+  instead: Way | undefined;
 }
 
 /** What the plan reads. */

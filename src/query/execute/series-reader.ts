@@ -18,7 +18,7 @@ import {
 } from "../../model/sample.ts";
 import type { SeriesSource } from "../../model/series-source.ts";
 import type { Need, Segment } from "../plan/tier.ts";
-import { appendSampleRows, makeTierRows, settleRows, type TierRows } from "./tier-rows.ts";
+import { appendSampleRows, makeTierRows, noteHistograms, settleRows, type TierRows } from "./tier-rows.ts";
 import { dropStale } from "./windows.ts";
 
 /**
@@ -78,18 +78,20 @@ function loadRows(
   mask: number,
   uses: Counting,
 ): number {
-  const { buffer } = tierRows;
+  const { buffer, histogramEnds } = tierRows;
   buffer.length = 0;
+  histogramEnds.length = 0;
   for (let i = 0; i < segments.length; i++) {
     const { after, until, tier } = segments[i] as Segment;
     const from = buffer.length;
     if (tier === "raw") {
       raw.length = 0;
       source.read(id, after + 1, until, raw);
+      noteHistograms(raw, tierRows);
       dropStale(raw, (mask & HISTOGRAM_ROLLUPS) === 0);
       appendSampleRows(raw, tierRows, mask);
     } else {
-      source.rollups?.read(id, tier, after, until, mask, buffer);
+      source.rollups?.read(id, tier, after, until, mask | HISTOGRAM_ROLLUPS, buffer);
       settleRows(tierRows, from, TIER_MS[tier], mask);
     }
     (uses[i] as { rows: number }).rows += buffer.length - from;
@@ -148,13 +150,14 @@ function appendPoints(from: RollupBuffer, width: number, need: Need, out: Sample
     const has = histograms !== undefined && histograms.numbers.count[i] !== 0;
     const histogramT = has ? (histograms.numbers[oldest ? "firstT" : "lastT"][i] as number) : 0;
     const floatFirst = !has || histogramT > (t[i] as number);
-    if (has && !floatFirst) appendHistogram(histograms, i, histogramT, oldest, out);
+    const histogramBegan = has && need === "samples" ? (histograms.numbers.lastStart[i] as number) : 0;
+    if (has && !floatFirst) appendHistogram(histograms, i, histogramT, histogramBegan, oldest, out);
     if (count[i] !== 0) {
       const began = need === "samples" ? (lastStart[i] as number) : 0;
       out.values[out.length] = v[i] as number;
       appendTime(out, t[i] as number, began);
     }
-    if (has && floatFirst) appendHistogram(histograms, i, histogramT, oldest, out);
+    if (has && floatFirst) appendHistogram(histograms, i, histogramT, histogramBegan, oldest, out);
     if (stale[i] === 1) {
       writeStale(out.words, out.length);
       appendTime(out, (start[i] as number) + width, 0);
@@ -169,11 +172,18 @@ function appendTime(out: SampleBuffer, t: number, start: number): void {
   out.ts[out.length++] = t;
 }
 
-function appendHistogram(from: RollupHistograms, i: number, t: number, oldest: boolean, out: SampleBuffer): void {
+function appendHistogram(
+  from: RollupHistograms,
+  i: number,
+  t: number,
+  began: number,
+  oldest: boolean,
+  out: SampleBuffer,
+): void {
   out.histograms ??= makeHistogramBytes();
   const ref = from.refs[oldest ? "first" : "last"][i] as number;
   writeHistogramRef(out.words, out.length, copyHistogram(from.bytes.bytes, ref, out.histograms));
-  appendTime(out, t, 0);
+  appendTime(out, t, began);
 }
 
 /** One entry a tier that had anything: from the beginning of its first segment to the end of its last. */

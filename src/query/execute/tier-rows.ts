@@ -1,3 +1,4 @@
+import { isStaleHistogram } from "../../model/histogram-code.ts";
 import {
   columnMask,
   HISTOGRAM_ROLLUPS,
@@ -6,7 +7,7 @@ import {
   type RollupColumn,
   reserveRollup,
 } from "../../model/rollup.ts";
-import type { SampleBuffer } from "../../model/sample.ts";
+import { histogramRef, isHistogramAt, type SampleBuffer } from "../../model/sample.ts";
 import type { RangeFunction } from "../plan/shard-plan.ts";
 
 /**
@@ -16,10 +17,12 @@ import type { RangeFunction } from "../plan/shard-plan.ts";
 export interface TierRows {
   readonly buffer: RollupBuffer;
   end: Float64Array;
+  /** Ends of the buckets that have native histograms, ascending, whether these count or not. */
+  readonly histogramEnds: number[];
 }
 
 export function makeTierRows(): TierRows {
-  return { buffer: makeRollupBuffer(256), end: new Float64Array(256) };
+  return { buffer: makeRollupBuffer(256), end: new Float64Array(256), histogramEnds: [] };
 }
 
 const RATE: readonly RollupColumn[] = [
@@ -45,6 +48,22 @@ const COLUMNS: Readonly<Partial<Record<RangeFunction, readonly RollupColumn[]>>>
   count_over_time: ["count"],
 };
 
+/** Functions whose answers over windows with native histograms are not in the buckets: these have sums and such of floats only. */
+const LACKS_HISTOGRAMS: ReadonlySet<RangeFunction> = new Set([
+  "rate",
+  "increase",
+  "delta",
+  "changes",
+  "resets",
+  "sum_over_time",
+  "avg_over_time",
+]);
+
+/** Whether the function must read samples where there are native histograms. */
+export function lacksHistograms(func: RangeFunction): boolean {
+  return LACKS_HISTOGRAMS.has(func);
+}
+
 /** The columns that a function needs; undefined: it does not work on buckets. */
 export function columnsFor(func: RangeFunction): number | undefined {
   const columns = COLUMNS[func];
@@ -68,6 +87,9 @@ export function settleRows(rows: TierRows, from: number, width: number, mask: nu
   const { histograms } = buffer;
   if (histograms !== undefined) {
     const { count } = histograms.numbers;
+    for (let i = from; i < length; i++) {
+      if ((count[i] as number) > 0) rows.histogramEnds.push((start[i] as number) + width);
+    }
     if ((mask & HISTOGRAM_ROLLUPS) !== 0) {
       for (let i = from; i < length; i++) columns.count[i] = (columns.count[i] as number) + (count[i] as number);
     }
@@ -91,6 +113,15 @@ function moveRow(buffer: RollupBuffer, from: number, to: number, mask: number): 
     if ((mask & (1 << c)) === 0) continue;
     const column = buffer.columns[(NAMES[c] as [RollupColumn, Float64Array])[0]];
     column[to] = column[from] as number;
+  }
+}
+
+/** Notes the native histograms among raw samples, which are buckets of their own. */
+export function noteHistograms({ values, words, ts, length, histograms }: SampleBuffer, rows: TierRows): void {
+  if (histograms === undefined || histograms.length === 0) return;
+  for (let i = 0; i < length; i++) {
+    if (!Number.isNaN(values[i]) || !isHistogramAt(words, i)) continue;
+    if (!isStaleHistogram(histograms.bytes, histogramRef(words, i))) rows.histogramEnds.push(ts[i] as number);
   }
 }
 
