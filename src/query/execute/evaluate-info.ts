@@ -6,11 +6,11 @@ import type { Grid } from "../plan/grid.ts";
 import { unwrap } from "../plan/step-invariant.ts";
 import { fetchRows } from "./dispatch.ts";
 import { formatMetric } from "./format-metric.ts";
-import { replaced } from "./memory.ts";
-import { due, overRows, ROW_WORK, turn } from "./pace.ts";
+import { release, replaced } from "./memory.ts";
+import { due, overEach, overRows, ROW_WORK, turn } from "./pace.ts";
 import { atOf } from "./plan-fragment.ts";
 import type { QueryContext } from "./query-context.ts";
-import { emptyVector, SAME_LABELSET, type Vector } from "./vector.ts";
+import { emptyVector, PRESENT_HISTOGRAM, SAME_LABELSET, type Vector } from "./vector.ts";
 
 /**
  * info(vector, selector): adds labels of info series (target_info unless the selector names others) to the series that
@@ -35,8 +35,19 @@ export async function evaluateInfo(ctx: QueryContext, call: Call, grid: Grid): P
   if (identity.length > 0) {
     const matchers = [...nameMatchers, ...dataMatchers, ...identity];
     const time = referenceTime(ctx, inner);
-    const select = { matchers, ...time, lookback: ctx.lookback, output: "timestamp" } as const;
-    info = await fetchRows(ctx, { grid, select, maps: [] }, { pos: call.pos });
+    const fetch = (output: "value" | "timestamp"): Promise<Vector> =>
+      fetchRows(
+        ctx,
+        { grid, select: { matchers, ...time, lookback: ctx.lookback, output }, maps: [] },
+        { pos: call.pos },
+      );
+    info = await fetch("value");
+    await checkFloats(ctx, info);
+    // The times are needed only where several info series could belong to a series.
+    if (await isContested(ctx, info)) {
+      release(ctx, info);
+      info = await fetch("timestamp");
+    }
   }
   return replaced(ctx, [base, info], await addInfoLabels(ctx, base, passes, info, dataMatchers));
 }
@@ -98,6 +109,26 @@ function children(e: Expr): readonly Expr[] {
     default:
       return [];
   }
+}
+
+/** Throws `QueryError` ("execution") when an info series has a native histogram. */
+async function checkFloats(ctx: QueryContext, { labels, steps, present }: Vector): Promise<void> {
+  if (ctx.histograms.length === 0) return;
+  await overRows(ctx, labels.length, steps, (r, from, to) => {
+    if (!present.subarray(r * steps + from, r * steps + to).includes(PRESENT_HISTOGRAM)) return;
+    const text = `this should be an info metric, with float samples: ${formatMetric(labels[r] as Labels)}`;
+    throw new QueryError("execution", text);
+  });
+}
+
+/** Whether several info series have the same metric name and identity, be it at different steps. */
+async function isContested(ctx: QueryContext, { labels }: Vector): Promise<boolean> {
+  const seen = new Set<string>();
+  await overEach(ctx, labels.length, ROW_WORK, (r) => {
+    const set = labels[r] as Labels;
+    seen.add(signature(labelValue(set, METRIC_NAME), set));
+  });
+  return seen.size < labels.length;
 }
 
 /** The info series of one metric name and identity at each step, -1 where there is none. */

@@ -21,8 +21,7 @@ export async function evaluateQuantiles(ctx: QueryContext, call: Call, grid: Gri
     await checkQuantiles(ctx, q, argumentPos(call, i));
     quantiles.push(q);
   }
-  const pos = argumentPos(call, 0);
-  const results = await quantilesOf(ctx, input, quantiles, grid, pos, pos);
+  const results = await quantilesOf(ctx, input, quantiles, grid, argumentPos(call, 0));
   release(ctx, input);
   const parts: Vector[] = [];
   for (const [i, q] of quantiles.entries()) {

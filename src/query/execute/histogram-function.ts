@@ -79,7 +79,7 @@ export async function evaluateQuantile(ctx: QueryContext, call: Call, grid: Grid
     ctx.evaluator.vector(ctx, unwrap(call.args[1] as Expr), grid),
   ]);
   await checkQuantiles(ctx, q, argumentPos(call, 0));
-  const [result] = (await quantilesOf(ctx, v, [q], grid, argumentPos(call, 1), argumentPos(call, 0))) as [Vector];
+  const [result] = (await quantilesOf(ctx, v, [q], grid, argumentPos(call, 1))) as [Vector];
   return replaced(ctx, [v, result], await compactRows(ctx, result));
 }
 
@@ -96,8 +96,7 @@ export async function checkQuantiles(ctx: QueryContext, q: Float64Array, pos: Po
 
 /**
  * The quantiles of all histograms of a vector, which stays as it is: one vector for each column of `quantiles` (one value a
- * step), all with the same rows, some of which may have no sample. `pos`: for notes on the vector; `nativePos`: for those on
- * observations of native histograms.
+ * step), all with the same rows, some of which may have no sample. `pos`: the place of the vector, for notes.
  */
 export async function quantilesOf(
   ctx: QueryContext,
@@ -105,7 +104,6 @@ export async function quantilesOf(
   quantiles: readonly Float64Array[],
   grid: Grid,
   pos: Pos,
-  nativePos: Pos,
 ): Promise<Vector[]> {
   const { notes } = ctx;
   const raised = { minBucket: 0, maxBucket: 0, maxDiff: 0 };
@@ -132,7 +130,7 @@ export async function quantilesOf(
       out[c] = quantileOfHistogram(q, h);
       const note = quantileNote(q, h);
       if (note === "none") continue;
-      inform(notes, (note === "skewed" ? quantileIsSkewed : quantileIsNaN)(metricOf(group)), nativePos);
+      inform(notes, (note === "skewed" ? quantileIsSkewed : quantileIsNaN)(metricOf(group)), pos);
     }
   };
   const groups = await groupHistograms(ctx, vector, pos);
@@ -153,7 +151,6 @@ export async function evaluateFraction(ctx: QueryContext, call: Call, grid: Grid
     ctx.evaluator.vector(ctx, unwrap(call.args[2] as Expr), grid),
   ]);
   const pos = argumentPos(call, 2);
-  const nativePos = argumentPos(call, 0);
   const classic = (b: Buckets, s: number, _: HistogramGroup, out: Float64Array): void => {
     out[0] = isComplete(b) ? bucketFraction(lower[s] as number, upper[s] as number, b) : Number.NaN;
   };
@@ -161,7 +158,7 @@ export async function evaluateFraction(ctx: QueryContext, call: Call, grid: Grid
     const from = lower[s] as number;
     const to = upper[s] as number;
     out[0] = fractionOfHistogram(from, to, h);
-    if (fractionLeavesOutNaN(from, to, h)) inform(ctx.notes, fractionWithoutNaN(metricOf(group)), nativePos);
+    if (fractionLeavesOutNaN(from, to, h)) inform(ctx.notes, fractionWithoutNaN(metricOf(group)), pos);
   };
   const groups = await groupHistograms(ctx, v, pos);
   const reader = { params: [lower, upper], classic, native };
