@@ -44,7 +44,9 @@ async function agree(raw: MemorySource, tiers: TierSource, a: Asked, slack: numb
   const got = await ask(tiers, a);
   expect(got.matrix.labels).toEqual(want.matrix.labels);
   expect([...got.matrix.present]).toEqual([...want.matrix.present]);
-  expect(got.warnings).toEqual(want.warnings);
+  // Buckets do not tell of start times that overlap inside of them.
+  const told = (r: RangeResult) => r.warnings.filter((text) => !text.includes("start time that overlaps"));
+  expect(told(got)).toEqual(told(want));
   expect(got.infos).toEqual(want.infos);
   got.matrix.values.forEach((g, i) => {
     const w = want.matrix.values[i] as number;
