@@ -24,6 +24,9 @@ import { PRESENT_HISTOGRAM, type Vector } from "./vector.ts";
  * Native histograms in aggregates that can be built from parts. sum and avg have a total in each cell that got any; a cell that
  * got floats too has no result. The others but count and group leave histograms out. They are taken out of a row before
  * `addRow` gets it, so that rows of floats go the way that they always went.
+ *
+ * What is said of a cell is known when all parts are together, and does not depend on their order: of floats among histograms
+ * only that, of two kinds of buckets only that. (Prometheus says what it has met up to there, in the order of its storage.)
  */
 
 function cellsOf(p: Partial): HistogramCells {

@@ -198,6 +198,10 @@ test("histograms count as points in the shard and in front", async () => {
   await expect(ask(two, 2, "sum by (g) (m)", 56)).resolves.toMatchObject({ warnings: [] });
   const refused = ask(two, 2, "sum by (g) (m)", 55);
   await expect(refused).rejects.toThrow(QueryError);
+  // Over rows that are in front already: these with their histograms, and the totals.
+  const inFront = "sum by (g) (limitk(9, m))";
+  await expect(ask(two, 2, inFront, 56 + 48)).resolves.toMatchObject({ warnings: [] });
+  await expect(ask(two, 2, inFront, 56 + 47)).rejects.toThrow(QueryError);
 });
 
 test("operators that are not built from parts", async () => {
