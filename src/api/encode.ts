@@ -40,21 +40,22 @@ function* envelope(annotated: Annotated, head: string, body: Iterable<string>): 
 }
 
 /**
- * `,"stats":{...}` where there are statistics: Prometheus's, and `tiers`, what was read. Times in seconds. Work is not queued
- * and results are sorted while they are merged, so that those two times are 0.
+ * `,"stats":{...}` where there are statistics: Prometheus's, and `tiers`, what was read. Times in seconds. Results
+ * are sorted while they are merged, so that that time is 0.
  */
 function encodeStats(stats: QueryStats | undefined): string {
   if (stats === undefined) return "";
   const { perStep, windowSamples, peakPoints, samples } = stats;
   const preparation = stats.preparationMs / 1000;
+  const queued = stats.queuedMs / 1000;
   const evaluation = stats.evaluationMs / 1000;
   const timings = {
     evalTotalTime: evaluation,
     resultSortTime: 0,
     queryPreparationTime: preparation,
     innerEvalTime: evaluation,
-    execQueueTime: 0,
-    execTotalTime: preparation + evaluation,
+    execQueueTime: queued,
+    execTotalTime: preparation + queued + evaluation,
   };
   const steps =
     perStep === undefined

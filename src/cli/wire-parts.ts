@@ -13,6 +13,7 @@ import type { StorageSettings } from "../actors/shard/storage-settings.ts";
 import { type HostCollector, makeHostCollector } from "../agent/host-collector.ts";
 import type { Engine } from "../model/query.ts";
 import { makeEngine } from "../query/engine.ts";
+import { makeQueryQueue } from "../query/queue.ts";
 import { loadKernel } from "../streams/codec/kernel/kernel.ts";
 import { type Gateway, makeGateway } from "../streams/ingest/gateway.ts";
 import type { DataDir } from "./data-dir.ts";
@@ -89,6 +90,12 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
     shards: shards.clients,
     maxSamples: config.limits.maxQuerySamples,
     maxPoints: config.limits.maxQueryPoints,
+    maxSeries: config.limits.maxQuerySeries,
+    maxQueryBytes: config.limits.maxQueryBytes,
+    queue: makeQueryQueue({
+      maxRunning: config.limits.maxConcurrentQueries,
+      maxWaiting: config.limits.maxQueuedQueries,
+    }),
     timeoutMs: config.limits.queryTimeoutMs,
     lookbackMs: config.limits.queryLookbackMs,
     defaultSubqueryStepMs: config.global.evaluationIntervalMs,
@@ -107,7 +114,8 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
   const rules = makeRuleManager(
     {
       ...alerting,
-      engine,
+      // An alert does not wait behind dashboards.
+      engine: urgent(engine),
       ingest: gateway,
       sink: alertManager.receive,
       externalLabels: config.global.externalLabels,
@@ -131,6 +139,13 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
   const parts: Parts = { gateway, shards, compactor, engine, alertManager, rules, scrapes, hostCollector };
   return parts;
 });
+
+function urgent(engine: Engine): Engine {
+  return {
+    instant: (request) => engine.instant({ ...request, urgent: true }),
+    range: (request) => engine.range({ ...request, urgent: true }),
+  };
+}
 
 /** Memory for decoded parts of blocks, in all shards together. */
 const BLOCK_CACHE_BYTES = 256 << 20;

@@ -117,6 +117,14 @@ export const limitsSchema = object("limits section", {
   max_label_value_length: defaulted(integer(1, 65_535), 4096, "Longest label value, in bytes."),
   max_query_points: defaulted(integer(1), 11_000, "Points that a range query may have in each series."),
   max_query_samples: defaulted(integer(1), 50_000_000, "Samples that a query may read."),
+  max_query_series: defaulted(integer(1), 1_000_000, "Series that a selector may match in one partition."),
+  max_query_length: defaulted(integer(1), 65_536, "Longest text of a query, in bytes."),
+  max_concurrent_queries: defaulted(
+    integer(1),
+    20,
+    "Queries that run at a time; others wait, tenants taking turns. Those of rules do not wait.",
+  ),
+  max_queued_queries: defaulted(integer(0), 2000, "Queries that may wait; others are answered 503."),
   query_timeout: defaulted(duration(1), 120_000, "Longest run time of a query.", "2m"),
   query_lookback: defaulted(
     duration(1),

@@ -77,6 +77,10 @@ export interface LimitsConfig {
   readonly maxLabelValueBytes: number;
   readonly maxQueryPoints: number;
   readonly maxQuerySamples: number;
+  readonly maxQuerySeries: number;
+  readonly maxQueryBytes: number;
+  readonly maxConcurrentQueries: number;
+  readonly maxQueuedQueries: number;
   readonly queryTimeoutMs: number;
   readonly queryLookbackMs: number;
 }

@@ -19,6 +19,8 @@ export interface QueryOptions {
   readonly lookbackMs?: number;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** It does not wait behind other queries: rules, whose alerts must not be late. */
+  readonly urgent?: boolean;
   /** The result has `stats`, with what each step took or without. */
   readonly stats?: "total" | "perStep";
 }
@@ -92,8 +94,9 @@ export interface QueryStats {
   readonly perStep?: { readonly start: number; readonly step: number; readonly windowSamples: Float64Array };
   /** The most points that were held in front at a time. */
   readonly peakPoints: number;
-  /** Reading the query, evaluating it. */
+  /** Reading the query, waiting for its turn, evaluating it. */
   readonly preparationMs: number;
+  readonly queuedMs: number;
   readonly evaluationMs: number;
 }
 
@@ -108,8 +111,8 @@ export interface TierUse {
   readonly rounded: boolean;
 }
 
-/** The API's errorType values; HTTP status: bad_data 400, execution 422, timeout and canceled 503, internal 500. */
-export type QueryErrorType = "bad_data" | "execution" | "timeout" | "canceled" | "internal";
+/** The API's errorType values; HTTP status: bad_data 400, execution 422, timeout and unavailable 503, canceled 499, internal 500. */
+export type QueryErrorType = "bad_data" | "execution" | "timeout" | "canceled" | "internal" | "unavailable";
 
 export class QueryError extends Error {
   readonly type: QueryErrorType;

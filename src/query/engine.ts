@@ -35,6 +35,7 @@ import { parseExpr } from "./parse/parse.ts";
 import { type QueryTimes, resolveDurations } from "./plan/duration-expr.ts";
 import { type Grid, instantGrid, makeGrid } from "./plan/grid.ts";
 import { literalText, unwrap } from "./plan/step-invariant.ts";
+import type { QueryQueue } from "./queue.ts";
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -46,6 +47,10 @@ export interface EngineOptions {
   readonly maxSeries?: number;
   /** Points a series of a range query may have; 11,000. */
   readonly maxPoints?: number;
+  /** Bytes that a query's text may have; 65,536. */
+  readonly maxQueryBytes?: number;
+  /** Lets queries wait for one another, but those that are `urgent`; without it all run at once. */
+  readonly queue?: QueryQueue;
   /** 2 minutes; a request may ask for less. */
   readonly timeoutMs?: number;
   /** How far an instant selector looks back; 5 minutes. */
@@ -61,8 +66,8 @@ export function makeEngine(options: EngineOptions): Engine {
   return {
     async instant(request) {
       const opened = clockOf(options)();
-      const expr = parseExpr(request.query);
-      const query = openQuery(options, request, { start: request.time, end: request.time, step: 0 }, 1);
+      const expr = parseExpr(checkedLength(options, request.query));
+      const query = await openQuery(options, request, { start: request.time, end: request.time, step: 0 }, 1);
       try {
         const result = await runInstant(query.ctx, resolveDurations(expr, query.ctx.times), request);
         return { ...result, ...statistics(query.ctx, request, opened) };
@@ -72,7 +77,7 @@ export function makeEngine(options: EngineOptions): Engine {
     },
     async range(request) {
       const opened = clockOf(options)();
-      const expr = parseExpr(request.query);
+      const expr = parseExpr(checkedLength(options, request.query));
       const type = typeOf(expr);
       if (type !== "vector" && type !== "scalar") {
         const name = type === "matrix" ? "range vector" : type;
@@ -80,7 +85,7 @@ export function makeEngine(options: EngineOptions): Engine {
         throw new QueryError("bad_data", text);
       }
       const grid = checkedGrid(request, options.maxPoints ?? 11_000);
-      const query = openQuery(options, request, request, grid.steps);
+      const query = await openQuery(options, request, request, grid.steps);
       try {
         const result = await runRange(query.ctx, resolveDurations(expr, query.ctx.times), grid);
         return { ...result, ...statistics(query.ctx, request, opened) };
@@ -89,6 +94,13 @@ export function makeEngine(options: EngineOptions): Engine {
       }
     },
   };
+}
+
+function checkedLength({ maxQueryBytes = 65_536 }: EngineOptions, query: string): string {
+  const bytes = Buffer.byteLength(query);
+  if (bytes <= maxQueryBytes) return query;
+  const text = `the query has ${bytes} bytes, over the limit of ${maxQueryBytes} (limits.max_query_length)`;
+  throw new QueryError("bad_data", text);
 }
 
 function checkedGrid({ start, end, step }: RangeRequest, maxPoints: number): Grid {
@@ -125,19 +137,20 @@ function statistics(ctx: QueryContext, request: QueryOptions, opened: number): {
     windowSamples: total,
     ...(request.stats === "perStep" ? { perStep: { start, step, windowSamples: perStep } } : {}),
     peakPoints: ctx.peak,
-    preparationMs: ctx.started - opened,
+    preparationMs: ctx.started - ctx.queuedMs - opened,
+    queuedMs: ctx.queuedMs,
     evaluationMs: ctx.now() - ctx.started,
   };
   return { stats };
 }
 
-/** Sets up a query: its clock, its way to be stopped. `close` must be called at the end. */
-function openQuery(
+/** Sets up a query: its clock, its way to be stopped; waits for its turn. `close` must be called at the end. */
+async function openQuery(
   options: EngineOptions,
   request: QueryOptions,
   { start, end, step }: QueryTimes,
   steps: number,
-): { ctx: QueryContext; close(): void } {
+): Promise<{ ctx: QueryContext; close(): void }> {
   const now = clockOf(options);
   const opened = now();
   const timeout = Math.min(request.timeoutMs ?? Number.POSITIVE_INFINITY, options.timeoutMs ?? 120_000);
@@ -148,6 +161,19 @@ function openQuery(
   const timer = setTimeout(() => {
     stop.abort(new QueryError("timeout", "query timed out in expression evaluation"));
   }, timeout);
+  const stopWatching = (): void => {
+    clearTimeout(timer);
+    request.signal?.removeEventListener("abort", onAbort);
+  };
+  let leave: (() => void) | undefined;
+  try {
+    if (request.urgent !== true) leave = await options.queue?.enter(request.tenant, stop.signal);
+  } catch (error) {
+    stopWatching();
+    const tooLate = error instanceof QueryError && error.type === "timeout";
+    throw tooLate ? new QueryError("timeout", "query timed out in query queue") : error;
+  }
+  const started = now();
   const ctx: QueryContext = {
     tenant: request.tenant,
     shards: options.shards,
@@ -160,8 +186,9 @@ function openQuery(
     deadline: opened + timeout,
     now,
     work: 0,
-    started: opened,
-    turnAt: opened,
+    queuedMs: started - opened,
+    started,
+    turnAt: started,
     points: 0,
     peak: 0,
     missing: new Map(),
@@ -174,8 +201,8 @@ function openQuery(
   return {
     ctx,
     close() {
-      clearTimeout(timer);
-      request.signal?.removeEventListener("abort", onAbort);
+      stopWatching();
+      leave?.();
     },
   };
 }

@@ -134,6 +134,7 @@ it("writes statistics in seconds, behind the result", () => {
     perStep: { start: 1000, step: 500, windowSamples: Float64Array.of(1, 2) },
     peakPoints: 4,
     preparationMs: 1,
+    queuedMs: 0.5,
     evaluationMs: 2,
   } as const;
   const scalar = { ...none, type: "scalar", time: 0, value: 1, stats, infos: ["i"] } as const;
@@ -148,8 +149,8 @@ it("writes statistics in seconds, behind the result", () => {
         resultSortTime: 0,
         queryPreparationTime: 0.001,
         innerEvalTime: 0.002,
-        execQueueTime: 0,
-        execTotalTime: 0.003,
+        execQueueTime: 0.0005,
+        execTotalTime: 0.0035,
       },
       samples: {
         totalQueryableSamplesPerStep: [

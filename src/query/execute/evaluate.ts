@@ -94,7 +94,7 @@ async function evaluateAggregate(ctx: QueryContext, expr: AggregateExpr, grid: G
     if (fragment !== undefined) {
       const { body, places } = await planFragment(ctx, fragment, grid);
       const aggregate = { op, grouping: expr.grouping, without: expr.without };
-      return fetchAggregate(ctx, { ...body, aggregate }, op, places);
+      return fetchAggregate(ctx, { ...body, aggregate }, op, { ...places, aggregated: expr.expr.pos });
     }
     const rows = await evaluateVector(ctx, expr.expr, grid);
     return replaced(ctx, [rows], await aggregatePartial(ctx, rows, expr, op));

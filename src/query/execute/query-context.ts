@@ -18,6 +18,8 @@ export interface QueryContext extends Pace, Held {
   readonly times: QueryTimes;
   readonly lookback: number;
   readonly subqueryStep: number;
+  /** How long the query waited for its turn, ms. */
+  readonly queuedMs: number;
   /** When the evaluation began, on the clock `now`. */
   readonly started: number;
   readonly limits: QueryLimits;
