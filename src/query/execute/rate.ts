@@ -58,6 +58,9 @@ export function hasOverlappingStart(series: SampleBuffer, lo: number, hi: number
   return false;
 }
 
+/** Of a start time that says nothing of the window; times before 1970 are times. */
+export const UNKNOWN: number = Number.NEGATIVE_INFINITY;
+
 /**
  * rate (counter, per second), increase (counter) and delta (neither): the difference of the last and the first sample,
  * extrapolated to the window's bounds where the samples come close to them (at most 10% more than their average distance
@@ -84,12 +87,12 @@ export function extrapolatedRate(
     if (j < i) continue;
     const firstT = ts[i] as number;
     const first = values[i] as number;
-    let zeroAt = -1;
+    let zeroAt = UNKNOWN;
     if (isCounter && startTs !== undefined) {
       const st = startTs[i] as number;
       if (st !== 0 && st < firstT && st > (start[s] as number)) zeroAt = st;
     }
-    if (j === i && zeroAt < 0) continue;
+    if (j === i && zeroAt === UNKNOWN) continue;
     const lastT = ts[j] as number;
     let result = (values[j] as number) - first;
     while (firstReset < resets && (resetIndex[firstReset] as number) <= i) firstReset++;
@@ -97,7 +100,7 @@ export function extrapolatedRate(
       result += values[(resetIndex[r] as number) - 1] as number;
     }
     let fromT = firstT;
-    if (zeroAt >= 0) {
+    if (zeroAt !== UNKNOWN) {
       // The counter is known to have been 0 at its start time, which lies in the window: no guess is needed on the left.
       result += first;
       fromT = zeroAt;
@@ -107,7 +110,7 @@ export function extrapolatedRate(
     const average = (lastT - firstT) / 1000 / (j - i);
     const threshold = average * 1.1;
     let toStart = 0;
-    if (zeroAt < 0) {
+    if (zeroAt === UNKNOWN) {
       toStart = (firstT - (start[s] as number)) / 1000;
       if (toStart >= threshold) toStart = average / 2;
       // A counter cannot be negative: do not extrapolate beyond the point where it would have been 0.

@@ -3,6 +3,7 @@ import type { RollupBuffer } from "../../model/rollup.ts";
 import type { SampleBuffer } from "../../model/sample.ts";
 import type { RangeCall } from "../plan/shard-plan.ts";
 import { extremeOverTime, sumOverTime } from "./over-time.ts";
+import { UNKNOWN } from "./rate.ts";
 import type { TierRows } from "./tier-rows.ts";
 import { PRESENT_FLOAT } from "./vector.ts";
 import type { Windows } from "./windows.ts";
@@ -174,12 +175,12 @@ function rollupRate(
     const from = start[s] as number;
     const beginT = firstT[i] as number;
     const begin = first[i] as number;
-    let zeroAt = -1;
+    let zeroAt = UNKNOWN;
     if (isCounter) {
       const st = firstStart[i] as number;
       if (st !== 0 && st < beginT && st > from) zeroAt = st;
     }
-    if (n === 1 && zeroAt < 0) continue;
+    if (n === 1 && zeroAt === UNKNOWN) continue;
     const finalT = lastT[j] as number;
     let result = (last[j] as number) - begin;
     while (firstReset < resets && (resetRow[firstReset] as number) < i) firstReset++;
@@ -188,7 +189,7 @@ function rollupRate(
       result += lostInside[r] as number;
     }
     let fromT = beginT;
-    if (zeroAt >= 0) {
+    if (zeroAt !== UNKNOWN) {
       result += begin;
       fromT = zeroAt;
     }
@@ -196,7 +197,7 @@ function rollupRate(
     const average = (finalT - beginT) / 1000 / (n - 1);
     const threshold = average * 1.1;
     let toStart = 0;
-    if (zeroAt < 0) {
+    if (zeroAt === UNKNOWN) {
       toStart = (beginT - from) / 1000;
       if (toStart >= threshold) toStart = average / 2;
       if (isCounter && result > 0 && begin >= 0) {
