@@ -7,6 +7,7 @@ import { sendError } from "./respond.ts";
 import { adminRoutes } from "./routes/admin.ts";
 import { alertingRoutes } from "./routes/alerting.ts";
 import { exemplarRoutes } from "./routes/exemplars.ts";
+import { federateRoutes } from "./routes/federate.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { queryRoutes } from "./routes/query.ts";
 import { seriesRoutes } from "./routes/series.ts";
@@ -93,6 +94,7 @@ export function makeServer(deps: ApiDeps): FastifyInstance {
   statusRoutes(app, deps);
   adminRoutes(app, deps);
   exemplarRoutes(app, deps);
+  federateRoutes(app, deps);
   uiRoutes(app);
   return app;
 }

@@ -3,6 +3,7 @@ import { compareLabels, type Labels, labelsKey, labelsToObject } from "../../mod
 import { QueryError } from "../../model/query.ts";
 import type { Listed, ShardClient, ShardRequest, ShardResponses } from "../../model/shard.ts";
 import type { ApiDeps } from "../deps.ts";
+import { unescapeName } from "../name-escaping.ts";
 import { MAX_TIME, MIN_TIME, matchSetsNamed, type Params, parseLimit, parseMatchSets, parseTime } from "../params.ts";
 import { clientSignal, paramsOf, tenantOf } from "../request.ts";
 import { markPartial, sendData, sendQueryError } from "../respond.ts";
@@ -129,22 +130,6 @@ function limited<T>(all: T[], limit: number, warnings: string[]): T[] {
   if (limit === 0 || all.length <= limit) return all;
   warnings.push(TRUNCATED);
   return all.slice(0, limit);
-}
-
-const ESCAPED = /^(?:[^_]|__|_[0-9a-f]{1,5}_)*$/i;
-
-/**
- * Undoes Prometheus's "values" escaping of UTF-8 names in paths: `U__`, then `__` for an underscore and `_hex_` for each
- * odd character. What is not escaped so, or names no character, is a name as it stands.
- */
-function unescapeName(name: string): string {
-  if (!name.startsWith("U__")) return name;
-  const escaped = name.slice(3);
-  if (!ESCAPED.test(escaped)) return name;
-  const text = escaped.replaceAll(/__|_([0-9a-f]{1,5})_/gi, (_, hex: string | undefined) =>
-    hex === undefined ? "_" : String.fromCodePoint(Number.parseInt(hex, 16)),
-  );
-  return text.isWellFormed() ? text : name;
 }
 
 export async function answer(reply: FastifyReply, run: () => Promise<FastifyReply>): Promise<FastifyReply> {
