@@ -11,12 +11,13 @@
  *     }
  *     BucketSpan { sint32 offset = 1; uint32 length = 2; }
  */
-import { clearHistogram, type Histogram, makeHistogram } from "../../model/histogram.ts";
+import { clearHistogram, type Histogram, MAX_SCHEMA, makeHistogram } from "../../model/histogram.ts";
 import { STALE_NAN_HI, STALE_NAN_LO, writeHistogramRef } from "../../model/sample.ts";
 import { refuseSample } from "./batch-extras.ts";
 import type { ByteArena } from "./byte-arena.ts";
 import { malformed, readInt64, readLength, readUint64, skipField, unzigzag, varintEnd } from "./protobuf.ts";
 import { growSamples, type SampleBatch, setStart } from "./sample-batch.ts";
+import { isOnlySent, mergeBuckets } from "./wire-histogram-resolution.ts";
 import { storeHistogram, unstorable } from "./wire-histogram-stored.ts";
 
 interface WireHistogram {
@@ -41,11 +42,14 @@ const TAG_START = 17 << 3;
 export function scanHistogram(batch: SampleBatch, arena: ByteArena, start: number, end: number, number: number): void {
   readWireHistogram(arena, start, end);
   const { h } = wire;
+  const finer = isOnlySent(h.schema) ? h.schema - MAX_SCHEMA : 0;
+  h.schema -= finer;
   const problem = unstorable(h);
   if (problem !== undefined) {
     refuseSample(batch.extras, number, problem);
     return;
   }
+  if (finer > 0) mergeBuckets(h, finer);
   growSamples(batch);
   const n = batch.samples++;
   batch.histogramRows++;
