@@ -172,7 +172,7 @@ export async function evaluateRangeCall(ctx: QueryContext, call: Call, grid: Gri
     }
     if (canNote(func)) {
       const series = histograms === undefined ? buffer : undefined;
-      noteRange(notes, prepared, series, out.present, base, grid.steps, metric);
+      noteRange(notes, prepared, series, windows, out.present, base, metric);
     }
     out.dropName[r] = keepsName ? (rows.dropName[r] as number) : 1;
   }

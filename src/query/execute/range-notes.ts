@@ -3,6 +3,7 @@ import type { ShardNote } from "../plan/shard-plan.ts";
 import type { PreparedRange } from "./range-function.ts";
 import { hasOverlappingStart } from "./rate.ts";
 import { PRESENT_FLOAT } from "./vector.ts";
+import type { Windows } from "./windows.ts";
 
 /** Notes on what range functions were given, without doubles. Only a function that has a result says anything. */
 export type RangeNotes = Map<string, ShardNote>;
@@ -15,17 +16,18 @@ export function canNote(func: string): boolean {
 
 /**
  * Notes on one series; undefined: it was read as buckets, which tell nothing of single samples, or has native histograms, whose
- * functions look at single samples themselves. `present` has the function's results from `base`.
+ * functions look at single samples themselves. `present` has the function's results from `base`, one a window.
  */
 export function noteRange(
   notes: RangeNotes,
   { call, params }: PreparedRange,
   series: SampleBuffer | undefined,
+  w: Windows,
   present: Uint8Array,
   base: number,
-  steps: number,
   metric: string,
 ): void {
+  const { steps } = w;
   if (call.func === "quantile_over_time") {
     const q = params[0] as Float64Array;
     for (let s = 0; s < steps; s++) {
@@ -35,14 +37,25 @@ export function noteRange(
     }
     return;
   }
-  const overlap = series !== undefined && hasOverlappingStart(series, 0, series.length);
-  const kind = overlap ? "startTimeOverlap" : "possibleNonCounter";
-  if (kind === "possibleNonCounter" && (metric === "" || COUNTER_SUFFIX.test(metric))) return;
-  const key = `${kind} ${metric}`;
+  const extended = call.anchored === true || call.smoothed === true;
+  if (series !== undefined && !extended && hasOverlappingStart(series, 0, series.length)) {
+    noteOverlap(notes, series, w, metric);
+  }
+  if (metric === "" || COUNTER_SUFFIX.test(metric)) return;
+  const key = `possibleNonCounter ${metric}`;
   if (notes.has(key)) return;
   for (let i = base; i < base + steps; i++) {
     if (present[i] !== PRESENT_FLOAT) continue;
-    notes.set(key, { kind, metric });
+    notes.set(key, { kind: "possibleNonCounter", metric });
     return;
+  }
+}
+
+/** Samples of two windows may overlap without those of one doing so. */
+function noteOverlap(notes: RangeNotes, series: SampleBuffer, { lo, hi, steps }: Windows, metric: string): void {
+  const key = `startTimeOverlap ${metric}`;
+  for (let s = 0; s < steps && !notes.has(key); s++) {
+    if (hasOverlappingStart(series, lo[s] as number, hi[s] as number))
+      notes.set(key, { kind: "startTimeOverlap", metric });
   }
 }

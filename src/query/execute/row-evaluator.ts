@@ -179,7 +179,7 @@ export function makeRowEvaluator(
       if (mayNote) {
         produced.set(present.subarray(base, base + steps));
         const series = reader.buckets || holdsHistogram(reader.samples) ? undefined : reader.samples;
-        noteRange(notes, prepared as PreparedRange, series, produced, 0, steps, metric());
+        noteRange(notes, prepared as PreparedRange, series, w, produced, 0, metric());
       }
       for (let m = 0; m < maps.length; m++) {
         const { map, params, apply } = maps[m] as PreparedMap;
