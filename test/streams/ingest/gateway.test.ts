@@ -120,7 +120,7 @@ describe("gateway", () => {
             { ts: -(9n * 10n ** 15n) },
           ],
         },
-        { labels: [m, ["h", "1"]], samples: [], histograms: [Uint8Array.from([0x20, 0x12])] },
+        { labels: [m, ["h", "1"]], samples: [], histograms: [Uint8Array.from([0x20, 0x6a])] },
         one({ __name__: "good", ok: "x".repeat(200), ["n".repeat(100)]: "1" }),
       ]),
     );
