@@ -7,7 +7,7 @@ const SLOW = /\/test\/(actors|agent|bin|cli|e2e|faults|streams\/nats)\//;
 
 /** End-to-end tests that measure what a machine has to give. */
 const ALONE = ["test/e2e/overload.test.ts"];
-const E2E = { testTimeout: 60_000, hookTimeout: 60_000 };
+const E2E = { testTimeout: 120_000, hookTimeout: 120_000 };
 
 /** What takes no time is told first; within each of the two halves the longest file comes first, so that no worker is left with it. */
 class FastFirst extends BaseSequencer {
@@ -35,7 +35,7 @@ export default defineConfig({
           // Many of them wait for a disk or a server: two cores do well with two.
           maxWorkers: Math.max(2, availableParallelism() - 1),
           // Machines are shared: what hangs fails, what is slow does not.
-          testTimeout: 30_000,
+          testTimeout: 90_000,
         },
       },
       {

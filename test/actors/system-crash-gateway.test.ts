@@ -24,7 +24,7 @@ const soon = (condition: () => boolean) => Effect.runPromise(until(condition));
 const GOOD = { accepted: 1, rejected: [] };
 const LIMITS = { partitions: 1, maxAgeMs: 3_600_000, maxBytes: 1 << 28 };
 
-describe("the gateway's children", { timeout: 30_000 }, () => {
+describe("the gateway's children", { timeout: 90_000 }, () => {
   let nats: TestNats;
   let bus: Bus;
   let watch: DeathWatch;

@@ -38,7 +38,7 @@ const said = (command: () => void) => {
 afterEach(() => vi.restoreAllMocks());
 const RULES = "groups: [{ name: g, rules: [{ record: a:b, expr: up }, { alert: A, expr: up == 0 }] }]";
 
-describe("tocsin check", { timeout: 30_000 }, () => {
+describe("tocsin check", { timeout: 90_000 }, () => {
   it("config: a valid one, with all that it names", () => {
     file("rules.yml", RULES);
     const config = file("good.yml", "rule_files: [rules.yml]\nscrape_configs: [{ job_name: j }]\n");

@@ -30,7 +30,7 @@ const refusal = (dir: string) =>
     (e: unknown) => (e instanceof DataDirError ? e.message : `not a DataDirError: ${String(e)}`),
   );
 
-describe("the data dir", { timeout: 30_000 }, () => {
+describe("the data dir", { timeout: 90_000 }, () => {
   it("is not described anew over the data of shards", async () => {
     const first = await openDataDir(root, 3);
     mkdirSync(join(first.shard(1), "wal"), { recursive: true });

@@ -20,7 +20,7 @@ function linesOf(code: string, level = "info"): Record<string, unknown>[] {
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-describe("the log", { timeout: 30_000 }, () => {
+describe("the log", { timeout: 90_000 }, () => {
   it("is JSON lines on stderr, with the level's name, an ISO time and what is told along", () => {
     const lines = linesOf(`log.debug("not seen"); log.info("one"); log.warn({ shard: 3 }, "two\\nlines");
       log.error({ err: new TypeError("broken") }, "three")`);

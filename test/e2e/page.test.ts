@@ -35,7 +35,7 @@ describe.skipIf(executablePath === undefined)("the page in a real browser (needs
     await page.goto(tocsin.url);
     for (const title of ["CPU", "Memory", "Disk", "Network"]) {
       const card = page.locator(".card", { has: page.locator("h3", { hasText: title }) });
-      await card.locator("canvas").waitFor({ timeout: 20_000 });
+      await card.locator("canvas").waitFor({ timeout: 90_000 });
       expect(await card.locator("output").textContent()).toMatch(/\d/);
     }
     await page.locator("#rules-list tr", { hasText: "AlwaysOn" }).locator(".state.firing").first().waitFor();

@@ -97,7 +97,7 @@ describe.skipIf(program === undefined)(`/federate beside a Prometheus${why}`, ()
     ...ACCEPTS.map((accept) => [['{__name__=~".+"}'], accept] as const),
   ];
   it.each(cases)("%j, Accept: %s", async (matches, accept) => {
-    const search = new URLSearchParams(matches.map((m) => ["match[]", m]));
+    const search = new URLSearchParams(matches.map((m): [string, string] => ["match[]", m]));
     const [want, got] = await Promise.all(
       [prometheus, tocsin].map(async ({ url }) => {
         const answer = await fetch(`${url}/federate?${search}`, { headers: accept === undefined ? {} : { accept } });

@@ -110,7 +110,7 @@ async function untilOk(url: string): Promise<undefined> {
 export async function until(
   condition: () => Promise<boolean> | boolean,
   what: string,
-  withinMs = 45_000,
+  withinMs = 90_000,
 ): Promise<void> {
   const end = performance.now() + withinMs;
   let last: unknown;

@@ -1,9 +1,8 @@
 import fc from "fast-check";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { hash96 } from "../../src/lib/hash64.ts";
 
 // Properties are many runs, and machines are shared: time is no criterion here.
-vi.setConfig({ testTimeout: 60_000 });
 
 function hash(bytes: Uint8Array, a = 1, b = 2, c = 3): number[] {
   const out = new Uint32Array(3);

@@ -99,7 +99,7 @@ describe("watched files", () => {
     await w.stop();
   });
 
-  it("are found again when their folder is deleted and comes back", { timeout: 20_000 }, async () => {
+  it("are found again when their folder is deleted and comes back", { timeout: 90_000 }, async () => {
     mkdirSync(join(dir, "sub"));
     put("sub/a.yml", "- targets: [h1:1]\n");
     const w = watching("sub/*.yml");

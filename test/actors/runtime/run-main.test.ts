@@ -1,9 +1,8 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 
 // Threads and processes start slowly on a busy machine.
-vi.setConfig({ testTimeout: 20_000 });
 
 const FIXTURE = fileURLToPath(new URL("./main.fixture.ts", import.meta.url));
 

@@ -1,14 +1,13 @@
 import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
 import * as References from "effect/References";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import type { DeathNotice } from "../../../src/actors/runtime/death.ts";
 import { makeMailbox } from "../../../src/actors/runtime/mailbox.ts";
 import { type ChildSpec, KEEP_TRYING, oneForOne } from "../../../src/actors/runtime/supervisor.ts";
 import { workerActor } from "../../../src/actors/runtime/worker-actor.ts";
 
 // Threads and processes start slowly on a busy machine.
-vi.setConfig({ testTimeout: 20_000 });
 
 type Message = { kind: string; bytes?: Uint8Array };
 

@@ -1,4 +1,4 @@
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { applyFrame, makeShardCore } from "../../../src/actors/shard/shard.core.ts";
 import { makeHistogram } from "../../../src/model/histogram.ts";
 import { encodeHistogram, makeHistogramBytes } from "../../../src/model/histogram-code.ts";
@@ -16,8 +16,6 @@ import {
 import { FrameError } from "../../../src/streams/codec/frame-layout.ts";
 import { METRIC_TYPES, writeExemplar, writeMetadata } from "../../../src/streams/codec/frame-records.ts";
 import { testSeries } from "./frames.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 /** One of everything that a frame can hold. */
 function everything(): Uint8Array {

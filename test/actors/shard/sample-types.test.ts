@@ -1,7 +1,7 @@
 /** From the bytes that senders send to what the head gives back: floats, histograms, start times, exemplars, metadata. */
 import fc from "fast-check";
 import { compress } from "snappyjs";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { familyMetadata } from "../../../src/actors/shard/metric-metadata.ts";
 import { applyFrame, makeShardCore, type ShardCore } from "../../../src/actors/shard/shard.core.ts";
 import { type Histogram, makeHistogram, RESET_GAUGE, RESET_UNKNOWN } from "../../../src/model/histogram.ts";
@@ -14,8 +14,6 @@ import { type Gateway, makeGateway } from "../../../src/streams/ingest/gateway.t
 import { histogram } from "../../model/histogram-samples.ts";
 import { type MemoryBus, makeMemoryBus } from "../../streams/support/memory-bus.ts";
 import { request1, request2, type WireMetadata, type WireSeries } from "../../streams/support/wire-bytes.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const NOW = 1.75e12;
 const PARTITIONS = 2;

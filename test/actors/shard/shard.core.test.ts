@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   applyFrame,
   makeShardCore,
@@ -16,7 +16,6 @@ import { partitionOf, seriesHash } from "../../../src/streams/codec/series-hash.
 import { frameOf, type Row, type TestSeries, testSeries } from "./frames.ts";
 
 // The property takes seconds on a busy machine.
-vi.setConfig({ testTimeout: 20_000 });
 
 const HOUR = 3_600_000;
 const newCore = (maxParked = 1_000) => makeShardCore(createHead({ outOfOrderWindowMs: HOUR }), maxParked);

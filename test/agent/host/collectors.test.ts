@@ -396,7 +396,7 @@ describe.skipIf(binary === undefined)(
     const MOVING =
       /^node_(scrape_collector_.*|memory_.*|procs_.*|load.*|filefd_allocated|sockstat_.*|netstat_.*|network_(receive|transmit)_.*|disk_.*|vmstat_.*|intr_total|softnet_.*|filesystem_.*|udp_queues|entropy_.*|nf_conntrack_.*|arp_entries)$/;
 
-    it("has the same names, labels and values", { timeout: 20_000 }, async () => {
+    it("has the same names, labels and values", { timeout: 90_000 }, async () => {
       const exporter = await startNodeExporter(binary as string);
       try {
         const theirs = seriesByName(await (await fetch(`http://${exporter.address}/metrics`)).text());

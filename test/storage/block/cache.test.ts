@@ -1,13 +1,10 @@
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { makeSampleBuffer } from "../../../src/model/sample.ts";
 import { closeBlock, openBlock } from "../../../src/storage/block/block.ts";
 import { blockSource } from "../../../src/storage/block/block-source.ts";
 import { type CacheSlots, cacheForget, cachePut, makeBlockCache } from "../../../src/storage/block/cache.ts";
 import { makeSimDisk, seededRandom } from "../../lib/sim-disk.ts";
 import { bufferOf, type ModelSeries, textsOf, writeModel } from "./model-block.ts";
-
-// Many runs each, on a machine that may be busy.
-vi.setConfig({ testTimeout: 60_000 });
 
 describe("the cache of blocks", () => {
   test("stays within its bound and keeps what is used", () => {

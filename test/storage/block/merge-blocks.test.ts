@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type Labels, labelsKey, labelValue } from "../../../src/model/labels.ts";
 import { compileMatcher, type Matcher } from "../../../src/model/matcher.ts";
 import { makeSampleBuffer } from "../../../src/model/sample.ts";
@@ -23,9 +23,6 @@ import {
   values,
   writeModel,
 } from "./model-block.ts";
-
-// Many runs each, on a machine that may be busy.
-vi.setConfig({ testTimeout: 60_000 });
 
 const MAX_T = 7_199_999;
 const cache = makeBlockCache(4 << 20);

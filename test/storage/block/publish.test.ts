@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { DiskError } from "../../../src/lib/disk.ts";
 import { makeSampleBuffer } from "../../../src/model/sample.ts";
 import { openBlock } from "../../../src/storage/block/block.ts";
@@ -9,9 +9,6 @@ import { verifyBlock } from "../../../src/storage/block/verify.ts";
 import { makeBlockWriter } from "../../../src/storage/block/writer.ts";
 import { makeSimDisk, type SimDisk, seededRandom } from "../../lib/sim-disk.ts";
 import { baseOptions, bufferOf, hashOf, type ModelSeries, writeModel } from "./model-block.ts";
-
-// Many runs each, on a machine that may be busy.
-vi.setConfig({ testTimeout: 60_000 });
 
 const series: ModelSeries[] = Array.from({ length: 30 }, (_, i) => ({
   tenant: "default",

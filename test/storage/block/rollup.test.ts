@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { makeHistogram } from "../../../src/model/histogram.ts";
 import { encodeHistogram, histogramSize } from "../../../src/model/histogram-code.ts";
 import {
@@ -20,9 +20,6 @@ import { verifyBlock } from "../../../src/storage/block/verify.ts";
 import { makeBlockWriter } from "../../../src/storage/block/writer.ts";
 import { makeSimDisk, type SimDisk } from "../../lib/sim-disk.ts";
 import { hashOf } from "./model-block.ts";
-
-// Many runs each, on a machine that may be busy.
-vi.setConfig({ testTimeout: 60_000 });
 
 /** A row is a start and a text of everything in it. */
 interface Row {

@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { makeSampleBuffer } from "../../../src/model/sample.ts";
 import { closeBlock, openBlock } from "../../../src/storage/block/block.ts";
 import { blockSource } from "../../../src/storage/block/block-source.ts";
@@ -8,9 +8,6 @@ import { iterateBlock } from "../../../src/storage/block/iterate.ts";
 import { verifyBlock } from "../../../src/storage/block/verify.ts";
 import { makeSimDisk } from "../../lib/sim-disk.ts";
 import { blocks, bufferOf, hashOf, textsOf, writeModel } from "./model-block.ts";
-
-// Many runs each, on a machine that may be busy.
-vi.setConfig({ testTimeout: 60_000 });
 
 const MAX_T = 7_199_999;
 

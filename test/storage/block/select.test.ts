@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { labelValue } from "../../../src/model/labels.ts";
 import { compileMatcher, type Matcher } from "../../../src/model/matcher.ts";
 import { type Block, openBlock } from "../../../src/storage/block/block.ts";
@@ -7,9 +7,6 @@ import { blockSource } from "../../../src/storage/block/block-source.ts";
 import { makeBlockCache } from "../../../src/storage/block/cache.ts";
 import { makeSimDisk } from "../../lib/sim-disk.ts";
 import { blocks, compareSeries, type ModelSeries, names, values, writeModel } from "./model-block.ts";
-
-// Many runs each, on a machine that may be busy.
-vi.setConfig({ testTimeout: 60_000 });
 
 const matcher: fc.Arbitrary<Matcher> = fc.record({
   name: fc.constantFrom(...names, "absent"),

@@ -1,6 +1,6 @@
 /** Late samples one by one and in runs, floats and histograms, by the rules of fresh frames, of backfill and of a backlog. */
 import * as fc from "fast-check";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { makeHistogram } from "../../../src/model/histogram.ts";
 import { decodeHistogram, encodeHistogram, makeHistogramBytes } from "../../../src/model/histogram-code.ts";
 import { histogramRef, isHistogramAt, makeSampleBuffer, writeHistogramRef } from "../../../src/model/sample.ts";
@@ -9,8 +9,6 @@ import { beginFrame, createHead, defineSeries, type Head } from "../../../src/st
 import { dropOldHistograms } from "../../../src/storage/head/histogram-arena.ts";
 import { readSeries } from "../../../src/storage/head/read.ts";
 import { hashOf } from "./reference-head.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const HOUR = 3600_000;
 const WINDOW = HOUR;

@@ -1,10 +1,9 @@
 import fc from "fast-check";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ExpositionError, parseExposition } from "../../../src/streams/codec/exposition.ts";
 import { expositionLabels, expositionPairs } from "../../../src/streams/codec/exposition-labels.ts";
 
 // Properties are many runs, and machines are shared: time is no criterion here.
-vi.setConfig({ testTimeout: 60_000 });
 
 interface Parsed {
   readonly samples: { series: string; pairs: string[]; value: number; timestamp: number; line: number }[];

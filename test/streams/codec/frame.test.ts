@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type Labels, labelsFromEntries } from "../../../src/model/labels.ts";
 import { STALE_NAN_HI, STALE_NAN_LO } from "../../../src/model/sample.ts";
 import { decodeFrame, makeFrameScratch } from "../../../src/streams/codec/frame-decode.ts";
@@ -18,7 +18,6 @@ import { FrameError, MAX_TIME_MS } from "../../../src/streams/codec/frame-layout
 import { partitionOf, seriesHash } from "../../../src/streams/codec/series-hash.ts";
 
 // Properties are many runs, and machines are shared: time is no criterion here.
-vi.setConfig({ testTimeout: 60_000 });
 
 interface Content {
   readonly definitions: readonly { lo: number; hi: number; tenant: string; labels: Labels }[];

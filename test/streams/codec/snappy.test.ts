@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { compress } from "snappyjs";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { MalformedBody } from "../../../src/model/ingest.ts";
 import { makeArena } from "../../../src/streams/codec/byte-arena.ts";
 import { decodeSnappy } from "../../../src/streams/codec/snappy.ts";
@@ -8,7 +8,6 @@ import { elementLists, encodeElements } from "../support/snappy-elements.ts";
 import { varint } from "../support/write-request-bytes.ts";
 
 // Properties are many runs, and machines are shared: time is no criterion here.
-vi.setConfig({ testTimeout: 60_000 });
 
 const LIMIT = 1 << 20;
 const arena = makeArena(16);

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { MalformedBody } from "../../../src/model/ingest.ts";
 import { reserveArena } from "../../../src/streams/codec/byte-arena.ts";
 import { clearBatch, makeBatch, type SampleBatch } from "../../../src/streams/codec/sample-batch.ts";
@@ -15,7 +15,6 @@ import {
 } from "../support/write-request-bytes.ts";
 
 // Properties are many runs, and machines are shared: time is no criterion here.
-vi.setConfig({ testTimeout: 60_000 });
 
 const seeds = { a: 1, b: 2, c: 3 };
 const batch = makeBatch();

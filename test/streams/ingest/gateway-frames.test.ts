@@ -1,13 +1,11 @@
 import fc from "fast-check";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { TryLater } from "../../../src/model/ingest.ts";
 import { labelsFromObject } from "../../../src/model/labels.ts";
 import { decodeFrame } from "../../../src/streams/codec/frame-decode.ts";
 import { freshKernel } from "../support/kernel.ts";
 import { replay } from "../support/memory-bus.ts";
 import { definitions, NOW, one, setup, told, turn, write } from "./gateway-setup.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 describe("frames of a gateway", () => {
   test("a request is answered when all its frames are acknowledged, not before", async () => {

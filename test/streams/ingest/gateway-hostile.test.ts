@@ -1,13 +1,11 @@
 import { compress } from "snappyjs";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { MalformedBody } from "../../../src/model/ingest.ts";
 import type { Gateway } from "../../../src/streams/ingest/gateway.ts";
 import { freshKernel } from "../support/kernel.ts";
 import { one, setup, text, write } from "./gateway-setup.ts";
 
 // Bodies that are made to harm: each is small on the wire, and answered without taking much more memory than it has bytes.
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const MIB = 1 << 20;
 const LARGE = {

@@ -1,9 +1,7 @@
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { decodeFrame } from "../../../src/streams/codec/frame-decode.ts";
 import { seriesHash } from "../../../src/streams/codec/series-hash.ts";
 import { definitions, NOW, one, setup, told, write } from "./gateway-setup.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 describe("labels that a gateway sends", () => {
   test("labels go again when a shard asks, and after an idle hour", async () => {

@@ -1,5 +1,5 @@
 import { compress } from "snappyjs";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { makeHistogram } from "../../../src/model/histogram.ts";
 import { decodeHistogram, encodeHistogram, makeHistogramBytes } from "../../../src/model/histogram-code.ts";
 import { MalformedBody, type SeriesRef } from "../../../src/model/ingest.ts";
@@ -18,8 +18,6 @@ import { partitionOf, seriesHash } from "../../../src/streams/codec/series-hash.
 import { replay } from "../support/memory-bus.ts";
 import type { TestSeries } from "../support/write-request-bytes.ts";
 import { definitions, NOW, one, setup, text, told, turn, write } from "./gateway-setup.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 describe("gateway", () => {
   test("every way in leads to the same series, partition and frame", async () => {

@@ -34,7 +34,7 @@ async function foreignServer(conf: string, port: number): Promise<void> {
   });
 }
 
-describe("connectBus", { timeout: 30_000 }, () => {
+describe("connectBus", { timeout: 90_000 }, () => {
   it("gives up on a server that is not there, naming it, and says meanwhile that it waits", async () => {
     const url = `nats://127.0.0.1:${await freePort()}`;
     const lines: string[] = [];

@@ -13,7 +13,7 @@ import { embeddedServerChild, startEmbeddedServer } from "../../../src/streams/n
 import { chooseListen, freePort, type ListenAddress } from "../../../src/streams/nats/listen-address.ts";
 import { obtainNatsServer } from "../../../src/streams/nats/obtain-server.ts";
 
-describe("the embedded server", { timeout: 30_000 }, () => {
+describe("the embedded server", { timeout: 90_000 }, () => {
   let dir: string;
   let listen: ListenAddress;
   const lines: string[] = [];

@@ -18,7 +18,7 @@ import { startNatsServer, type TestNats } from "./with-nats-server.ts";
 
 const good = { accepted: 2, rejected: [] };
 
-describe("the ingest subject", { timeout: 30_000 }, () => {
+describe("the ingest subject", { timeout: 90_000 }, () => {
   let nats: TestNats;
   let bus: Bus;
   let reader: IngestReader;
@@ -111,7 +111,7 @@ describe("the ingest subject", { timeout: 30_000 }, () => {
     await vi.waitFor(async () => expect(await left()).toBe(0));
   });
 
-  it("finds what came while nobody read, also after a restart of the server", { timeout: 30_000 }, async () => {
+  it("finds what came while nobody read, also after a restart of the server", { timeout: 90_000 }, async () => {
     const recorded = await start();
     await publish("default", "application/json", "1");
     await vi.waitFor(() => expect(recorded).toHaveLength(1));
@@ -126,7 +126,7 @@ describe("the ingest subject", { timeout: 30_000 }, () => {
     await vi.waitFor(() => expect(again.map((r) => r.text)).toContain("3"), { timeout: 10_000 });
   });
 
-  it("brings samples of every content type through the gateway into the partitions", { timeout: 30_000 }, async () => {
+  it("brings samples of every content type through the gateway into the partitions", { timeout: 90_000 }, async () => {
     const publisher = jetStreamPublisher(bus);
     const gateway = makeGateway({
       partitions: 1,

@@ -5,7 +5,7 @@ import { withNatsServer } from "./with-nats-server.ts";
 
 const LIMITS = { partitions: 2, maxAgeMs: 3_600_000, maxBytes: 1 << 28 };
 
-describe("keepProvisioned", { timeout: 30_000 }, () => {
+describe("keepProvisioned", { timeout: 90_000 }, () => {
   it("makes a deleted stream anew as soon as a publisher meets its absence, and says what that means", () =>
     withNatsServer(async (nats) => {
       const bus = await nats.bus(LIMITS);

@@ -17,7 +17,7 @@ async function fakeServer(path: string, version: string): Promise<void> {
   await chmod(path, 0o755);
 }
 
-describe("obtainNatsServer", { timeout: 30_000 }, () => {
+describe("obtainNatsServer", { timeout: 90_000 }, () => {
   let dir: string;
   let lines: string[];
   let web: Server | undefined;

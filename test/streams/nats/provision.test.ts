@@ -6,7 +6,7 @@ import { startNatsServer, type TestNats } from "./with-nats-server.ts";
 
 const LIMITS = { partitions: 2, maxAgeMs: 3_600_000, maxBytes: 1 << 30 };
 
-describe("provisioning", { timeout: 30_000 }, () => {
+describe("provisioning", { timeout: 90_000 }, () => {
   let nats: TestNats;
   let bus: Bus;
   beforeAll(async () => {

@@ -8,7 +8,7 @@ import { startNatsServer, type TestNats } from "./with-nats-server.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
-describe("publishing to and consuming a partition", { timeout: 30_000 }, () => {
+describe("publishing to and consuming a partition", { timeout: 90_000 }, () => {
   let nats: TestNats;
   let bus: Bus;
   beforeAll(async () => {

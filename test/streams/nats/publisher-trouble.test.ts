@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { jetStreamPublisher } from "../../../src/streams/nats/publisher.ts";
 import { withNatsServer } from "./with-nats-server.ts";
 
-describe("a publisher on a bus that stores nothing", { timeout: 30_000 }, () => {
+describe("a publisher on a bus that stores nothing", { timeout: 90_000 }, () => {
   it("gives up at once what is in flight and what comes, with the reason, until it is over", () =>
     withNatsServer(async (nats) => {
       const bus = await nats.bus({});

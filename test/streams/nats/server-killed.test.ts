@@ -62,7 +62,7 @@ describe("kill -9 of nats-server under load", () => {
     }),
   );
 
-  it("keeps waiting publishes, and gives up at the deadline with what to say to the sender", { timeout: 30_000 }, () =>
+  it("keeps waiting publishes, and gives up at the deadline with what to say to the sender", { timeout: 90_000 }, () =>
     withNatsServer(async (nats) => {
       const bus = await nats.bus({ partitions: 1 });
       const patient = jetStreamPublisher(bus);
@@ -81,7 +81,7 @@ describe("kill -9 of nats-server under load", () => {
     }),
   );
 
-  it("does not hang on to a stream that was deleted and made anew", { timeout: 30_000 }, () =>
+  it("does not hang on to a stream that was deleted and made anew", { timeout: 90_000 }, () =>
     withNatsServer(async (nats) => {
       const bus = await nats.bus({ partitions: 1 });
       const publisher = jetStreamPublisher(bus);

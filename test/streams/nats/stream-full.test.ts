@@ -5,7 +5,7 @@ import { streamIdentity } from "../../../src/streams/nats/stream-identity.ts";
 import { readMessages } from "./read-messages.ts";
 import { withNatsServer } from "./with-nats-server.ts";
 
-it("a full stream refuses, keeps what it has, and takes again when it was read", { timeout: 30_000 }, () =>
+it("a full stream refuses, keeps what it has, and takes again when it was read", { timeout: 90_000 }, () =>
   withNatsServer(async (nats) => {
     // 16 MiB is the least that a stream gets.
     const bus = await nats.bus({ partitions: 1, maxBytes: 1 });

@@ -7,7 +7,7 @@ import { expect, it, vi } from "vitest";
 import { streamIdentity } from "../../../src/streams/nats/stream-identity.ts";
 import { withNatsServer } from "../nats/with-nats-server.ts";
 
-it("the example of docs/nats.md runs as it stands, but for the server's address", { timeout: 30_000 }, () =>
+it("the example of docs/nats.md runs as it stands, but for the server's address", { timeout: 90_000 }, () =>
   withNatsServer(async (nats) => {
     const bus = await nats.bus({ partitions: 2 });
     const [, example] = /```ts\n([\s\S]*?connectWriter[\s\S]*?)```/.exec(readFileSync("docs/nats.md", "utf8")) ?? [];

@@ -55,7 +55,7 @@ async function readAll(bus: Bus, partitions: number): Promise<{ seen: Seen[]; de
   return { seen, definitions, frames };
 }
 
-describe("a writer of frames", { timeout: 30_000 }, () => {
+describe("a writer of frames", { timeout: 90_000 }, () => {
   let nats: TestNats;
   let bus: Bus;
   let writer: Writer;
@@ -152,7 +152,7 @@ describe("a writer of frames", { timeout: 30_000 }, () => {
   });
 });
 
-it("says what is missing where no Tocsin has made its streams", { timeout: 20_000 }, async () => {
+it("says what is missing where no Tocsin has made its streams", { timeout: 90_000 }, async () => {
   const nats = await startNatsServer();
   try {
     await expect(connectWriter({ url: nats.url })).rejects.toThrow(/there is no stream SAMPLES_0/);
