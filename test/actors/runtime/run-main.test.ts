@@ -2,8 +2,6 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 
-// Threads and processes start slowly on a busy machine.
-
 const FIXTURE = fileURLToPath(new URL("./main.fixture.ts", import.meta.url));
 
 /** Runs the fixture, sends each signal when the line before it has been printed, and waits for the end. */

@@ -7,8 +7,6 @@ import { makeMailbox } from "../../../src/actors/runtime/mailbox.ts";
 import { type ChildSpec, KEEP_TRYING, oneForOne } from "../../../src/actors/runtime/supervisor.ts";
 import { workerActor } from "../../../src/actors/runtime/worker-actor.ts";
 
-// Threads and processes start slowly on a busy machine.
-
 type Message = { kind: string; bytes?: Uint8Array };
 
 /** A supervised echo worker whose messages and deaths can be awaited. */

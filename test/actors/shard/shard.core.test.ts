@@ -15,8 +15,6 @@ import { headSource } from "../../../src/storage/head/head-source.ts";
 import { partitionOf, seriesHash } from "../../../src/streams/codec/series-hash.ts";
 import { frameOf, type Row, type TestSeries, testSeries } from "./frames.ts";
 
-// The property takes seconds on a busy machine.
-
 const HOUR = 3_600_000;
 const newCore = (maxParked = 1_000) => makeShardCore(createHead({ outOfOrderWindowMs: HOUR }), maxParked);
 
