@@ -1,4 +1,5 @@
-import { formatFloat, formatSampleValue } from "../lib/float-format.ts";
+import { formatFloat } from "../lib/float-format.ts";
+import { makeTextBytes, takeBytes, writeRange, writeSampleValue, writeText } from "../lib/text-bytes.ts";
 import { decodeHistogram } from "../model/histogram-code.ts";
 import type { Labels } from "../model/labels.ts";
 import type { Annotated, InstantResult, Matrix, QueryStats, RangeResult } from "../model/query.ts";
@@ -6,26 +7,28 @@ import { histogramRef, isHistogramAt } from "../model/sample.ts";
 import { encodeHistogramJson } from "./encode-histogram.ts";
 
 /**
- * Query results as Prometheus's JSON, written straight to text pieces of about 32 KiB: no object a point, and a large
- * answer never stands whole in memory. Number and time forms are those of Prometheus's util/jsonutil.
+ * Query results as Prometheus's JSON, written straight to bytes, in pieces of about 32 KiB: no object and no text a point, and a
+ * large answer never stands whole in memory. Number and time forms are those of Prometheus's util/jsonutil.
  */
 const PIECE = 32 * 1024;
 /** Kinds of cells, as in Matrix. */
 const FLOAT = 1;
 const HISTOGRAM = 2;
 
-export function* encodeRange(result: RangeResult): Generator<string> {
+export function* encodeRange(result: RangeResult): Generator<Buffer> {
   yield* envelope(result, '"resultType":"matrix","result":', encodeMatrix(result.matrix));
 }
 
-export function* encodeInstant(result: InstantResult): Generator<string> {
+export function* encodeInstant(result: InstantResult): Generator<Buffer> {
   const head = `"resultType":"${result.type}","result":`;
   switch (result.type) {
     case "scalar":
       // Unlike the points of series: never an exponent, and the time as any other JSON number.
-      return yield* envelope(result, head, [`[${result.time / 1000},"${formatFloat(result.value)}"]`]);
-    case "string":
-      return yield* envelope(result, head, [`[${result.time / 1000},${JSON.stringify(result.value.toWellFormed())}]`]);
+      return yield* envelope(result, head, [Buffer.from(`[${result.time / 1000},"${formatFloat(result.value)}"]`)]);
+    case "string": {
+      const text = JSON.stringify(result.value.toWellFormed());
+      return yield* envelope(result, head, [Buffer.from(`[${result.time / 1000},${text}]`)]);
+    }
     case "vector":
       return yield* envelope(result, head, encodeVector(result));
     case "matrix":
@@ -33,10 +36,10 @@ export function* encodeInstant(result: InstantResult): Generator<string> {
   }
 }
 
-function* envelope(annotated: Annotated, head: string, body: Iterable<string>): Generator<string> {
-  yield `{"status":"success","data":{${head}`;
+function* envelope(annotated: Annotated, head: string, body: Iterable<Buffer>): Generator<Buffer> {
+  yield Buffer.from(`{"status":"success","data":{${head}`);
   yield* body;
-  yield `${encodeStats(annotated.stats)}}${annotations(annotated)}}`;
+  yield Buffer.from(`${encodeStats(annotated.stats)}}${annotations(annotated)}}`);
 }
 
 /**
@@ -80,68 +83,82 @@ export function annotations(a: { readonly warnings: readonly string[]; readonly 
   return warnings + infos;
 }
 
-function* encodeMatrix(m: Matrix): Generator<string> {
-  let out = "[";
-  const times: string[] = [];
-  for (let s = 0; s < m.steps; s++) times.push(formatTime(m.start + s * m.step));
+function* encodeMatrix(m: Matrix): Generator<Buffer> {
+  const { steps, values, present } = m;
+  const out = makeTextBytes(2 * PIECE);
+  const times = pointHeads(m.start, m.step, steps);
+  writeText(out, "[");
   for (let r = 0; r < m.labels.length; r++) {
-    out += `${r === 0 ? "" : ","}{"metric":${encodeLabels(m.labels[r]!)}`;
-    const row = r * m.steps;
-    let before = ',"values":[';
+    writeText(out, `${r === 0 ? "" : ","}{"metric":${encodeLabels(m.labels[r]!)}`);
+    const row = r * steps;
     let histograms = 0;
-    for (let s = 0; s < m.steps; s++) {
-      const kind = m.present[row + s];
+    let before = ',"values":[';
+    for (let s = 0; s < steps; s++) {
+      const kind = present[row + s];
       if (kind !== FLOAT) {
         if (kind === HISTOGRAM) histograms++;
         continue;
       }
-      out += `${before}[${times[s]},"${formatSampleValue(m.values[row + s]!)}"]`;
+      writeText(out, before);
       before = ",";
-      if (out.length > PIECE) {
-        yield out;
-        out = "";
-      }
+      writeRange(out, times.bytes, s === 0 ? 0 : times.ends[s - 1]!, times.ends[s]!);
+      writeSampleValue(out, values[row + s]!);
+      writeText(out, '"]');
+      if (out.length > PIECE) yield takeBytes(out);
     }
-    if (before === ",") out += "]";
+    if (before === ",") writeText(out, "]");
     before = ',"histograms":[';
     for (let s = 0; histograms > 0; s++) {
-      if (m.present[row + s] !== HISTOGRAM) continue;
-      out += `${before}[${times[s]},${encodeHistogramJson(m.histograms[m.values[row + s]!]!)}]`;
+      if (present[row + s] !== HISTOGRAM) continue;
+      writeText(out, `${before}[${formatTime(m.start + s * m.step)},`);
+      writeText(out, `${encodeHistogramJson(m.histograms[values[row + s]!]!)}]`);
       before = ",";
-      if (--histograms === 0) out += "]";
-      if (out.length > PIECE) {
-        yield out;
-        out = "";
-      }
+      if (--histograms === 0) writeText(out, "]");
+      if (out.length > PIECE) yield takeBytes(out);
     }
-    out += "}";
+    writeText(out, "}");
   }
-  yield `${out}]`;
+  writeText(out, "]");
+  yield takeBytes(out);
 }
 
-function* encodeVector(result: Extract<InstantResult, { type: "vector" }>): Generator<string> {
+/** `[time,"` of each step, one behind another, and where each ends. */
+function pointHeads(start: number, step: number, steps: number): { bytes: Buffer; ends: Uint32Array } {
+  const out = makeTextBytes(32 * steps);
+  const ends = new Uint32Array(steps);
+  for (let s = 0; s < steps; s++) {
+    writeText(out, `[${formatTime(start + s * step)},"`);
+    ends[s] = out.length;
+  }
+  return { bytes: out.bytes, ends };
+}
+
+function* encodeVector(result: Extract<InstantResult, { type: "vector" }>): Generator<Buffer> {
   const { labels, values, present, histograms } = result;
   const t = formatTime(result.time);
-  let out = "[";
+  const out = makeTextBytes(2 * PIECE);
+  writeText(out, "[");
   for (let r = 0; r < labels.length; r++) {
-    const value =
-      present[r] === HISTOGRAM
-        ? `"histogram":[${t},${encodeHistogramJson(histograms[values[r]!]!)}]`
-        : `"value":[${t},"${formatSampleValue(values[r]!)}"]`;
-    out += `${r === 0 ? "" : ","}{"metric":${encodeLabels(labels[r]!)},${value}}`;
-    if (out.length > PIECE) {
-      yield out;
-      out = "";
+    writeText(out, `${r === 0 ? "" : ","}{"metric":${encodeLabels(labels[r]!)}`);
+    if (present[r] === HISTOGRAM) {
+      writeText(out, `,"histogram":[${t},${encodeHistogramJson(histograms[values[r]!]!)}]}`);
+    } else {
+      writeText(out, `,"value":[${t},"`);
+      writeSampleValue(out, values[r]!);
+      writeText(out, '"]}');
     }
+    if (out.length > PIECE) yield takeBytes(out);
   }
-  yield `${out}]`;
+  writeText(out, "]");
+  yield takeBytes(out);
 }
 
-function* encodeSamples(result: Extract<InstantResult, { type: "matrix" }>): Generator<string> {
+function* encodeSamples(result: Extract<InstantResult, { type: "matrix" }>): Generator<Buffer> {
   const { labels, ts, values, histograms } = result;
-  let out = "[";
+  const out = makeTextBytes(2 * PIECE);
+  writeText(out, "[");
   for (let r = 0; r < labels.length; r++) {
-    out += `${r === 0 ? "" : ","}{"metric":${encodeLabels(labels[r]!)}`;
+    writeText(out, `${r === 0 ? "" : ","}{"metric":${encodeLabels(labels[r]!)}`);
     const times = ts[r]!;
     const row = values[r]!;
     const words = new Uint32Array(row.buffer, row.byteOffset, 2 * row.length);
@@ -151,21 +168,23 @@ function* encodeSamples(result: Extract<InstantResult, { type: "matrix" }>): Gen
       let before = `,"${kind}":[`;
       for (let i = 0; i < times.length; i++) {
         if (isHistogram(i) !== (kind === "histograms")) continue;
-        const value = isHistogram(i)
-          ? encodeHistogramJson(decodeHistogram(bytes, histogramRef(words, i)))
-          : `"${formatSampleValue(row[i]!)}"`;
-        out += `${before}[${formatTime(times[i]!)},${value}]`;
+        writeText(out, `${before}[${formatTime(times[i]!)},`);
         before = ",";
-        if (out.length > PIECE) {
-          yield out;
-          out = "";
+        if (isHistogram(i)) {
+          writeText(out, `${encodeHistogramJson(decodeHistogram(bytes, histogramRef(words, i)))}]`);
+        } else {
+          writeText(out, '"');
+          writeSampleValue(out, row[i]!);
+          writeText(out, '"]');
         }
+        if (out.length > PIECE) yield takeBytes(out);
       }
-      if (before === ",") out += "]";
+      if (before === ",") writeText(out, "]");
     }
-    out += "}";
+    writeText(out, "}");
   }
-  yield `${out}]`;
+  writeText(out, "]");
+  yield takeBytes(out);
 }
 
 /** Unix milliseconds as seconds; three decimals where there is a fraction, none where not. */

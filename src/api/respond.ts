@@ -44,21 +44,26 @@ export function sendData(
   data: unknown,
   notes: { warnings: readonly string[]; infos: readonly string[] } = { warnings: [], infos: [] },
 ): FastifyReply {
-  return sendPieces(request, reply, [`{"status":"success","data":${JSON.stringify(data)}${annotations(notes)}}`]);
+  const text = `{"status":"success","data":${JSON.stringify(data)}${annotations(notes)}}`;
+  return sendPieces(request, reply, [Buffer.from(text)]);
 }
 
 /** Sends JSON that comes in pieces: at once where it is short, streamed (and compressed where the client takes gzip) where it is long. */
-export function sendPieces(request: FastifyRequest, reply: FastifyReply, pieces: Iterable<string>): FastifyReply {
+export function sendPieces(request: FastifyRequest, reply: FastifyReply, pieces: Iterable<Buffer>): FastifyReply {
   reply.type(JSON_TYPE).header("vary", "Accept-Encoding");
   const iterator = pieces[Symbol.iterator]();
-  let head = "";
+  const heads: Buffer[] = [];
+  let length = 0;
   let done = false;
-  while (head.length < GZIP_FROM && !done) {
+  while (length < GZIP_FROM && !done) {
     const next = iterator.next();
     done = next.done === true;
-    if (!next.done) head += next.value;
+    if (next.done) continue;
+    heads.push(next.value);
+    length += next.value.length;
   }
-  if (done && head.length < GZIP_FROM) return reply.send(Buffer.from(head));
+  const head = Buffer.concat(heads);
+  if (done && length < GZIP_FROM) return reply.send(head);
   const source = Readable.from(rest(head, iterator), { objectMode: false, highWaterMark: 64 * 1024 });
   return compressed(request, reply, source);
 }
@@ -77,12 +82,12 @@ export function compressed(request: FastifyRequest, reply: FastifyReply, source:
   return reply.send(source.pipe(squeeze));
 }
 
-function* rest(head: string, iterator: Iterator<string>): Generator<Buffer> {
-  yield Buffer.from(head);
+function* rest(head: Buffer, iterator: Iterator<Buffer>): Generator<Buffer> {
+  yield head;
   for (;;) {
     const next = iterator.next();
     if (next.done) return;
-    yield Buffer.from(next.value);
+    yield next.value;
   }
 }
 

@@ -29,15 +29,19 @@ export function takeBytes(out: TextBytes): Buffer {
 
 /** Any text, as UTF-8. */
 export function writeText(out: TextBytes, text: string): void {
+  // A call of the encoder costs more than a few characters do.
+  if (text.length <= 16 && writeAscii(out, text)) return;
   reserve(out, 3 * text.length);
   out.length += out.bytes.write(text, out.length);
 }
 
-/** Bytes that were made before. */
-export function writeBytes(out: TextBytes, bytes: Uint8Array): void {
-  reserve(out, bytes.length);
-  out.bytes.set(bytes, out.length);
-  out.length += bytes.length;
+/** The bytes [from, to), which were made before: a few. */
+export function writeRange(out: TextBytes, from: Uint8Array, start: number, end: number): void {
+  reserve(out, end - start);
+  const { bytes } = out;
+  let at = out.length;
+  for (let i = start; i < end; i++) bytes[at++] = from[i] as number;
+  out.length = at;
 }
 
 const MINUS = 45;
@@ -78,12 +82,18 @@ export function writeSampleValue(out: TextBytes, v: number): void {
   writeDigits(out, n, decimals);
 }
 
-function writeAscii(out: TextBytes, text: string): void {
+/** False when there is something else in the text; it is not written then. */
+function writeAscii(out: TextBytes, text: string): boolean {
   reserve(out, text.length);
   const { bytes } = out;
   let at = out.length;
-  for (let i = 0; i < text.length; i++) bytes[at++] = text.charCodeAt(i);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 127) return false;
+    bytes[at++] = code;
+  }
   out.length = at;
+  return true;
 }
 
 /** n / 10^decimals with all its decimals, n below 1e15. There must be room for 17 bytes. */

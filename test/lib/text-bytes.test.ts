@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { formatSampleValue } from "../../src/lib/float-format.ts";
-import { makeTextBytes, takeBytes, writeBytes, writeSampleValue, writeText } from "../../src/lib/text-bytes.ts";
+import { makeTextBytes, takeBytes, writeRange, writeSampleValue, writeText } from "../../src/lib/text-bytes.ts";
 
 function written(v: number): string {
   const out = makeTextBytes(1);
@@ -60,7 +60,7 @@ test("pieces of all kinds follow one another, whatever room there was", () =>
       for (const part of parts) {
         if (typeof part === "number") writeSampleValue(out, part);
         else if (part.length % 2 === 0) writeText(out, part);
-        else writeBytes(out, Buffer.from(part));
+        else writeRange(out, Buffer.from(`x${part}x`), 1, 1 + Buffer.byteLength(part));
       }
       const want = parts.map((p) => (typeof p === "number" ? formatSampleValue(p) : p)).join("");
       expect(takeBytes(out).toString()).toBe(want);
