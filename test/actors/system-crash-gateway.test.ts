@@ -24,7 +24,7 @@ const soon = (condition: () => boolean) => Effect.runPromise(until(condition));
 const GOOD = { accepted: 1, rejected: [] };
 const LIMITS = { partitions: 1, maxAgeMs: 3_600_000, maxBytes: 1 << 28 };
 
-describe("the gateway's children", { timeout: 90_000 }, () => {
+describe("the gateway's children", { timeout: 300_000 }, () => {
   let nats: TestNats;
   let bus: Bus;
   let watch: DeathWatch;
@@ -116,7 +116,7 @@ describe("the gateway's children", { timeout: 90_000 }, () => {
   });
 });
 
-describe("the bus that dies", { timeout: 60_000 }, () => {
+describe("the bus that dies", { timeout: 300_000 }, () => {
   it("is started again on its port with its data; what was acknowledged is there, clients come back", () =>
     withTempDir(async (dir) => {
       const watch = watchDeaths();

@@ -70,7 +70,7 @@ function normalized(hook: WebhookServer, since: number): Record<string, unknown[
 }
 
 describe.skipIf(peer === undefined)("beside Alertmanager (needs 0.33 or newer on PATH or in PEERS_BIN)", () => {
-  it("tells the same", { timeout: 60_000 }, async () => {
+  it("tells the same", { timeout: 300_000 }, async () => {
     const [theirs, ours] = await Promise.all([webhookServer(), webhookServer()]);
     const folder = freshFolder();
     writeFileSync(join(folder, "am.yml"), config(theirs.url));

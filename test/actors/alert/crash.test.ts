@@ -52,7 +52,7 @@ const until = async (condition: () => boolean) => {
 };
 
 describe("a process that is killed", () => {
-  it("keeps pending clocks, firing alerts and what was told", { timeout: 60_000 }, async () => {
+  it("keeps pending clocks, firing alerts and what was told", { timeout: 300_000 }, async () => {
     active("a");
     start();
     await until(() => told("Now", "a").length === 1 && told("Kept", "a").length === 1);
@@ -83,7 +83,7 @@ describe("a process that is killed", () => {
   });
 
   it(`tells the beginning and the end of every alert, killed at random moments (SEED=${seed})`, {
-    timeout: 120_000,
+    timeout: 300_000,
   }, async () => {
     let state = seed;
     const random = () => {

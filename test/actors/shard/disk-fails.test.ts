@@ -89,7 +89,7 @@ function startHere(partition: number, dir: string, disk: Disk) {
   return { shard, ended, lines, until, stats, consumed, detail: () => detail, ready };
 }
 
-test("a failed fsync ends the shard, and the next one has everything once", { timeout: 90_000 }, () =>
+test("a failed fsync ends the shard, and the next one has everything once", { timeout: 300_000 }, () =>
   withTempDir(async (dir) => {
     const walDir = join(dir, "wal");
     const fault: Fault = {};
@@ -112,7 +112,7 @@ test("a failed fsync ends the shard, and the next one has everything once", { ti
   }),
 );
 
-test("a full disk stops nothing but storing: it goes on when there is space again", { timeout: 90_000 }, () =>
+test("a full disk stops nothing but storing: it goes on when there is space again", { timeout: 300_000 }, () =>
   withTempDir(async (dir) => {
     const walDir = join(dir, "wal");
     const fault: Fault = {};
@@ -137,7 +137,7 @@ test("a full disk stops nothing but storing: it goes on when there is space agai
 test(
   "a start on a full disk serves what there is, stores nothing, and goes on when there is space",
   {
-    timeout: 90_000,
+    timeout: 300_000,
   },
   () =>
     withTempDir(async (dir) => {
@@ -173,7 +173,7 @@ test(
 
 test(
   "an unfinished write at the end is cut off and said; the stream has those messages still",
-  { timeout: 90_000 },
+  { timeout: 300_000 },
   () =>
     withTempDir(async (dir) => {
       const walDir = join(dir, "wal");
@@ -195,7 +195,7 @@ test(
     }),
 );
 
-test("what a damaged WAL has lost is read again from the stream, and all of it is named", { timeout: 90_000 }, () =>
+test("what a damaged WAL has lost is read again from the stream, and all of it is named", { timeout: 300_000 }, () =>
   withTempDir(async (dir) => {
     const walDir = join(dir, "wal");
     const first = runShard({ partition: 3, dir, busUrl: nats.url });

@@ -31,7 +31,7 @@ async function orderInWal(walDir: string): Promise<{ sequence: number; kind: str
 }
 
 describe.each(SEEDS)("a backlog that is read while the shard is killed again and again, seed %i", (seed) => {
-  test("the newest is there first, and in the end everything is, once", { timeout: 90_000 }, () =>
+  test("the newest is there first, and in the end everything is, once", { timeout: 300_000 }, () =>
     withNatsServer((nats) =>
       withTempDir(async (dir) => {
         const random = makeRandom(seed);
@@ -82,7 +82,7 @@ describe.each(SEEDS)("a backlog that is read while the shard is killed again and
   );
 });
 
-test("while the backlog is read, what is new does not wait for it", { timeout: 60_000 }, () =>
+test("while the backlog is read, what is new does not wait for it", { timeout: 300_000 }, () =>
   withNatsServer(async (nats) => {
     const bus = await nats.bus({ partitions: 1 });
     const publisher = jetStreamPublisher(bus);
@@ -156,7 +156,7 @@ test("while the backlog is read, what is new does not wait for it", { timeout: 6
   }),
 );
 
-test("a shard that falls behind while it runs begins anew at the end", { timeout: 60_000 }, () =>
+test("a shard that falls behind while it runs begins anew at the end", { timeout: 300_000 }, () =>
   withNatsServer((nats) =>
     withTempDir(async (dir) => {
       const publisher = jetStreamPublisher(await nats.bus({ partitions: 1 }));
@@ -178,7 +178,7 @@ test("a shard that falls behind while it runs begins anew at the end", { timeout
   ),
 );
 
-test("what the stream forgets of a backlog is named once, and the rest is read", { timeout: 60_000 }, () =>
+test("what the stream forgets of a backlog is named once, and the rest is read", { timeout: 300_000 }, () =>
   withNatsServer((nats) =>
     withTempDir(async (dir) => {
       const bus = await nats.bus({ partitions: 1 });
@@ -205,7 +205,7 @@ test("what the stream forgets of a backlog is named once, and the rest is read",
   ),
 );
 
-test("what the stream has forgotten is on disk as read also when nothing comes after it", { timeout: 60_000 }, () =>
+test("what the stream has forgotten is on disk as read also when nothing comes after it", { timeout: 300_000 }, () =>
   withNatsServer((nats) =>
     withTempDir(async (dir) => {
       const bus = await nats.bus({ partitions: 1 });
@@ -230,7 +230,7 @@ test("what the stream has forgotten is on disk as read also when nothing comes a
 
 test(
   "a shard whose stream has lost its last message is ready, and goes on with the next one",
-  { timeout: 60_000 },
+  { timeout: 300_000 },
   () =>
     withNatsServer((nats) =>
       withTempDir(async (dir) => {

@@ -186,7 +186,7 @@ describe("labels that do not come", () => {
   });
 });
 
-test("a position is not reached before its samples can be read, through a restart", { timeout: 90_000 }, () =>
+test("a position is not reached before its samples can be read, through a restart", { timeout: 300_000 }, () =>
   withNatsServer((nats) =>
     withTempDir(async (dir) => {
       const bus = await nats.bus({ partitions: 1 });

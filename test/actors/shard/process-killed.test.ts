@@ -37,7 +37,7 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
 }
 
 /** Fault model: the whole process, its nats-server with it, is killed (SIGKILL) at any moment under load. */
-test(`kill -9 of the process loses no acknowledged sample and doubles none, seed ${SEED}`, { timeout: 120_000 }, () =>
+test(`kill -9 of the process loses no acknowledged sample and doubles none, seed ${SEED}`, { timeout: 300_000 }, () =>
   withTempDir(async (dir) => {
     const random = makeRandom(SEED);
     const port = await freePort();

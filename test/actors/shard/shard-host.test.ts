@@ -27,7 +27,7 @@ afterAll(() => nats.stop());
 
 const everything = { tenant: DEFAULT_TENANT, sets: [], minT: -Infinity, maxT: Infinity };
 
-describe("a shard and its host", { timeout: 90_000 }, () => {
+describe("a shard and its host", { timeout: 300_000 }, () => {
   test("is ready only when all that the stream held at start is in the head, and stops cleanly", () =>
     withTempDir(async (dir) => {
       const frames = 200;

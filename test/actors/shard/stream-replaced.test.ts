@@ -13,7 +13,7 @@ const problems = (lines: readonly string[]) => lines.filter((l) => l.startsWith(
 
 test(
   "a stream that is deleted and made anew is a new epoch: what was read stays, what is new is read, once",
-  { timeout: 90_000 },
+  { timeout: 300_000 },
   () =>
     withNatsServer((nats) =>
       withTempDir(async (dir) => {
@@ -73,7 +73,7 @@ test(
     ),
 );
 
-test("a WAL that is gone while its stream was purged is a gap: said and counted", { timeout: 90_000 }, () =>
+test("a WAL that is gone while its stream was purged is a gap: said and counted", { timeout: 300_000 }, () =>
   withNatsServer((nats) =>
     withTempDir(async (dir) => {
       const bus = await nats.bus({ partitions: 1 });

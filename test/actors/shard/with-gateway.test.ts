@@ -51,7 +51,7 @@ async function samples(client: ShardClient): Promise<string> {
   return `${texts.length} series: ${texts[0]}`;
 }
 
-describe("a shard behind a gateway", { timeout: 90_000 }, () => {
+describe("a shard behind a gateway", { timeout: 300_000 }, () => {
   test("that lost its memory gets the labels again; an emptied disk costs what was purged and no more", () =>
     withTempDir(async (dir) => {
       const walDir = join(dir, "wal");
