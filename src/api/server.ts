@@ -10,6 +10,7 @@ import { exemplarRoutes } from "./routes/exemplars.ts";
 import { federateRoutes } from "./routes/federate.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { queryRoutes } from "./routes/query.ts";
+import { remoteReadRoutes } from "./routes/remote-read.ts";
 import { seriesRoutes } from "./routes/series.ts";
 import { statusRoutes } from "./routes/status.ts";
 import { uiRoutes } from "./routes/ui.ts";
@@ -95,6 +96,7 @@ export function makeServer(deps: ApiDeps): FastifyInstance {
   adminRoutes(app, deps);
   exemplarRoutes(app, deps);
   federateRoutes(app, deps);
+  remoteReadRoutes(app, deps);
   uiRoutes(app);
   return app;
 }
