@@ -24,6 +24,8 @@ export function makeServer(deps: ApiDeps): FastifyInstance {
     bodyLimit: deps.limits.maxBodyBytes,
     routerOptions: { maxParamLength: 4096 },
     requestTimeout: 60_000,
+    // As Prometheus: HEAD is refused where it was not asked for, rather than answered with what a GET would have cost.
+    exposeHeadRoutes: false,
     // What the server itself refuses before a route is found.
     frameworkErrors: (error, request, reply) => {
       const isUrl = error.code === "FST_ERR_BAD_URL";

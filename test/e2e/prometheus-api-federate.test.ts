@@ -80,6 +80,9 @@ describe.skipIf(program === undefined)(`/federate beside a Prometheus${why}`, ()
       const written = await fetch(`${url}/api/v1/write`, { method: "POST", body, headers: WRITE_HEADERS });
       expect(written.status).toBe(204);
     }
+    const count = 'count({__name__=~".+"})';
+    const [want] = await query(prometheus.url, count);
+    await until(async () => (await query(tocsin.url, count))[0]?.value[1] === want?.value[1], "all is stored");
     const config = `scrape_configs:
 - job_name: federate
   honor_labels: true

@@ -259,7 +259,12 @@ export const CASES: readonly Case[] = [
     ...["1e18", "-62135596800", "253402300800"].map((time) => instant("1", { time })),
     instant("1", { time: "292277025-08-18T07:12:54.999999999Z" }),
   ]),
-  ...except(SORTED, 200, [series('{job=~".+"}'), values("kind", [["limit", "3"]])]),
+  ...except(SORTED, 200, [
+    series('{job=~".+"}'),
+    series(["up", "http_requests_total"], { limit: "2" }),
+    values("kind", [["limit", "3"]]),
+    values("le", [["limit", "1"]]),
+  ]),
   ...except(PATHS, 404, [get("/api/v1/nothing"), values("job/x")]),
   ...except(PATHS, 400, [values(""), values("%ff")]),
   ...EXPRESSIONS.flatMap((e) => [instant(e), range(e)]),
@@ -408,6 +413,18 @@ export const CASES: readonly Case[] = [
   ]),
   labels([["start", "x"]]),
   values("job"),
+  ...["1", "2", "3", "4", "0", "-1", "x"].flatMap((limit) => [
+    values("job", [["limit", limit]]),
+    values("job", [
+      ["limit", limit],
+      ["match[]", '{job=~"a.*|d.*"}'],
+    ]),
+    labels([
+      ["limit", limit],
+      ["match[]", "http_requests_total"],
+    ]),
+    series("up", { limit }),
+  ]),
   values("__name__"),
   values("nothing"),
   values("kind", [["limit", "z"]]),
@@ -474,9 +491,85 @@ export const CASES: readonly Case[] = [
   get("/api/v1/scrape_pools"),
   get("/api/v1/alertmanagers"),
   get("/api/v1/status/walreplay"),
+  get("/api/v1/notifications"),
   get("/api/v1/status/tsdb", { limit: "x" }),
   get("/api/v1/status/tsdb", { limit: "0" }),
   get("/api/v1/status/tsdb", { limit: "-1" }),
+  // The same as POST forms; in the body and in the URL.
+  {
+    path: "/api/v1/series",
+    form: [
+      ["match[]", "up"],
+      ["limit", "1"],
+    ],
+  },
+  { path: "/api/v1/series", form: [["match[]", "up"]], params: [["match[]", "special"]] },
+  { path: "/api/v1/series", form: [], params: [["match[]", "up"]] },
+  {
+    path: "/api/v1/labels",
+    form: [
+      ["match[]", "up"],
+      ["limit", "2"],
+    ],
+  },
+  { path: "/api/v1/labels", form: [["start", "x"]] },
+  { path: "/api/v1/parse_query", form: [["query", "sum(up)by(job)"]] },
+  { path: "/api/v1/parse_query", form: [["query", "sum("]] },
+  { path: "/api/v1/format_query", form: [["query", "sum("]] },
+  {
+    path: "/api/v1/query_exemplars",
+    form: [
+      ["query", "up"],
+      ["start", String(START)],
+      ["end", String(END)],
+    ],
+  },
+  {
+    path: "/api/v1/query",
+    form: [
+      ["query", "up"],
+      ["time", String(END)],
+      ["limit", "1"],
+    ],
+  },
+  {
+    path: "/api/v1/query",
+    form: [
+      ["query", "ü"],
+      ["time", "1"],
+    ],
+  },
+  {
+    path: "/api/v1/query",
+    form: [
+      ["query", 'http_requests_total{code="500"} + 1'],
+      ["time", String(END)],
+    ],
+  },
+  {
+    path: "/api/v1/query_range",
+    form: [["query", "up"]],
+    params: [
+      ["start", "1"],
+      ["end", "9"],
+      ["step", "1"],
+    ],
+  },
+  { path: "/api/v1/metadata", form: [["limit", "1"]] },
+  { path: "/api/v1/rules", form: [["type", "alert"]] },
+  { path: "/api/v1/targets", form: [] },
+  { path: "/api/v1/status/walreplay", form: [] },
+  { path: "/federate", form: [["match[]", "up"]] },
+  { path: "/api/v1/read", method: "GET" },
+  { path: "/api/v1/write", method: "GET" },
+  ...["U__a__b", "U__service_2e_name_", "U___", "U__a_0_", "U__a_20_b", "U__job__", "u__job", "U_job"].map((n) =>
+    values(n),
+  ),
+  { path: "/api/v1/query", method: "HEAD" },
+  { path: "/api/v1/label/job/values", method: "HEAD" },
+  { path: "/federate", method: "HEAD" },
+  { path: "/-/healthy", method: "HEAD" },
+  { path: "/-/ready", method: "HEAD" },
   { path: "/api/v1/query", method: "PUT" },
   { path: "/api/v1/query", method: "DELETE" },
   { path: "/api/v1/query", method: "OPTIONS" },

@@ -11,7 +11,7 @@ import {
 import { findPeer } from "../support/find-program.ts";
 import { killPrograms, type Program, startPrometheus } from "./program.ts";
 import { dataset, END, KEEP_ALL, START, WRITE_HEADERS } from "./prometheus-data.ts";
-import { killLeftOvers, startTocsin, type Tocsin, until } from "./tocsin.ts";
+import { killLeftOvers, query, startTocsin, type Tocsin, until } from "./tocsin.ts";
 
 // Remote read: what it answers beside a real Prometheus's, and a real Prometheus that reads from Tocsin.
 
@@ -187,6 +187,9 @@ describe.skipIf(program === undefined)(`remote read${why}`, () => {
       const written = await fetch(`${url}/api/v1/write`, { method: "POST", body, headers: WRITE_HEADERS });
       expect(written.status, await written.text()).toBe(204);
     }
+    const count = 'count({__name__=~".+"})';
+    const [want] = await query(prometheus.url, count, END);
+    await until(async () => (await query(tocsin.url, count, END))[0]?.value[1] === want?.value[1], "all is stored");
     const config = `remote_read:
 - { url: "${tocsin.url}/api/v1/read", read_recent: true }
 `;

@@ -14,6 +14,10 @@ export function healthRoutes(app: FastifyInstance, deps: ApiDeps): void {
       .send(ready ? "Tocsin is Ready.\n" : `Tocsin is not ready: ${reason}\n`);
   });
 
+  // Probes may ask for the status alone; HEAD is not taken elsewhere.
+  app.head("/-/healthy", (_request, reply) => reply.send());
+  app.head("/-/ready", (_request, reply) => reply.code(deps.ready().ready ? 200 : 503).send());
+
   app.route({
     method: ["POST", "PUT"],
     url: "/-/reload",

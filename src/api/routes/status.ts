@@ -4,6 +4,7 @@ import { formatDuration } from "../../lib/duration.ts";
 import type { Ranking, ShardStats } from "../../model/shard.ts";
 import { type MergedCardinality, mergeCardinality } from "../cardinality.ts";
 import type { ApiDeps } from "../deps.ts";
+import { FEATURES } from "../features.ts";
 import { parseGoInt } from "../go-number.ts";
 import { paramsOf, tenantOf } from "../request.ts";
 import { sendData, sendError } from "../respond.ts";
@@ -22,7 +23,7 @@ const SHARD_RANKING = 1_000;
 /** Hashes of a label's values that each shard tells: the union of the shards' values is exact up to here, estimated beyond. */
 const SKETCH = 1_024;
 
-/** /api/v1/status/* */
+/** /api/v1/status/*, features, notifications */
 export function statusRoutes(app: FastifyInstance, deps: ApiDeps): void {
   app.get("/api/v1/status/buildinfo", (request, reply) =>
     sendData(request, reply, {
@@ -61,6 +62,10 @@ export function statusRoutes(app: FastifyInstance, deps: ApiDeps): void {
       "query.timeout": formatDuration(deps.limits.queryTimeoutMs),
     }),
   );
+
+  app.get("/api/v1/features", (request, reply) => sendData(request, reply, FEATURES));
+  // What a person has to know of the server's own state comes as alerts.
+  app.get("/api/v1/notifications", (request, reply) => sendData(request, reply, []));
 
   // The API is up only after the shards have replayed their logs as far as they could at once; nothing is left to show.
   app.get("/api/v1/status/walreplay", (request, reply) => sendData(request, reply, { min: 0, max: 0, current: 0 }));
