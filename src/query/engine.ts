@@ -34,6 +34,7 @@ import { typeOf } from "./parse/check.ts";
 import { parseExpr } from "./parse/parse.ts";
 import { type QueryTimes, resolveDurations } from "./plan/duration-expr.ts";
 import { type Grid, instantGrid, makeGrid } from "./plan/grid.ts";
+import { collectStatsOnly } from "./plan/stats-only.ts";
 import { literalText, unwrap } from "./plan/step-invariant.ts";
 import type { QueryQueue } from "./queue.ts";
 
@@ -69,7 +70,7 @@ export function makeEngine(options: EngineOptions): Engine {
       const expr = parseExpr(checkedLength(options, request.query));
       const query = await openQuery(options, request, { start: request.time, end: request.time, step: 0 }, 1);
       try {
-        const result = await runInstant(query.ctx, resolveDurations(expr, query.ctx.times), request);
+        const result = await runInstant(query.ctx, prepared(query.ctx, expr), request);
         return { ...result, ...statistics(query.ctx, request, opened) };
       } finally {
         query.close();
@@ -87,7 +88,7 @@ export function makeEngine(options: EngineOptions): Engine {
       const grid = checkedGrid(request, options.maxPoints ?? 11_000);
       const query = await openQuery(options, request, request, grid.steps);
       try {
-        const result = await runRange(query.ctx, resolveDurations(expr, query.ctx.times), grid);
+        const result = await runRange(query.ctx, prepared(query.ctx, expr), grid);
         return { ...result, ...statistics(query.ctx, request, opened) };
       } finally {
         query.close();
@@ -120,6 +121,13 @@ function checkedGrid({ start, end, step }: RangeRequest, maxPoints: number): Gri
     );
   }
   return grid;
+}
+
+/** The query's tree as it is evaluated. */
+function prepared(ctx: QueryContext, expr: Expr): Expr {
+  const resolved = resolveDurations(expr, ctx.times);
+  collectStatsOnly(resolved, ctx.statsOnly);
+  return resolved;
 }
 
 function clockOf(options: EngineOptions): () => number {
@@ -179,6 +187,7 @@ async function openQuery(
     shards: options.shards,
     notes: makeAnnotations(request.query),
     times: { start, end, step },
+    statsOnly: new Set(),
     lookback: request.lookbackMs ?? options.lookbackMs ?? 300_000,
     subqueryStep: options.defaultSubqueryStepMs ?? 60_000,
     limits: { maxSamples: options.maxSamples ?? 50_000_000, maxSeries: options.maxSeries ?? 1_000_000 },

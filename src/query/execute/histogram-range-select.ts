@@ -17,7 +17,10 @@ import type { Notebook } from "./notebook.ts";
 import { PRESENT_HISTOGRAM } from "./vector.ts";
 import type { Windows } from "./windows.ts";
 
-/** `selectSmoothed` over a series that has native histograms, which go to `pool`. A window that has floats as well has no result. */
+/**
+ * `selectSmoothed` over a series that has native histograms, which go to `pool`. A window that has floats as well has no result.
+ * `seeks`: see `makeHistogramSeries`.
+ */
 export function selectSmoothedHistograms(
   samples: SampleBuffer,
   w: Windows,
@@ -26,8 +29,9 @@ export function selectSmoothedHistograms(
   present: Uint8Array,
   base: number,
   book: Notebook,
+  seeks?: readonly number[],
 ): void {
-  const series = makeHistogramSeries(samples);
+  const series = makeHistogramSeries(samples, seeks);
   const floats = emptiedWindows(w);
   for (let s = 0; s < w.steps; s++) {
     const i = w.lo[s] as number;

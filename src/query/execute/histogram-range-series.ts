@@ -2,6 +2,7 @@ import { appendSamples } from "../../model/copy-samples.ts";
 import type { Histogram } from "../../model/histogram.ts";
 import { isHistogramAt, makeSampleBuffer, type SampleBuffer } from "../../model/sample.ts";
 import { histogramAt } from "./histogram-pool.ts";
+import { makeStatsReader, type StatsReader, soughtBetween, statsAt } from "./histogram-stats.ts";
 import { dropStale, sliceWindows, type Windows } from "./windows.ts";
 
 /** A series with native histograms, each of which is taken apart once while windows pass over it. No staleness markers. */
@@ -14,6 +15,8 @@ export interface HistogramSeries {
   forgotten: number;
   /** Only its floats, once they have been asked for. */
   floats: SampleBuffer | undefined;
+  /** Where they are read without buckets. */
+  readonly stats: { readonly reader: StatsReader; readonly seeks: readonly number[] } | undefined;
 }
 
 /** Whether there is a native histogram among the samples. */
@@ -24,8 +27,12 @@ export function holdsHistogram(series: SampleBuffer): boolean {
   return false;
 }
 
-/** Over the samples' memory, which must stay as it is. */
-export function makeHistogramSeries(samples: SampleBuffer): HistogramSeries {
+/**
+ * Over the samples' memory, which must stay as it is.
+ *
+ * @param seeks the histograms are read without buckets, and this is what `seekTimes` says
+ */
+export function makeHistogramSeries(samples: SampleBuffer, seeks?: readonly number[]): HistogramSeries {
   const { values, words, length } = samples;
   const before = new Int32Array(length + 1);
   let count = 0;
@@ -34,7 +41,8 @@ export function makeHistogramSeries(samples: SampleBuffer): HistogramSeries {
     if (Number.isNaN(values[k]) && isHistogramAt(words, k)) count++;
   }
   before[length] = count;
-  return { samples, before, decoded: new Array(length), forgotten: 0, floats: undefined };
+  const stats = seeks === undefined ? undefined : { reader: makeStatsReader(samples), seeks };
+  return { samples, before, decoded: new Array(length), forgotten: 0, floats: undefined, stats };
 }
 
 export function isHistogram({ before }: HistogramSeries, k: number): boolean {
@@ -50,9 +58,20 @@ export function histogramsIn({ before }: HistogramSeries, i: number, j: number):
 export function pointAt(series: HistogramSeries, k: number): Histogram {
   const known = series.decoded[k];
   if (known !== undefined) return known;
-  const h = histogramAt(series.samples, k);
+  const { samples, stats } = series;
+  const h =
+    stats === undefined ? histogramAt(samples, k) : statsAt(stats.reader, k, readBefore(series, k, stats.seeks));
   series.decoded[k] = h;
   return h;
+}
+
+/** The histogram that was read before the one at k; -1: none since a seek. */
+function readBefore(series: HistogramSeries, k: number, seeks: readonly number[]): number {
+  const { ts } = series.samples;
+  for (let i = k - 1; i >= 0; i--) {
+    if (isHistogram(series, i)) return soughtBetween(seeks, ts[i] as number, ts[k] as number) ? -1 : i;
+  }
+  return -1;
 }
 
 /** The samples [i, j), histograms all of them. */

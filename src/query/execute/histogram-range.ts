@@ -34,7 +34,7 @@ const SLICE_SAMPLES = 4096;
 /** The work of a slice as the evaluator counts it: enough to have the clock looked at. */
 const SLICE_WORK = 1_000_000;
 
-/** See `evaluateRange`; staleness markers are out. Results that are histograms go to `pool`. `check`: see `makeRowEvaluator`. */
+/** See `evaluateRange`; staleness markers are out. Results that are histograms go to `pool`. `check`: see `makeRowEvaluator`; `seeks`: see `makeHistogramSeries`. */
 export function evaluateHistogramRange(
   prepared: PreparedRange,
   samples: SampleBuffer,
@@ -45,8 +45,9 @@ export function evaluateHistogramRange(
   base: number,
   book: Notebook,
   check: (work: number) => void,
+  seeks?: readonly number[],
 ): void {
-  const series = makeHistogramSeries(samples);
+  const series = makeHistogramSeries(samples, seeks);
   for (let from = 0; from < w.steps; ) {
     const to = histogramSliceEnd(series, w, from);
     evaluateHistogramSlice(prepared, series, w, from, to, pool, out, present, base, book);

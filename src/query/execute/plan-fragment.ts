@@ -65,7 +65,9 @@ export function selectionOf(ctx: QueryContext, s: VectorSelector, output: Select
     lookback: ctx.lookback,
     output,
     ...(at === undefined ? {} : { at }),
-    ...(s.smoothed === true ? { smoothed: true } : {}),
+    // Times are those of samples, which `smoothed` does not move.
+    ...(s.smoothed === true && output === "value" ? { smoothed: true } : {}),
+    ...(ctx.statsOnly.has(s) ? { statsOnly: true } : {}),
   };
 }
 

@@ -2,7 +2,7 @@ import type { Histogram } from "../../model/histogram.ts";
 import type { TierUse } from "../../model/query.ts";
 import type { Tier } from "../../model/rollup.ts";
 import type { ShardClient } from "../../model/shard.ts";
-import type { Expr } from "../parse/ast.ts";
+import type { Expr, VectorSelector } from "../parse/ast.ts";
 import type { QueryTimes } from "../plan/duration-expr.ts";
 import type { Grid } from "../plan/grid.ts";
 import type { Annotations } from "./annotations.ts";
@@ -17,6 +17,8 @@ export interface QueryContext extends Pace, Held {
   readonly notes: Annotations;
   readonly times: QueryTimes;
   readonly lookback: number;
+  /** The selectors of the query that are read without the buckets of native histograms. */
+  readonly statsOnly: Set<VectorSelector>;
   readonly subqueryStep: number;
   /** How long the query waited for its turn, ms. */
   readonly queuedMs: number;

@@ -12,6 +12,8 @@ import { evaluateHistogramRange } from "./histogram-range.ts";
 import { noteIgnored } from "./histogram-range-notes.ts";
 import { selectSmoothedHistograms } from "./histogram-range-select.ts";
 import { holdsHistogram } from "./histogram-range-series.ts";
+import { seekTimes } from "./histogram-stats.ts";
+import { selectNewestStats } from "./histogram-stats-select.ts";
 import { selectNewest, selectSmoothed } from "./instant.ts";
 import type { Notebook } from "./notebook.ts";
 import { evaluateSlice, type PreparedRange, prepareRange, rangeKeepsName, sliceEnd } from "./range-function.ts";
@@ -144,10 +146,12 @@ export function makeRowEvaluator(
       if ((range as RangeCall).func !== "count_over_time") noteIgnored(rows.histogramEnds, w, present, base, book);
       return;
     }
+    const stats = select.statsOnly === true && holdsHistogram(series);
+    const seeks = stats && prepared !== undefined ? seekTimes(series, w) : undefined;
     if (!seesStale) dropStale(series);
     locateWindows(w, series.ts, series.length);
     if (prepared !== undefined && holdsHistogram(series)) {
-      evaluateHistogramRange(prepared, series, w, pool, values, present, base, book, check);
+      evaluateHistogramRange(prepared, series, w, pool, values, present, base, book, check, seeks);
     } else if (prepared !== undefined) {
       for (let from = 0; from < steps; ) {
         const to = sliceEnd(prepared, series, w, from);
@@ -156,8 +160,10 @@ export function makeRowEvaluator(
         from = to;
       }
     } else if (smoothed && holdsHistogram(series)) {
-      selectSmoothedHistograms(series, w, pool, values, present, base, book);
+      // It is read in one go.
+      selectSmoothedHistograms(series, w, pool, values, present, base, book, stats ? [] : undefined);
     } else if (smoothed) selectSmoothed(series, w, values, present, base);
+    else if (stats && select.output === "value") selectNewestStats(series, w, pool, values, present, base);
     else selectNewest(series, w, select.output, pool, values, present, base);
   };
 

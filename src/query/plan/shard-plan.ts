@@ -48,6 +48,8 @@ export interface Selection {
   /** What a row holds: the sample's value, or its time in seconds. */
   readonly output: "value" | "timestamp" | "startTimestamp";
   readonly smoothed?: boolean;
+  /** Native histograms are read without their buckets. */
+  readonly statsOnly?: boolean;
 }
 
 export interface RangeCall {
