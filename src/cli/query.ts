@@ -40,7 +40,7 @@ export function addQueryCommands(program: Command): void {
     .argument("<query>", "PromQL")
     .option("--time <time>", "when", "now")
     .option("--limit <n>", "the most series")
-    .action((text, options) => attempt(options, text, (run, io) => run.runInstant(text, options, io)));
+    .action((text, options) => attempt(options, [text], (run, io) => run.runInstant(text, options, io)));
 
   add("range", "evaluate over a range of time and draw a chart", ["chart", "table", "json", "csv", "promql-text"])
     .argument("<query>", "PromQL")
@@ -49,7 +49,7 @@ export function addQueryCommands(program: Command): void {
     .option("--step <duration>", "distance of the points (default: a round one for some 240 points)")
     .option("--height <rows>", "rows of the chart", "16")
     .option("--limit <n>", "the most series")
-    .action((text, options) => attempt(options, text, (run, io) => run.runRange(text, options, io)));
+    .action((text, options) => attempt(options, [text], (run, io) => run.runRange(text, options, io)));
 
   const list = (command: Command): Command =>
     command
@@ -59,18 +59,13 @@ export function addQueryCommands(program: Command): void {
 
   list(add("series", "list series", ["text", "json", "csv"]))
     .argument("<selector...>", "such as 'up{job=\"node\"}'; what fits any of them is listed")
-    .action((texts: string[], options) => {
-      return attempt(options, texts.length === 1 ? texts[0] : undefined, (run, io) =>
-        run.runSeries(texts, options, io),
-      );
-    });
+    .action((texts: string[], options) => attempt(options, texts, (run, io) => run.runSeries(texts, options, io)));
 
   list(add("labels", "list label names, or the values of a label", ["text", "json", "csv"]))
     .argument("[name]", "the label whose values are wanted; __name__ for metric names")
     .option("--match <selector>", "only of series that fit; may be given several times", collect)
     .action((name: string | undefined, options) => {
-      const only = options.match?.length === 1 ? options.match[0] : undefined;
-      return attempt(options, only, (run, io) => run.runLabels(name, options, io));
+      return attempt(options, options.match ?? [], (run, io) => run.runLabels(name, options, io));
     });
 
   const rankings = new Argument(
@@ -80,7 +75,7 @@ export function addQueryCommands(program: Command): void {
   add("top", "metric names and labels with the most series, of those in memory", ["table", "json", "csv"])
     .addArgument(rankings.choices(["metrics", "pairs", "labels", "memory"]))
     .option("--limit <n>", "entries of each ranking", "10")
-    .action((what, options) => attempt(options, undefined, (run, io) => run.runTop(what, options, io)));
+    .action((what, options) => attempt(options, [], (run, io) => run.runTop(what, options, io)));
 
   add("explain", "show how a query runs: what in the shards, what in front, what it reads", ["table", "json"])
     .argument("<query>", "PromQL")
@@ -89,17 +84,17 @@ export function addQueryCommands(program: Command): void {
     .option("--end <time>", "to")
     .option("--step <duration>", "distance of the points")
     .option("--offline", "the plan only: no server is asked")
-    .action((text, options) => attempt(options, text, (run, io) => run.runExplain(text, options, io)));
+    .action((text, options) => attempt(options, [text], (run, io) => run.runExplain(text, options, io)));
 }
 
 function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }
 
-/** Runs a command; an error is told, with its place in `query`, and becomes the exit code. */
+/** Runs a command; an error is told, with its place in `texts`, and becomes the exit code. */
 async function attempt(
   options: CommonOptions,
-  query: string | undefined,
+  texts: readonly string[],
   act: (run: Run, io: Io) => Promise<void>,
 ): Promise<void> {
   const { processIo, tellError } = await import("./query/command.ts");
@@ -108,6 +103,6 @@ async function attempt(
   try {
     await act(await import("./query/run.ts"), processIo(options.width));
   } catch (e) {
-    process.exitCode = tellError(processIo(undefined), e, query);
+    process.exitCode = tellError(processIo(undefined), e, texts);
   }
 }

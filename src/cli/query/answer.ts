@@ -55,6 +55,11 @@ export interface TsdbStatus {
 }
 export type Ranking = readonly { readonly name: string; readonly value: number }[];
 
+/** The value of a label; undefined where there is none, also for names that every object has (`constructor`). */
+export function labelOf(metric: Metric, name: string): string | undefined {
+  return Object.hasOwn(metric, name) ? metric[name] : undefined;
+}
+
 /** A Unix time in seconds as people read it: `2026-11-22 11:50:00`, in UTC, with milliseconds where there are any. */
 export function formatSeconds(seconds: number): string {
   const date = new Date(Math.round(seconds * 1000));

@@ -57,6 +57,7 @@ function scaleOf(k: number, prefixes: readonly string[], per: string): Scale {
 export function formatQuantity(v: number, unit: Unit): string {
   if (!Number.isFinite(v)) return Number.isNaN(v) ? "NaN" : v > 0 ? "+Inf" : "-Inf";
   const { divisor, suffix } = scaleFor(v, unit);
+  if (suffix.startsWith("e")) return `${Number(v.toPrecision(4))}${unit.perSecond ? " /s" : ""}`;
   return `${Number((v / divisor).toPrecision(4))}${suffix}`;
 }
 
@@ -74,7 +75,7 @@ export function valueAxis(min: number, max: number, rows: number, unit: Unit): A
   if (hi < 0 && (isConstant || hi > 0.6 * lo)) hi = 0;
   if (hi === lo) hi = 1;
   const { divisor, suffix } = scaleFor(Math.max(Math.abs(lo), Math.abs(hi)), unit);
-  const step = niceStep((hi - lo) / divisor / Math.max(1, Math.min(8, Math.floor(rows / 3))));
+  const step = stepOf(lo / divisor, hi / divisor, rows);
   const first = Math.floor(lo / divisor / step);
   const last = Math.max(first + 1, Math.ceil(hi / divisor / step));
   const digits = Math.min(20, Math.max(0, -Math.floor(Math.log10(step) + 1e-9)));
@@ -83,6 +84,20 @@ export function valueAxis(min: number, max: number, rows: number, unit: Unit): A
     return { at: scaled * divisor, label: `${(scaled === 0 ? 0 : scaled).toFixed(digits)}${suffix}` };
   });
   return { min: ticks[0]?.at ?? 0, max: ticks.at(-1)?.at ?? 1, ticks };
+}
+
+/** The distance of ticks: of those with two to four rows a tick the one that leaves the least of the chart empty, the closest of such. */
+function stepOf(lo: number, hi: number, rows: number): number {
+  let best = Number.POSITIVE_INFINITY;
+  let least = Number.POSITIVE_INFINITY;
+  const most = Math.max(1, Math.min(8, Math.floor(rows / 2.4)));
+  for (let n = Math.max(1, Math.min(most, Math.floor(rows / 4))); n <= most; n++) {
+    const step = niceStep((hi - lo) / n);
+    const span = (Math.ceil(hi / step) - Math.floor(lo / step)) * step;
+    if (Math.ceil(hi / step) - Math.floor(lo / step) <= most + 1 && span < least * (1 + 1e-9))
+      [best, least] = [step, span];
+  }
+  return Number.isFinite(best) ? best : niceStep(hi - lo);
 }
 
 /** 1, 2 or 5 times a power of ten, at least as large. */

@@ -1,5 +1,5 @@
 import { QueryError } from "../../model/query.ts";
-import { parseExpr } from "../../query/parse/parse.ts";
+import { parseExpr, parseSelector } from "../../query/parse/parse.ts";
 import { formatCaret, placeOf, placeOfNote } from "./caret.ts";
 import type { Answer, Server } from "./client.ts";
 import { ServerError } from "./client.ts";
@@ -73,12 +73,13 @@ export function tellNotes(io: Io, { warnings, infos }: Pick<Answer<unknown>, "wa
 }
 
 /**
- * Says what went wrong, with a caret under the place in the query where there is one. Returns the exit code: 2 when what was
+ * Says what went wrong, with a caret under the place in the query where there is one (`texts`: the query, or selectors). Returns the exit code: 2 when what was
  * asked is wrong (options, PromQL), 1 when the server could not answer it. Throws what is neither.
  */
-export function tellError(io: Io, error: unknown, query?: string): number {
+export function tellError(io: Io, error: unknown, texts: readonly string[] = []): number {
   const isKnown = error instanceof UsageError || error instanceof ServerError || error instanceof QueryError;
   if (!isKnown) throw error;
+  const query = texts.length > 1 ? texts.find((text) => !isSelector(text)) : texts[0];
   const found = query === undefined ? undefined : placeIn(error, query);
   const kind = error instanceof ServerError && error.type !== "" ? KINDS[error.type] : undefined;
   const message = found?.text ?? error.message;
@@ -90,6 +91,17 @@ export function tellError(io: Io, error: unknown, query?: string): number {
     lines.push(...wrap(`hint: ${error.hint}`, io.err.width, "  "));
   io.complain(`${lines.join("\n")}\n`);
   return error instanceof ServerError && error.type !== "bad_data" ? 1 : 2;
+}
+
+/** Which of several selectors the server means it does not say. */
+function isSelector(text: string): boolean {
+  try {
+    parseSelector(text);
+    return true;
+  } catch (e) {
+    if (e instanceof QueryError) return false;
+    throw e;
+  }
 }
 
 const KINDS: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 import { METRIC_NAME } from "../../model/labels.ts";
 import type { MatrixSeries, Metric, QueryData, VectorSeries } from "./answer.ts";
-import { counted, formatSeconds } from "./answer.ts";
+import { counted, formatSeconds, labelOf } from "./answer.ts";
 import { formatHistogram, formatHistogramLine } from "./histogram.ts";
 import { formatSeries, shortName, splitLabels } from "./series-name.ts";
 import { type Column, formatTable } from "./table.ts";
@@ -36,7 +36,10 @@ function formatVector(series: readonly VectorSeries[], screen: Screen): string[]
       ...differing.map((name) => ({ title: name === METRIC_NAME ? "name" : name })),
       { title: differing.length === 0 ? "" : "value", align: "right", whole: true },
     ];
-    const rows = floats.map(({ metric, value }) => [...differing.map((n) => metric[n] ?? ""), value?.[1] ?? ""]);
+    const rows = floats.map(({ metric, value }) => [
+      ...differing.map((n) => labelOf(metric, n) ?? ""),
+      value?.[1] ?? "",
+    ]);
     lines.push(...formatTable(columns, rows, screen));
   }
   for (const { metric, histogram } of series) {

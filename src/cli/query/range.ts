@@ -1,5 +1,6 @@
+import { METRIC_NAME } from "../../model/labels.ts";
 import type { MatrixSeries } from "./answer.ts";
-import { counted, formatSeconds } from "./answer.ts";
+import { counted, formatSeconds, labelOf } from "./answer.ts";
 import { formatQuantity } from "./axis.ts";
 import { type ChartLine, formatChart, lineMark, MAX_LINES } from "./chart.ts";
 import { heading } from "./instant.ts";
@@ -83,18 +84,20 @@ function legend(lines: readonly Drawn[], differing: readonly string[], unit: Uni
     return wrap(text, screen.width);
   }
   const columns: Column[] = [
-    { title: "" },
+    ...differing.map((name) => ({ title: name === METRIC_NAME ? "name" : name })),
     ...titles.map((title) => ({ title, align: "right" as const, whole: true })),
   ];
-  const names = lines.map(({ series }) => shortName(series.metric, differing));
   const room = { ...screen, width: screen.width - 2 };
-  const table = formatTable(
-    columns,
-    names.map((name, i) => [name, ...(facts[i] as string[])]),
-    room,
-  );
+  const cells = lines.map(({ series }, i) => [
+    ...differing.map((n) => labelOf(series.metric, n) ?? ""),
+    ...(facts[i] as string[]),
+  ]);
+  const table = formatTable(columns, cells, room);
   // Too narrow for a table: the names alone.
-  const rows = table.length === lines.length + 1 ? table.slice(1) : names.map((name) => clip(name, room.width));
+  const rows =
+    table.length === lines.length + 1
+      ? table.slice(1)
+      : lines.map(({ series }) => clip(shortName(series.metric, differing), room.width));
   const head = table.length === lines.length + 1 ? [`  ${table[0]}`] : [];
   return [...head, ...rows.map((row, i) => `${lineMark(i, screen)} ${row}`)];
 }

@@ -1,4 +1,4 @@
-import type { HistogramJson, MatrixSeries, QueryData } from "./answer.ts";
+import { type HistogramJson, labelOf, type MatrixSeries, type QueryData } from "./answer.ts";
 import { csvLine } from "./csv.ts";
 
 /**
@@ -30,7 +30,7 @@ function seriesCsv(series: readonly MatrixSeries[]): string[] {
   const own = ["time", "value", ...(hasHistograms ? ["count", "sum", "buckets"] : [])];
   const lines = [csvLine([...names.map((n) => (own.includes(n) ? `"${n}"` : n)), ...own])];
   for (const { metric, values = [], histograms = [] } of series) {
-    const labels = names.map((n) => metric[n] ?? "");
+    const labels = names.map((n) => labelOf(metric, n) ?? "");
     const empty = hasHistograms ? ["", "", ""] : [];
     for (const [t, v] of values) lines.push(csvLine([...labels, String(t), v, ...empty]));
     for (const [t, h] of histograms) lines.push(csvLine([...labels, String(t), "", ...histogramCells(h)]));

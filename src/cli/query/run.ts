@@ -1,5 +1,5 @@
 import { parseExpr } from "../../query/parse/parse.ts";
-import type { Metric, QueryData, TsdbStatus } from "./answer.ts";
+import { labelOf, type Metric, type QueryData, type TsdbStatus } from "./answer.ts";
 import { ask, ServerError } from "./client.ts";
 import { type CommonOptions, type Io, serverOf, tellNotes, wholeNumber, writeLines } from "./command.ts";
 import { csvLine } from "./csv.ts";
@@ -81,7 +81,7 @@ export async function runSeries(selectors: readonly string[], options: ListOptio
   if (options.output === "json") writeLines(io, [JSON.stringify(series)]);
   else if (options.output === "csv") {
     const names = [...new Set(series.flatMap((s) => Object.keys(s)))].sort();
-    writeLines(io, [csvLine(names), ...series.map((s) => csvLine(names.map((n) => s[n] ?? "")))]);
+    writeLines(io, [csvLine(names), ...series.map((s) => csvLine(names.map((n) => labelOf(s, n) ?? "")))]);
   } else writeLines(io, series.map(formatSeries));
   tellNotes(io, answer, selectors[0]);
 }
@@ -155,7 +155,9 @@ function planJson(node: ReturnType<typeof planTree>, counts: ReadonlyMap<Selecto
   return { text, runs: place, once, ...count, children: children.map((child) => planJson(child, counts)) };
 }
 
-function rangeOf(from: string, to: string, stepText: string | undefined, now: number): AskedRange {
+/** Times relative to now are whole seconds. */
+function rangeOf(from: string, to: string, stepText: string | undefined, at: number): AskedRange {
+  const now = Math.floor(at / 1000) * 1000;
   const start = parseWhen(from, "--start", now);
   const end = parseWhen(to, "--end", now);
   if (end < start) throw new UsageError("--end lies before --start");

@@ -1,11 +1,11 @@
 import { goQuote } from "../../lib/go-quote.ts";
 import { METRIC_NAME } from "../../model/labels.ts";
 import { isLegacyLabelName } from "../../model/matcher.ts";
-import type { Metric } from "./answer.ts";
+import { labelOf, type Metric } from "./answer.ts";
 
 /** `up{instance="a:9090", job="node"}`, to be pasted into a query as it is; `{}` for no labels. */
 export function formatSeries(metric: Metric): string {
-  const name = metric[METRIC_NAME];
+  const name = labelOf(metric, METRIC_NAME);
   const isPlain = name !== undefined && /^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name);
   const pairs = Object.keys(metric)
     .filter((label) => label !== METRIC_NAME)
@@ -27,8 +27,8 @@ export function splitLabels(series: readonly { readonly metric: Metric }[]): Spl
   const common: Record<string, string> = Object.create(null);
   const differing: string[] = [];
   for (const name of [...names].sort()) {
-    const value = series[0]?.metric[name];
-    if (value !== undefined && series.every(({ metric }) => metric[name] === value)) common[name] = value;
+    const value = series[0] === undefined ? undefined : labelOf(series[0].metric, name);
+    if (value !== undefined && series.every(({ metric }) => labelOf(metric, name) === value)) common[name] = value;
     else differing.push(name);
   }
   differing.sort((a, b) => Number(b === METRIC_NAME) - Number(a === METRIC_NAME));
@@ -38,6 +38,9 @@ export function splitLabels(series: readonly { readonly metric: Metric }[]): Spl
 /** A series told by the labels in which it differs from the others. */
 export function shortName(metric: Metric, differing: readonly string[]): string {
   const own: Record<string, string> = Object.create(null);
-  for (const name of differing) if (metric[name] !== undefined) own[name] = metric[name];
+  for (const name of differing) {
+    const value = labelOf(metric, name);
+    if (value !== undefined) own[name] = value;
+  }
   return formatSeries(own);
 }

@@ -38,5 +38,5 @@ export function formatTop(status: TsdbStatus, names: readonly RankingName[], scr
     if (lines.length > 0) lines.push("");
     lines.push(...formatTable(columns, rows, screen));
   }
-  return [...lines, paint(screen, "dim", `${formatCount(total)} series in memory`)];
+  return [...lines, "", paint(screen, "dim", `${formatCount(total)} series in memory`)];
 }
