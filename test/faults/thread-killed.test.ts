@@ -9,9 +9,8 @@ import { labelValue } from "../../src/model/labels.ts";
 import { DEFAULT_TENANT } from "../../src/model/sample.ts";
 import { makeEngine } from "../../src/query/engine.ts";
 import { jetStreamPublisher } from "../../src/streams/nats/publisher.ts";
-import { streamIdentity } from "../../src/streams/nats/stream-identity.ts";
 import { frameOf, type Row, testSeries } from "../actors/shard/frames.ts";
-import { consumed, runShard, withTempDir } from "../actors/shard/running-shard.ts";
+import { consumed, newestSequence, runShard, withTempDir } from "../actors/shard/running-shard.ts";
 import { until } from "../e2e/tocsin.ts";
 import { seededRandom } from "../lib/sim-disk.ts";
 import { withNatsServer } from "../streams/nats/with-nats-server.ts";
@@ -77,7 +76,7 @@ test(
         }
         await done;
         expect(acknowledged).toBe(FRAMES);
-        const { lastSequence } = await streamIdentity(bus, 0);
+        const lastSequence = await newestSequence(bus);
         await consumed(shard, lastSequence);
         await shard.ready();
         expect(shard.deaths.length).toBeGreaterThan(0);

@@ -9,6 +9,8 @@ import * as References from "effect/References";
 import type { DeathNotice } from "../../../src/actors/runtime/death.ts";
 import { oneForOne } from "../../../src/actors/runtime/supervisor.ts";
 import { makeShardHost, type ShardHostOptions, type ShardStatus } from "../../../src/actors/shard/shard-host.ts";
+import type { Bus } from "../../../src/streams/nats/bus.ts";
+import { streamIdentity } from "../../../src/streams/nats/stream-identity.ts";
 
 export const INTENSITY = { max: Number.POSITIVE_INFINITY, withinMs: 60_000, baseMs: 5, capMs: 20 };
 
@@ -62,6 +64,14 @@ export async function consumed(shard: ReturnType<typeof runShard>, sequence: num
     const stats = await shard.client.request<"stats">({ kind: "stats" }).catch(() => undefined);
     if (stats !== undefined && stats.consumedSequence >= sequence) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** The stream's newest sequence. A request that went down with a server that was killed is made again. */
+export async function newestSequence(bus: Bus, partition = 0): Promise<number> {
+  for (;;) {
+    const identity = await streamIdentity(bus, partition).catch(() => undefined);
+    if (identity !== undefined) return identity.lastSequence;
   }
 }
 

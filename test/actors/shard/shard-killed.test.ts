@@ -1,9 +1,8 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { jetStreamPublisher } from "../../../src/streams/nats/publisher.ts";
-import { streamIdentity } from "../../../src/streams/nats/stream-identity.ts";
 import { withNatsServer } from "../../streams/nats/with-nats-server.ts";
-import { consumed, runShard, withTempDir } from "./running-shard.ts";
+import { consumed, newestSequence, runShard, withTempDir } from "./running-shard.ts";
 import { expectAllInHead, expectOnceInWal, makeRandom, SERIES, startLoad } from "./shard-load.ts";
 
 const FRAMES = 2_500;
@@ -36,7 +35,7 @@ describe.each(SEEDS)("killed under load, seed %i", (seed) => {
         }
         await load.done;
         expect(load.acked.size).toBe(FRAMES);
-        const { lastSequence } = await streamIdentity(bus, 0);
+        const lastSequence = await newestSequence(bus);
         expect(lastSequence).toBe(FRAMES);
         await consumed(shard, lastSequence);
         await shard.ready();
