@@ -1,6 +1,6 @@
 import type { Histogram } from "../../model/histogram.ts";
 import { histogramOf, type SelectedSeries } from "./selected-series.ts";
-import { encodeBlock } from "./snappy-block.ts";
+import { encodeSteps } from "./snappy-block.ts";
 import {
   makeWireWriter,
   putBareDouble,
@@ -18,7 +18,9 @@ import {
 } from "./wire-writer.ts";
 
 /** Samples encoded between two turns of the event loop. */
-const TURN = 65_536;
+const TURN = 8_192;
+/** Steps of the compression between two turns. */
+const STEPS = 16;
 
 /** prometheus.ReadResponse of the response type SAMPLES, in Snappy's block format: one list of series a query. */
 export async function sampledAnswer(results: readonly (readonly SelectedSeries[])[]): Promise<Uint8Array> {
@@ -35,7 +37,12 @@ export async function sampledAnswer(results: readonly (readonly SelectedSeries[]
     }
     putBytes(response, 1, wireBytes(result));
   }
-  return encodeBlock(wireBytes(response));
+  const steps = encodeSteps(wireBytes(response));
+  for (let i = 1; ; i++) {
+    const step = steps.next();
+    if (step.done) return step.value;
+    if (i % STEPS === 0) await new Promise(setImmediate);
+  }
 }
 
 export function putLabels(w: WireWriter, { labels }: SelectedSeries): void {

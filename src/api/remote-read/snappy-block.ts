@@ -61,8 +61,8 @@ const table = new Uint16Array(1 << TABLE_BITS);
 /** Copies reach back within a fragment, so that two bytes hold every offset. */
 const FRAGMENT = 1 << 16;
 
-/** Encodes at most 2^32 - 1 bytes as a block. */
-export function encodeBlock(input: Uint8Array): Uint8Array {
+/** Encodes at most 2^32 - 1 bytes as a block, 64 KiB a step: who shares a thread lets others go on between steps. */
+export function* encodeSteps(input: Uint8Array): Generator<undefined, Uint8Array> {
   const n = input.length;
   const out = new Uint8Array(32 + n + Math.ceil(n / 6));
   const view = new DataView(input.buffer, input.byteOffset, n);
@@ -93,6 +93,7 @@ export function encodeBlock(input: Uint8Array): Uint8Array {
       literal = at;
     }
     o = writeLiteral(out, o, input, literal, end);
+    yield undefined;
   }
   return out.subarray(0, o);
 }

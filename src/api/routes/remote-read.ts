@@ -4,6 +4,7 @@ import { QueryError } from "../../model/query.ts";
 import { isTooMany } from "../../query/execute/memory.ts";
 import type { ApiDeps } from "../deps.ts";
 import { chunkedAnswer } from "../remote-read/chunked-answer.ts";
+import { makeGate } from "../remote-read/gate.ts";
 import { type ReadQuery, ReadRequestError, readRequest } from "../remote-read/read-request.ts";
 import { sampledAnswer } from "../remote-read/sampled-answer.ts";
 import { type SelectedSeries, selectedSeries } from "../remote-read/selected-series.ts";
@@ -22,11 +23,18 @@ const MAX_BYTES_IN_FRAME = 1 << 20;
 /** A request is selectors and times: more than this, decompressed, is none. */
 const MAX_REQUEST_BYTES = 32 << 20;
 
+/** As Prometheus's default of storage.remote.read-concurrent-limit: what an answer is made of is in memory until it is sent. */
+const AT_ONCE = 10;
+
 /** POST /api/v1/read: Prometheus's remote read, with both of its response types. */
 export function remoteReadRoutes(app: FastifyInstance, deps: ApiDeps): void {
+  const gate = makeGate(AT_ONCE);
   app.post("/api/v1/read", async (request, reply) => {
     const refuse = (status: number, message: string) => reply.code(status).type("text/plain").send(`${message}\n`);
     try {
+      const leave = await gate.enter(clientSignal(request, reply));
+      if (reply.raw.destroyed) leave();
+      else reply.raw.once("close", leave);
       return await remoteRead(deps, request, reply);
     } catch (e) {
       if (e instanceof SnappyError || e instanceof ReadRequestError) return refuse(400, e.message);
