@@ -102,6 +102,7 @@ export async function readHistograms(
       if (group.native >= 0 && present[cell] === PRESENT_HISTOGRAM) {
         if (buckets.n > 0) {
           warn(ctx.notes, mixedClassicNative(labelValue(group.labels, METRIC_NAME)), pos);
+          lastPlace = -1;
           continue;
         }
         const place = values[cell] as number;

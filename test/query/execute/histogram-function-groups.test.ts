@@ -78,6 +78,12 @@ function seen(all: readonly Row[], s: number): { seen: Map<string, string>; mixe
   return { seen: out, mixed };
 }
 
+/** The same histogram before and after a step at which there are buckets as well, where the parameters change. */
+const AROUND_MIXED: Row[] = [
+  { job: "a", le: undefined, cells: Array.from({ length: STEPS }, () => ({ kind: 2, value: 0 })) },
+  { job: "a", le: "1", cells: Array.from({ length: STEPS }, (_, s) => ({ kind: s === 3 ? 1 : 0, value: 5 })) },
+];
+
 test("each step's buckets and histograms are read, of mixed ones none", async () => {
   await fc.assert(
     fc.asyncProperty(rows, fc.array(fc.nat(1), { minLength: STEPS, maxLength: STEPS }), async (all, params) => {
@@ -123,6 +129,7 @@ test("each step's buckets and histograms are read, of mixed ones none", async ()
       expect(warnings.includes('malformed value of ""')).toBe(malformed);
       expect([...first.dropName]).toEqual(first.labels.map(() => 1));
     }),
+    { examples: [[AROUND_MIXED, [0, 0, 0, 1, 1, 0]]] },
   );
 });
 
