@@ -57,7 +57,7 @@ function scaleOf(k: number, prefixes: readonly string[], per: string): Scale {
 export function formatQuantity(v: number, unit: Unit): string {
   if (!Number.isFinite(v)) return Number.isNaN(v) ? "NaN" : v > 0 ? "+Inf" : "-Inf";
   const { divisor, suffix } = scaleFor(v, unit);
-  if (suffix.startsWith("e")) return `${Number(v.toPrecision(4))}${unit.perSecond ? " /s" : ""}`;
+  if (suffix.startsWith("e")) return `${v.toExponential(3).replace(/\.?0+e/, "e")}${unit.perSecond ? " /s" : ""}`;
   return `${Number((v / divisor).toPrecision(4))}${suffix}`;
 }
 
@@ -67,8 +67,8 @@ export function formatQuantity(v: number, unit: Unit): string {
  */
 export function valueAxis(min: number, max: number, rows: number, unit: Unit): Axis {
   // Differences of the very largest values would overflow.
-  let lo = Math.max(-Number.MAX_VALUE / 8, Math.min(min, Number.MAX_VALUE / 8));
-  let hi = Math.max(-Number.MAX_VALUE / 8, Math.min(max, Number.MAX_VALUE / 8));
+  let lo = within(min);
+  let hi = within(max);
   const largest = Math.max(Math.abs(lo), Math.abs(hi));
   const isConstant = hi - lo <= largest * 1e-9;
   if (lo > 0 && (isConstant || lo < 0.6 * hi)) lo = 0;
@@ -84,6 +84,12 @@ export function valueAxis(min: number, max: number, rows: number, unit: Unit): A
     return { at: scaled * divisor, label: `${(scaled === 0 ? 0 : scaled).toFixed(digits)}${suffix}` };
   });
   return { min: ticks[0]?.at ?? 0, max: ticks.at(-1)?.at ?? 1, ticks };
+}
+
+/** Kept away from where sums overflow, and from where quotients vanish. */
+function within(v: number): number {
+  if (Math.abs(v) < 1e-290) return 0;
+  return Math.max(-Number.MAX_VALUE / 8, Math.min(v, Number.MAX_VALUE / 8));
 }
 
 /** The distance of ticks: of those with two to four rows a tick the one that leaves the least of the chart empty, the closest of such. */

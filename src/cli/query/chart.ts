@@ -93,7 +93,8 @@ function setDot(canvas: Canvas, x: number, y: number, line: number): void {
 }
 
 function dotY(canvas: Canvas, axis: Axis, v: number): number {
-  const share = Math.min(1, Math.max(0, (v - axis.min) / (axis.max - axis.min)));
+  // No number would never meet the end of its segment.
+  const share = Math.min(1, Math.max(0, (v - axis.min) / (axis.max - axis.min))) || 0;
   return canvas.dotsY - 1 - Math.round(share * (canvas.dotsY - 1));
 }
 
