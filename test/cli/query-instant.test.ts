@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { HistogramJson, QueryData } from "../../src/cli/query/answer.ts";
+import type { HistogramJson, Metric, QueryData, VectorSeries } from "../../src/cli/query/answer.ts";
 import { formatPlan } from "../../src/cli/query/explain.ts";
 import { formatInstant, formatPromText } from "../../src/cli/query/instant.ts";
 import { planTree, readsOf } from "../../src/cli/query/plan-tree.ts";
@@ -20,9 +20,9 @@ describe("an instant answer", () => {
   it("of one series has no table around it; names of objects' members are no labels", () => {
     const data: QueryData = { resultType: "vector", result: [{ metric: { __name__: "up" }, value: [0, "1"] }] };
     expect(formatInstant(data, 0, plain(80))).toEqual(["up", "1", "1 series at 1970-01-01 00:00:00 UTC"]);
-    const odd = [
-      { metric: { constructor: "x" }, value: [0, "1"] as const },
-      { metric: {}, value: [0, "2"] as const },
+    const odd: VectorSeries[] = [
+      { metric: { constructor: "x" } as unknown as Metric, value: [0, "1"] },
+      { metric: {}, value: [0, "2"] },
     ];
     expect(formatInstant({ resultType: "vector", result: odd }, 0, plain(80)).slice(0, 3)).toEqual([
       ...["constructor  value", "x                1", "                 2"],
