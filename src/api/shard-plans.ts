@@ -37,17 +37,18 @@ export function askNewest(
   return ask(deps, request, { select: { output, lookback: request.width }, end: request.end }, "rows");
 }
 
-/** All samples of the window, staleness markers left out. Throws QueryError. */
+/** All samples of the window, staleness markers included. Throws QueryError. */
 export function askSamples(deps: ApiDeps, request: SelectorRequest, maxSamples: number): Promise<Answers<"raw">> {
   const select = { output: "value", lookback: request.width } as const;
   const range = { func: "last_over_time", range: request.width, params: [] } as const;
-  return ask(deps, request, { select, range, raw: true, end: request.end, maxSamples }, "raw");
+  return ask(deps, request, { select, range, raw: true, staleMarkers: true, end: request.end, maxSamples }, "raw");
 }
 
 interface PlanParts {
   readonly select: { readonly output: "value" | "timestamp"; readonly lookback: number };
   readonly range?: NonNullable<ShardPlan["range"]>;
   readonly raw?: true;
+  readonly staleMarkers?: true;
   readonly end: number;
   readonly maxSamples?: number;
 }

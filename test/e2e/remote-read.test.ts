@@ -62,8 +62,7 @@ function series(): TestSeries[] {
   const odd = [0, 1, 8191, 8192, 8193, 100_000, 2, 600_000, 60_000, 1_500_000, 1];
   let t = START * 1000;
   return [
-    // Staleness markers do not come over remote read.
-    ...dataset().filter((s) => !s.labels.some(([, v]) => v === "stopped")),
+    ...dataset(),
     ...kinds.map((kind) => ({
       labels: [
         ["__name__", "latency"],

@@ -197,7 +197,7 @@ export function makeRowEvaluator(
     },
     rangeSamples() {
       const series = reader.samples;
-      dropStale(series);
+      if (plan.staleMarkers !== true) dropStale(series);
       // Points that stand for buckets may come from before the window.
       locateWindows(w, series.ts, series.length);
       keepRange(series, w.lo[0] as number, w.hi[0] as number);

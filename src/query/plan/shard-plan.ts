@@ -25,6 +25,8 @@ export interface ShardPlan {
   readonly aggregate?: PartialAggregation;
   /** Answer the raw samples of the (only) window instead of evaluating anything. */
   readonly raw?: boolean;
+  /** Of raw samples: with the staleness markers. */
+  readonly staleMarkers?: boolean;
   /** The answer says how many samples each step's windows have. */
   readonly countWindows?: boolean;
   readonly limits: PlanLimits;
