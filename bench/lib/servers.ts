@@ -1,8 +1,9 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, openSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { treeIds } from "./process-tree.ts";
 
 /** A server under load: Tocsin or a peer, in the foreground with an empty data folder of its own. */
@@ -119,7 +120,15 @@ function versionOf(name: ServerName, command: string): string {
   if (name === "tocsin")
     return JSON.parse(execFileSync("cat", [join(ROOT, "package.json")], { encoding: "utf8" })).version;
   const text = execFileSync(command, ["--version"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
-  return /(\d+\.\d+(\.\d+)?)/.exec(text)?.[1] ?? "(its build tells no version)";
+  return /(\d+\.\d+(\.\d+)?)/.exec(text)?.[1] ?? packagedVersion(command) ?? "(its build tells no version)";
+}
+
+/** The version of the Debian package that a program lies in, installed or unpacked into a folder: its changelog begins with it. */
+function packagedVersion(command: string): string | undefined {
+  const program = realpathSync(command);
+  const changelog = join(dirname(program), "../share/doc", basename(program), "changelog.Debian.gz");
+  if (!existsSync(changelog)) return undefined;
+  return /\(([^)]+)\)/.exec(gunzipSync(readFileSync(changelog)).toString("utf8", 0, 200))?.[1];
 }
 
 export async function freePort(): Promise<number> {
