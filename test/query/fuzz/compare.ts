@@ -121,10 +121,15 @@ function normalNote(note: string): string {
     /got (-?[0-9.]+e?[+-]?[0-9]*)/,
     (_, v: string) => `got ${Number(Number(v).toPrecision(9))}`,
   );
-  return rounded.replace(' for metric name ""', "");
+  return rounded
+    .replace(' for metric name ""', "")
+    .replace(/, from buckets \S+ to \S+, with a max diff of .* to \S+(?= \()/, "");
 }
 
-/** Versions after 3.5 leave out a metric name that is empty, and warn of sort in range queries. */
+/**
+ * Versions after 3.5 leave out a metric name that is empty, warn of sort in range queries, and tell what buckets were made
+ * monotonic.
+ */
 function normalNotes(notes: readonly string[]): string {
   const known = notes.filter((n) => !n.includes("sort is ineffective for range queries"));
   // Which ten are told is Prometheus's chance.
