@@ -82,7 +82,8 @@ export function settleRows(rows: TierRows, from: number, width: number, mask: nu
     end.set(rows.end.subarray(0, from));
     rows.end = end;
   }
-  const { start, columns, length } = buffer;
+  const { start, length } = buffer;
+  const { count: counts } = buffer.columns;
   const { end } = rows;
   const { histograms } = buffer;
   if (histograms !== undefined) {
@@ -91,13 +92,13 @@ export function settleRows(rows: TierRows, from: number, width: number, mask: nu
       if ((count[i] as number) > 0) rows.histogramEnds.push((start[i] as number) + width);
     }
     if ((mask & HISTOGRAM_ROLLUPS) !== 0) {
-      for (let i = from; i < length; i++) columns.count[i] = (columns.count[i] as number) + (count[i] as number);
+      for (let i = from; i < length; i++) counts[i] = (counts[i] as number) + (count[i] as number);
     }
     delete buffer.histograms;
   }
   let out = from;
   for (let i = from; i < length; i++) {
-    if (columns.count[i] === 0) continue;
+    if (counts[i] === 0) continue;
     if (out !== i) moveRow(buffer, i, out, mask);
     end[out] = (start[i] as number) + width;
     out++;

@@ -21,7 +21,7 @@ export function mergeRollups(out: RollupBuffer, from: number, newer: RollupBuffe
   const shift = takeBytes(out, newer);
   if (n === from || (out.start[n - 1] as number) < (newer.start[0] as number)) {
     reserveRollup(out, n + m);
-    for (let j = 0; j < m; j++) copyRow(newer, j, out, n + j, shift);
+    appendRows(newer, out, shift);
     out.length = n + m;
     return;
   }
@@ -52,6 +52,16 @@ function takeBytes(to: RollupBuffer, from: RollupBuffer): number {
   if (from.histograms === undefined) return 0;
   to.histograms ??= makeRollupHistograms(to.start.length);
   return appendHistogramBytes(histogramBytes(from.histograms.bytes), to.histograms.bytes);
+}
+
+/** Copies all rows of `from` behind those of `to`, column by column: nearly all blocks lie one behind another. */
+function appendRows(from: RollupBuffer, to: RollupBuffer, shift: number): void {
+  const { length: n } = to;
+  const { length: m } = from;
+  to.start.set(from.start.subarray(0, m), n);
+  for (const name of ROLLUP_COLUMNS) to.columns[name].set(from.columns[name].subarray(0, m), n);
+  if (to.histograms === undefined) return;
+  for (let i = 0; i < m; i++) copyHistograms(from.histograms, i, to.histograms, n + i, shift);
 }
 
 function copyRow(from: RollupBuffer, i: number, to: RollupBuffer, k: number, shift: number): void {
