@@ -46,7 +46,7 @@ describe("when something under it fails", () => {
       // Seen from outside of its namespace.
       const disk = join("/proc", String(tocsin.pid), "root", tocsin.dir, "data");
       fill(join(disk, "fill"));
-      await until(() => load.refusals.some((r) => r.status === 503), "senders are refused", 10_000);
+      await until(() => load.refusals.some((r) => r.status === 503), "senders are refused");
       const refusal = load.refusals.find((r) => r.status === 503);
       expect(refusal?.text).toMatch(/no space left on device/);
       expect(tocsin.output()).toMatch(/nats-server cannot store .*no sample is taken until/);
@@ -54,11 +54,11 @@ describe("when something under it fails", () => {
 
       rmSync(join(disk, "fill"));
       const before = load.acknowledged();
-      await until(() => load.acknowledged() > before + 20, "samples are taken again", 15_000);
+      await until(() => load.acknowledged() > before + 20, "samples are taken again");
       await load.stop();
       expect(await metric(tocsin, "tocsin_bus_storage_failed")).toBe(0);
       // A refused sample may be there nevertheless; an acknowledged one must.
-      await until(async () => missing(await storedNumbers(tocsin), load.numbers()) === 0, "nothing is lost", 10_000);
+      await until(async () => missing(await storedNumbers(tocsin), load.numbers()) === 0, "nothing is lost");
       expect(await tocsin.stop()).toBe(0);
     },
   );
@@ -78,7 +78,7 @@ describe("when something under it fails", () => {
         const load = startPushing(first);
         await until(() => load.acknowledged() > 20, "the load flows");
         await load.stop();
-        await until(async () => missing(await storedNumbers(first), load.numbers()) === 0, "it is there", 10_000);
+        await until(async () => missing(await storedNumbers(first), load.numbers()) === 0, "it is there");
         fill(join(disk.path, "fill"));
         // As it ends when there is no space either.
         process.kill(first.pid, "SIGKILL");
@@ -90,7 +90,7 @@ describe("when something under it fails", () => {
           wait: false,
         });
         const answers = () => storedNumbers(second).catch(() => new Set<number>());
-        await until(async () => missing(await answers(), load.numbers()) === 0, "what is stored is served", 20_000);
+        await until(async () => missing(await answers(), load.numbers()) === 0, "what is stored is served");
         const ready = await fetch(`${second.url}/-/ready`);
         expect({ status: ready.status, text: await ready.text() }).toEqual({
           status: 503,
@@ -101,9 +101,9 @@ describe("when something under it fails", () => {
 
         rmSync(join(disk.path, "fill"));
         const again = startPushing(second, 1_000_000);
-        await until(() => again.acknowledged() > 20, "samples are taken again", 20_000);
+        await until(() => again.acknowledged() > 20, "samples are taken again");
         await again.stop();
-        await until(async () => missing(await storedNumbers(second), again.numbers()) === 0, "they are there", 10_000);
+        await until(async () => missing(await storedNumbers(second), again.numbers()) === 0, "they are there");
         expect(await metric(second, "tocsin_storage_disk_full")).toBe(0);
         expect(await second.stop()).toBe(0);
       } finally {
@@ -122,11 +122,11 @@ describe("when something under it fails", () => {
     rmSync(join(tocsin.dir, "data/nats/store"), { recursive: true });
     process.kill(nats, "SIGKILL");
     const before = load.acknowledged();
-    await until(() => load.acknowledged() > before + 20, "samples are taken again", 15_000);
+    await until(() => load.acknowledged() > before + 20, "samples are taken again");
     await load.stop();
     expect(tocsin.output()).toMatch(/stream SAMPLES_0 .*made anew/);
     const after = load.numbers().slice(before + 1);
-    await until(async () => missing(await storedNumbers(tocsin), after) === 0, "what came after is there", 10_000);
+    await until(async () => missing(await storedNumbers(tocsin), after) === 0, "what came after is there");
     expect(await tocsin.stop()).toBe(0);
   });
 
@@ -150,7 +150,7 @@ describe("when something under it fails", () => {
     const again = startPushing(second);
     await until(() => again.acknowledged() > 20, "it takes samples");
     await again.stop();
-    await until(async () => missing(await storedNumbers(second), again.numbers()) === 0, "they are there", 10_000);
+    await until(async () => missing(await storedNumbers(second), again.numbers()) === 0, "they are there");
     await second.stop();
   });
 
@@ -191,7 +191,7 @@ describe("hostile messages on the bus", () => {
       });
     });
     const refused = 'tocsin_shard_samples_rejected_total{partition="0",reason="bad_frame"}';
-    await until(async () => (await metric(tocsin, refused)) === 303, "every bad frame is counted", 10_000);
+    await until(async () => (await metric(tocsin, refused)) === 303, "every bad frame is counted");
     await until(
       async () => (await sumOf(tocsin, "tocsin_ingest_subject_messages_refused_total")) === 4,
       "every bad message",

@@ -20,7 +20,7 @@ let publisher: JetStreamPublisher;
 beforeAll(async () => {
   nats = await startNatsServer();
   publisher = jetStreamPublisher(await nats.bus({ partitions: 5 }));
-}, 30_000);
+}, 90_000);
 afterAll(() => nats.stop());
 
 /** What the disk does wrong; undefined when it works. */

@@ -22,7 +22,7 @@ beforeAll(async () => {
   nats = await startNatsServer();
   bus = await nats.bus({ partitions: 8 });
   publisher = jetStreamPublisher(bus);
-}, 30_000);
+}, 90_000);
 afterAll(() => nats.stop());
 
 const everything = { tenant: DEFAULT_TENANT, sets: [], minT: -Infinity, maxT: Infinity };

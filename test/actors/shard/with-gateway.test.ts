@@ -26,7 +26,7 @@ let bus: Bus;
 beforeAll(async () => {
   nats = await startNatsServer();
   bus = await nats.bus({ partitions: 1 });
-}, 30_000);
+}, 90_000);
 afterAll(() => nats.stop());
 
 const newGateway = () =>
