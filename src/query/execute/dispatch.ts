@@ -8,7 +8,8 @@ import { addNote } from "./annotations.ts";
 import { finishHistograms, mergeHistograms } from "./histogram-aggregate.ts";
 import { addHistogram } from "./histogram-pool.ts";
 import { hold, tooManySamples } from "./memory.ts";
-import { checkAlive, due, overEach, overRows, ROW_WORK, sortedIndexes, stopError, turn } from "./pace.ts";
+import { mergeRows } from "./merge-rows.ts";
+import { checkAlive, overEach, overRows, ROW_WORK, sortedIndexes, stopError } from "./pace.ts";
 import { unpackLabels } from "./packed-labels.ts";
 import { addGroup, finishPartial, makePartial, mergeGroup } from "./partial-aggregate.ts";
 import type { QueryContext } from "./query-context.ts";
@@ -119,35 +120,6 @@ function takeHistograms(ctx: QueryContext, { histograms, values, present }: Shar
   for (let i = 0; i < present.length; i++) {
     if (present[i] === PRESENT_HISTOGRAM) values[i] = (values[i] as number) + before;
   }
-}
-
-/** Merges the shards' rows, each sorted by labels already. */
-async function mergeRows(ctx: QueryContext, answers: readonly ShardRows[], steps: number): Promise<Vector> {
-  const sets: Labels[][] = [];
-  for (const a of answers) sets.push(await unpackLabels(ctx, a.labels));
-  const total = sets.reduce((sum, s) => sum + s.length, 0);
-  const labels: Labels[] = new Array(total);
-  const dropName = new Uint8Array(total);
-  const values = new Float64Array(total * steps);
-  const present = new Uint8Array(total * steps);
-  const next = new Int32Array(sets.length);
-  for (let row = 0; row < total; row++) {
-    let best = -1;
-    for (let i = 0; i < sets.length; i++) {
-      const candidate = sets[i]?.[next[i] as number];
-      if (candidate === undefined) continue;
-      if (best < 0 || compareLabels(candidate, sets[best]?.[next[best] as number] as Labels) < 0) best = i;
-    }
-    const answer = answers[best] as ShardRows;
-    const r = next[best] as number;
-    next[best] = r + 1;
-    labels[row] = sets[best]?.[r] as Labels;
-    dropName[row] = answer.dropName[r] as number;
-    values.set(answer.values.subarray(r * steps, (r + 1) * steps), row * steps);
-    present.set(answer.present.subarray(r * steps, (r + 1) * steps), row * steps);
-    if (due(ctx, (steps >> 2) + ROW_WORK * sets.length)) await turn(ctx);
-  }
-  return { steps, labels, dropName, values, present };
 }
 
 /** The shards' partial aggregates put together. */
