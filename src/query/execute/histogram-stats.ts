@@ -1,5 +1,6 @@
 import { type Histogram, RESET_NO, RESET_UNKNOWN, RESET_YES } from "../../model/histogram.ts";
-import { histogramRef, type SampleBuffer } from "../../model/sample.ts";
+import { isStaleHistogram } from "../../model/histogram-code.ts";
+import { histogramRef, isHistogramAt, type SampleBuffer } from "../../model/sample.ts";
 import { detectReset } from "../histogram/reset.ts";
 import { decodeStats } from "../histogram/stats.ts";
 import { histogramAt } from "./histogram-pool.ts";
@@ -31,10 +32,26 @@ export function makeStatsReader(samples: SampleBuffer): StatsReader {
 export function statsAt(reader: StatsReader, k: number, before: number): Histogram {
   const { words, histograms } = reader.samples;
   const stats = decodeStats((histograms as NonNullable<typeof histograms>).bytes, histogramRef(words, k));
-  if (stats.resetHint !== RESET_UNKNOWN || before < 0) return stats;
+  if (stats.resetHint !== RESET_UNKNOWN) return stats;
+  if (before < 0) {
+    if (isHistogramBefore(reader, k) && !detectReset(wholeAt(reader, k), wholeAt(reader, k - 1))) {
+      stats.resetHint = RESET_NO;
+    }
+    return stats;
+  }
   const reset = before !== k && detectReset(wholeAt(reader, k), wholeAt(reader, before));
   stats.resetHint = reset ? RESET_YES : RESET_NO;
   return stats;
+}
+
+/**
+ * Whether a counter that was not reset goes on at sample k. Prometheus's storage knows that of all but the first histogram of
+ * its chunks, also of those that nothing was read before; a reset begins a chunk.
+ */
+function isHistogramBefore({ samples }: StatsReader, k: number): boolean {
+  const { values, words, histograms } = samples;
+  if (k === 0 || histograms === undefined || !Number.isNaN(values[k - 1]) || !isHistogramAt(words, k - 1)) return false;
+  return !isStaleHistogram(histograms.bytes, histogramRef(words, k - 1));
 }
 
 function wholeAt({ samples, places, whole }: StatsReader, k: number): Histogram {

@@ -235,7 +235,11 @@ function segmentsOf(
   const { grid, select } = plan;
   if (grid.steps === 0) return [];
   const span = windowSpan(grid, range, select.offset, select.at);
-  return cover(need, span, coverage ?? { rawAfter: Number.NEGATIVE_INFINITY, tiers: [] }, before, after);
+  const segments = cover(need, span, coverage ?? { rawAfter: Number.NEGATIVE_INFINITY, tiers: [] }, before, after);
+  const [first] = segments;
+  if (select.statsOnly !== true || first?.tier !== "raw") return segments;
+  // Whether a counter was reset before its first histogram, the one before that tells.
+  return segments.with(0, { ...first, after: first.after - select.lookback });
 }
 
 function boundsOf(w: Windows, segments: readonly Segment[]): { minT: number; maxT: number } {

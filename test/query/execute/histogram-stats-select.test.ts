@@ -20,7 +20,7 @@ function hintsOf(
   lookback: number,
   { start, step, steps }: Windowed,
 ): (number | undefined)[] {
-  const it = statsIterator(samples.filter((x) => x.t > start - lookback));
+  const it = statsIterator(samples, start - lookback);
   let reached = Number.NEGATIVE_INFINITY;
   let previous: { readonly t: number; readonly hint: number | undefined } | undefined;
   return Array.from({ length: steps }, (_, s) => {

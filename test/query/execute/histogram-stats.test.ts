@@ -8,7 +8,7 @@ import { statsIterator } from "./stats-iterator.ts";
 
 /** The hints of each window's histograms; Prometheus keeps those of windows that overlap, and reads ahead through a buffer. */
 function hintsOf(samples: readonly Sample[], { start, step, steps, range }: Windowed & { range: number }): number[][] {
-  const it = statsIterator(samples.filter((x) => x.t > start - range));
+  const it = statsIterator(samples, start - range);
   const hints = new Map<number, number>();
   let reached = Number.NEGATIVE_INFINITY;
   let delta = range;

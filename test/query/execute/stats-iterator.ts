@@ -2,8 +2,9 @@ import { RESET_NO, RESET_UNKNOWN, RESET_YES } from "../../../src/model/histogram
 import type { Sample } from "./histogram-cases.ts";
 
 /**
- * How Prometheus goes through a series of histograms without known hints when it leaves out buckets, written down sample by
- * sample: whoever looks at a histogram learns a hint from the one that was looked at before.
+ * How Prometheus goes through a series of histograms when it leaves out buckets, written down sample by sample: storage knows of
+ * one that goes on from the one stored before it, and of others whoever looks at them learns a hint from the one that was looked
+ * at before.
  */
 export interface StatsIterator {
   /** At the end: undefined. */
@@ -15,7 +16,9 @@ export interface StatsIterator {
   look(): number | undefined;
 }
 
-export function statsIterator(samples: readonly Sample[]): StatsIterator {
+export function statsIterator(all: readonly Sample[], after: number): StatsIterator {
+  const first = all.findIndex((x) => x.t > after);
+  const samples = first < 0 ? [] : all.slice(first);
   let i = 0;
   let last: Sample | undefined;
   return {
@@ -32,6 +35,8 @@ export function statsIterator(samples: readonly Sample[]): StatsIterator {
       if (!sample.histogram) return undefined;
       const before = last;
       last = sample;
+      const stored = all[first + i - 1];
+      if (stored?.histogram === true && !(sample.value < stored.value)) return RESET_NO;
       if (before === undefined) return RESET_UNKNOWN;
       return sample.value < before.value ? RESET_YES : RESET_NO;
     },
