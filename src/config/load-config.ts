@@ -9,6 +9,8 @@ import {
   type RetentionRule,
   type ScrapeConfig,
 } from "../model/config.ts";
+import { limitsSchema } from "./limit-keys.ts";
+import { toLimits, toOverrides } from "./limits.ts";
 import { maskSecrets } from "./mask-secrets.ts";
 import { globalSchema, rootSchema, scrapeConfigFileSchema } from "./root-keys.ts";
 import type { ReadKeys, Schema } from "./schema/schema.ts";
@@ -18,7 +20,6 @@ import { pathFrom } from "./secrets.ts";
 import {
   agentSchema,
   exemplarsSchema,
-  limitsSchema,
   type retentionRuleSchema,
   retentionSchema,
   retentionSizeSchema,
@@ -189,21 +190,8 @@ function toConfig(
       maxAgeMs: streams.max_age,
       maxBytes: streams.max_size,
     },
-    limits: {
-      maxBodyBytes: limits.max_body_size,
-      maxDecodedBytes: limits.max_decoded_size,
-      maxLabelNamesPerSeries: limits.max_label_names_per_series,
-      maxLabelNameBytes: limits.max_label_name_length,
-      maxLabelValueBytes: limits.max_label_value_length,
-      maxQueryPoints: limits.max_query_points,
-      maxQuerySamples: limits.max_query_samples,
-      maxQuerySeries: limits.max_query_series,
-      maxQueryBytes: limits.max_query_length,
-      maxConcurrentQueries: limits.max_concurrent_queries,
-      maxQueuedQueries: limits.max_queued_queries,
-      queryTimeoutMs: limits.query_timeout,
-      queryLookbackMs: limits.query_lookback,
-    },
+    limits: toLimits(limits),
+    overrides: toOverrides(root.overrides),
   };
 }
 

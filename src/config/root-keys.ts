@@ -1,7 +1,8 @@
+import { limitsSchema, overridesSchema } from "./limit-keys.ts";
 import { duration, labelNameProblem, path, size, string } from "./schema/scalars.ts";
 import { defaulted, ignored, list, map, object, optional, refused } from "./schema/schema.ts";
 import { inheritedScrapeKeys, scrapeConfigSchema } from "./scrape-keys.ts";
-import { agentSchema, limitsSchema, storageSchema, streamsSchema } from "./server-keys.ts";
+import { agentSchema, storageSchema, streamsSchema } from "./server-keys.ts";
 
 export const globalSchema = object("global section", {
   ...inheritedScrapeKeys,
@@ -41,6 +42,7 @@ export const rootSchema = object("configuration", {
   storage: optional(storageSchema, "Storage."),
   streams: optional(streamsSchema, "The event bus."),
   limits: optional(limitsSchema, "Limits of requests and queries."),
+  overrides: defaulted(overridesSchema, {}, "Limits of single tenants, by tenant, in place of those in `limits`."),
   alerting: ignored("the alert manager is built in, see alertmanager_config_file"),
   remote_write: ignored("samples are not forwarded"),
   remote_read: ignored("other servers are not queried"),

@@ -108,28 +108,3 @@ export const streamsSchema = object("streams section", {
     "8GB",
   ),
 });
-
-export const limitsSchema = object("limits section", {
-  max_body_size: defaulted(size(1024), 32 * 2 ** 20, "Largest request body as it is sent (compressed).", "32MB"),
-  max_decoded_size: defaulted(size(1024), 256 * 2 ** 20, "Largest request body after decompression.", "256MB"),
-  max_label_names_per_series: defaulted(integer(1, 10_000), 64, "Labels that a series may have, its name included."),
-  max_label_name_length: defaulted(integer(1, 65_535), 1024, "Longest label name, in bytes."),
-  max_label_value_length: defaulted(integer(1, 65_535), 4096, "Longest label value, in bytes."),
-  max_query_points: defaulted(integer(1), 11_000, "Points that a range query may have in each series."),
-  max_query_samples: defaulted(integer(1), 50_000_000, "Samples that a query may read."),
-  max_query_series: defaulted(integer(1), 1_000_000, "Series that a selector may match in one partition."),
-  max_query_length: defaulted(integer(1), 65_536, "Longest text of a query, in bytes."),
-  max_concurrent_queries: defaulted(
-    integer(1),
-    20,
-    "Queries that run at a time; others wait, tenants taking turns. Those of rules do not wait.",
-  ),
-  max_queued_queries: defaulted(integer(0), 2000, "Queries that may wait; others are answered 503."),
-  query_timeout: defaulted(duration(1), 120_000, "Longest run time of a query.", "2m"),
-  query_lookback: defaulted(
-    duration(1),
-    300_000,
-    "How far back an instant selector looks for the newest sample.",
-    "5m",
-  ),
-});

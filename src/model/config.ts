@@ -42,6 +42,8 @@ export interface Config {
     readonly maxBytes: number;
   };
   readonly limits: LimitsConfig;
+  /** What is different for single tenants. */
+  readonly overrides: Readonly<Record<string, Partial<TenantLimits>>>;
 }
 
 /** How long each tier is kept; 0 keeps for ever. */
@@ -68,21 +70,40 @@ export interface GlobalConfig {
   readonly externalLabels: Readonly<Record<string, string>>;
 }
 
-export interface LimitsConfig {
-  /** Request bodies, compressed as sent and after decompression. */
-  readonly maxBodyBytes: number;
-  readonly maxDecodedBytes: number;
+/** Limits that a tenant may have of its own. */
+export interface TenantLimits {
   readonly maxLabelNamesPerSeries: number;
   readonly maxLabelNameBytes: number;
   readonly maxLabelValueBytes: number;
   readonly maxQueryPoints: number;
   readonly maxQuerySamples: number;
   readonly maxQuerySeries: number;
+  readonly maxQueryMemoryBytes: number;
   readonly maxQueryBytes: number;
+  readonly maxQueryDepth: number;
+  /** 0: no limit; so are the other zeros here. */
+  readonly maxTotalQueryMs: number;
+  readonly maxLookbackDeltaMs: number;
+  readonly maxRegexCost: number;
+  readonly maxTenantQueries: number;
+  readonly queryTimeoutMs: number;
+  /** 0: a share of the query's own time. */
+  readonly queryShardTimeoutMs: number;
+  readonly queryLookbackMs: number;
+}
+
+export interface LimitsConfig extends TenantLimits {
+  /** Request bodies, compressed as sent and after decompression. */
+  readonly maxBodyBytes: number;
+  readonly maxDecodedBytes: number;
   readonly maxConcurrentQueries: number;
   readonly maxQueuedQueries: number;
-  readonly queryTimeoutMs: number;
-  readonly queryLookbackMs: number;
+}
+
+/** The limits that hold for a tenant. */
+export function limitsOf({ limits, overrides }: Pick<Config, "limits" | "overrides">, tenant: string): LimitsConfig {
+  const own = Object.hasOwn(overrides, tenant) ? overrides[tenant] : undefined;
+  return own === undefined ? limits : { ...limits, ...own };
 }
 
 export interface ScrapeConfig {
