@@ -23,6 +23,8 @@ export interface QueryOptions {
   readonly urgent?: boolean;
   /** The result has `stats`, with what each step took or without. */
   readonly stats?: "total" | "perStep";
+  /** The result has `trace`: where the time went. Without it no clock is read for that. */
+  readonly trace?: boolean;
 }
 export interface InstantRequest extends QueryOptions {
   readonly time: number;
@@ -80,6 +82,18 @@ export interface Annotated {
   /** True when a shard did not answer, or data is missing that ought to be there; `warnings` says which and when. */
   readonly partial: boolean;
   readonly stats?: QueryStats;
+  readonly trace?: TraceSpan;
+}
+
+/** Where the time of a query went. */
+export interface TraceSpan {
+  readonly name: string;
+  readonly ms: number;
+  /** The children went on at the same time, each within this span; else they are parts of it, one behind another. */
+  readonly parallel?: true;
+  /** What it was about, and what it took besides time. */
+  readonly about?: Readonly<Record<string, string | number>>;
+  readonly children?: readonly TraceSpan[];
 }
 
 /** What a query took; durations in ms. */

@@ -85,6 +85,18 @@ export function makeSampleBuffer(capacity: number): SampleBuffer {
   return { ts: new Float64Array(capacity), values, words: new Uint32Array(values.buffer), length: 0 };
 }
 
+/** Floats of one series that lie decoded in memory, in a form that functions over a SampleBuffer can read. Nobody writes to it. */
+export interface SampleView extends SampleBuffer {
+  /** There are NaNs, staleness markers among them perhaps. */
+  hasNan: boolean;
+  /** No value is smaller than the one before it, none is NaN or -0. */
+  ascending: boolean;
+}
+
+export function makeSampleView(): SampleView {
+  return { ...makeSampleBuffer(0), hasNan: false, ascending: false };
+}
+
 /** Makes room for at least `capacity` samples, keeping what is there. */
 export function reserveSamples(buffer: SampleBuffer, capacity: number): void {
   if (buffer.ts.length >= capacity) return;

@@ -1,7 +1,7 @@
 import type { Labels } from "./labels.ts";
 import type { Matcher } from "./matcher.ts";
 import type { RollupBuffer, RollupTier } from "./rollup.ts";
-import type { SampleBuffer } from "./sample.ts";
+import type { SampleBuffer, SampleView } from "./sample.ts";
 
 /**
  * What a shard's storage offers to the part of a query that runs inside the shard. Implemented by src/storage (the head,
@@ -31,6 +31,13 @@ export interface SeriesSource {
    */
   read(id: number, minT: number, maxT: number, out: SampleBuffer): void;
 
+  /**
+   * Instead of `read` where the samples lie in memory decoded already: false, or `out` becomes a view of them. What it gives is
+   * read-only and good until the call returns to the event loop: floats and staleness markers alone. Series with samples
+   * at the same times are given the same object as `ts`.
+   */
+  view?(id: number, minT: number, maxT: number, out: SampleView): boolean;
+
   /** Names and values over the series selected as by `select`; sorted, no duplicates. */
   labelNames(tenant: string, matchers: readonly Matcher[], minT: number, maxT: number): string[];
   labelValues(tenant: string, name: string, matchers: readonly Matcher[], minT: number, maxT: number): string[];
@@ -41,8 +48,20 @@ export interface SeriesSource {
    */
   problems?(minT: number, maxT: number): readonly string[];
 
+  /** What has been read since the source was made, of all requests. */
+  readCounts?(): ReadCounts;
+
   /** Rolled-up series beside the raw samples; absent: raw samples are all there is. */
   readonly rollups?: RollupSource;
+}
+
+/** Counts of a source's reads, none of them ever less than before. */
+export interface ReadCounts {
+  /** Bytes from the disk (or the system's cache of it). */
+  readonly bytesRead: number;
+  /** Parts of blocks that were in memory already, and those that were not. */
+  readonly cacheHits: number;
+  readonly cacheMisses: number;
 }
 
 /**

@@ -32,6 +32,8 @@ export type ShardRequest =
       readonly maxT: number;
     }
   | { readonly kind: "stats" }
+  /** What has changed since a point that was told before; without one only where the shard stands now. */
+  | { readonly kind: "changes"; readonly since?: ChangePoint }
   /** `sketch`: how many hashes of a label's values to tell, so that several shards' values can be counted; 0 none. */
   | { readonly kind: "cardinality"; readonly tenant: string; readonly limit: number; readonly sketch: number }
   | {
@@ -71,6 +73,7 @@ export interface ShardResponses {
   readonly labelNames: Listed<string>;
   readonly labelValues: Listed<string>;
   readonly stats: ShardStats;
+  readonly changes: ShardChanges;
   readonly cardinality: Cardinality;
   readonly exemplars: readonly SeriesExemplars[];
   readonly metadata: readonly FamilyMetadata[];
@@ -79,6 +82,23 @@ export interface ShardResponses {
   readonly snapshot: { readonly blocks: number; readonly bytes: number };
   /** "other_stream": the stream was made anew since, so the message will never come. */
   readonly reached: "reached" | "too_late" | "other_stream";
+}
+
+/** A point in the life of a shard: what it answers later may differ by what changed since. */
+export interface ChangePoint {
+  /** Names this life of the shard. */
+  readonly incarnation: string;
+  readonly version: number;
+}
+
+export interface ShardChanges extends ChangePoint {
+  /**
+   * The smallest time (Unix ms) of the samples that were stored since the point that was named. Infinity: nothing changed;
+   * -Infinity: anything may have.
+   */
+  readonly from: number;
+  /** Samples up to here (Unix ms) go by their age: what was answered from them does not last. */
+  readonly agedUpTo: number;
 }
 
 /** A list, and in words what of it could not be read: data of the times asked for that is lost, or not there yet. */

@@ -1,4 +1,4 @@
-import type { SampleBuffer } from "../../model/sample.ts";
+import type { SampleBuffer, SampleView } from "../../model/sample.ts";
 import type { RangeCall, RangeFunction } from "../plan/shard-plan.ts";
 import { extendedRate } from "./extended-rate.ts";
 import {
@@ -41,6 +41,8 @@ const SCAN_WORK: Readonly<Partial<Record<RangeFunction, number>>> = {
   delta: 1,
 };
 
+const RATES: ReadonlySet<RangeFunction> = new Set(["rate", "increase", "delta"]);
+
 /**
  * Where the slice of steps ends that is evaluated at once when it begins at `from`; the windows must have been located.
  * A window is never divided. Functions look at the whole series in each slice, or once more at its first window: slices
@@ -49,7 +51,9 @@ const SCAN_WORK: Readonly<Partial<Record<RangeFunction, number>>> = {
 export function sliceEnd({ call }: PreparedRange, series: SampleBuffer, w: Windows, from: number): number {
   const { lo, hi, steps } = w;
   const n = series.length;
-  const scan = SCAN_WORK[call.func];
+  // Those of a counter that never restarts look at two samples of a window.
+  const looksAtEnds = neverDecreases(series) && RATES.has(call.func);
+  const scan = looksAtEnds ? undefined : SCAN_WORK[call.func];
   if (scan === undefined) {
     if (steps + n <= ONE_GO) return steps;
     const first = lo[from] as number;
@@ -86,6 +90,11 @@ export function evaluateSlice(
   }
   const part = { call: prepared.call, params: prepared.params.map((p) => p.subarray(from, to)) };
   evaluateRange(part, series, sliceWindows(w, from, to), out, present, base + from);
+}
+
+/** Told by sources that have looked before. */
+function neverDecreases(series: SampleBuffer): boolean {
+  return (series as Partial<SampleView>).ascending === true;
 }
 
 /** Range functions that keep the metric name. */
@@ -144,10 +153,12 @@ export function evaluateRange(
       sumOverTime(series, w, true, out, present, base);
       return;
     case "min_over_time":
-      extremeOverTime(series, w, false, false, out, present, base);
+      if (neverDecreases(series)) endsOverTime(series, w, "first", out, present, base);
+      else extremeOverTime(series, w, false, false, out, present, base);
       return;
     case "max_over_time":
-      extremeOverTime(series, w, true, false, out, present, base);
+      if (neverDecreases(series)) endsOverTime(series, w, "last", out, present, base);
+      else extremeOverTime(series, w, true, false, out, present, base);
       return;
     case "ts_of_min_over_time":
       extremeOverTime(series, w, false, true, out, present, base);

@@ -1,7 +1,7 @@
 import { restarted } from "../../model/counter-restart.ts";
-import type { SampleBuffer } from "../../model/sample.ts";
+import type { SampleBuffer, SampleView } from "../../model/sample.ts";
 import { PRESENT_FLOAT } from "./vector.ts";
-import type { Windows } from "./windows.ts";
+import type { RateShape, Windows } from "./windows.ts";
 
 /**
  * rate, increase, delta, irate, idelta, changes and resets over the windows of one series, all steps in one pass.
@@ -61,13 +61,53 @@ export function hasOverlappingStart(series: SampleBuffer, lo: number, hi: number
 /** Of a start time that says nothing of the window; times before 1970 are times. */
 export const UNKNOWN: number = Number.NEGATIVE_INFINITY;
 
+/** The shape of the windows' times, made anew unless it is that of a series with the same times. */
+function shapeOf(w: Windows, { ts }: SampleBuffer, seconds: number): RateShape {
+  const { lo, hi, start, end, steps } = w;
+  w.shape ??= makeShape(steps);
+  const { shape } = w;
+  if (w.of !== undefined && shape.of === w.of) return shape;
+  shape.of = w.of;
+  const { sampled, toStart, toEnd, factor } = shape;
+  for (let s = 0; s < steps; s++) {
+    const i = lo[s] as number;
+    const j = (hi[s] as number) - 1;
+    if (j <= i) continue;
+    const firstT = ts[i] as number;
+    const lastT = ts[j] as number;
+    // In seconds, and in this order of operations: results are Prometheus's to the last bit.
+    const span = (lastT - firstT) / 1000;
+    const average = span / (j - i);
+    const threshold = average * 1.1;
+    let before = (firstT - (start[s] as number)) / 1000;
+    if (before >= threshold) before = average / 2;
+    let after = ((end[s] as number) - lastT) / 1000;
+    if (after >= threshold) after = average / 2;
+    sampled[s] = span;
+    toStart[s] = before;
+    toEnd[s] = after;
+    factor[s] = (span + before + after) / span / seconds;
+  }
+  return shape;
+}
+
+function makeShape(steps: number): RateShape {
+  return {
+    of: undefined,
+    sampled: new Float64Array(steps),
+    toStart: new Float64Array(steps),
+    toEnd: new Float64Array(steps),
+    factor: new Float64Array(steps),
+  };
+}
+
 /**
  * rate (counter, per second), increase (counter) and delta (neither): the difference of the last and the first sample,
  * extrapolated to the window's bounds where the samples come close to them (at most 10% more than their average distance
  * away), by half that distance elsewhere.
  */
 export function extrapolatedRate(
-  series: SampleBuffer,
+  series: SampleBuffer & Partial<Pick<SampleView, "ascending">>,
   w: Windows,
   range: number,
   isCounter: boolean,
@@ -76,10 +116,60 @@ export function extrapolatedRate(
   present: Uint8Array,
   base: number,
 ): void {
-  const { ts, values, startTs } = series;
+  if (isCounter && series.startTs !== undefined) {
+    rateWithStarts(series, w, range, perSecond, out, present, base);
+    return;
+  }
+  const { values } = series;
+  const { lo, hi, steps } = w;
+  // A division by 1 changes nothing.
+  const seconds = perSecond ? range / 1000 : 1;
+  const { sampled, toStart, toEnd, factor } = shapeOf(w, series, seconds);
+  const resets = isCounter && series.ascending !== true ? findResets(series) : 0;
+  let firstReset = 0;
+  for (let s = 0; s < steps; s++) {
+    const i = lo[s] as number;
+    const j = (hi[s] as number) - 1;
+    if (j <= i) continue;
+    const first = values[i] as number;
+    let result = (values[j] as number) - first;
+    if (resets !== 0) {
+      while (firstReset < resets && (resetIndex[firstReset] as number) <= i) firstReset++;
+      for (let r = firstReset; r < resets && (resetIndex[r] as number) <= j; r++) {
+        result += values[(resetIndex[r] as number) - 1] as number;
+      }
+    }
+    let by = factor[s] as number;
+    if (isCounter && result > 0 && first >= 0) {
+      // A counter cannot be negative: do not extrapolate beyond the point where it would have been 0.
+      const span = sampled[s] as number;
+      const before = toStart[s] as number;
+      // Far from there in most windows: a division is spared.
+      if (!(first * span > result * before * 1.000001)) {
+        const toZero = span * (first / result);
+        if (toZero < before) by = (span + toZero + (toEnd[s] as number)) / span / seconds;
+      }
+    }
+    out[base + s] = result * by;
+    present[base + s] = PRESENT_FLOAT;
+  }
+}
+
+/** As above, of a counter whose samples say when it began: it is known to have been 0 then, and no guess is needed on the left. */
+function rateWithStarts(
+  series: SampleBuffer,
+  w: Windows,
+  range: number,
+  perSecond: boolean,
+  out: Float64Array,
+  present: Uint8Array,
+  base: number,
+): void {
+  const { ts, values } = series;
+  const startTs = series.startTs as Float64Array;
   const { lo, hi, start, end, steps } = w;
-  const resets = isCounter ? findResets(series) : 0;
-  const seconds = range / 1000;
+  const resets = findResets(series);
+  const seconds = perSecond ? range / 1000 : 1;
   let firstReset = 0;
   for (let s = 0; s < steps; s++) {
     const i = lo[s] as number;
@@ -87,11 +177,8 @@ export function extrapolatedRate(
     if (j < i) continue;
     const firstT = ts[i] as number;
     const first = values[i] as number;
-    let zeroAt = UNKNOWN;
-    if (isCounter && startTs !== undefined) {
-      const st = startTs[i] as number;
-      if (st !== 0 && st < firstT && st > (start[s] as number)) zeroAt = st;
-    }
+    const st = startTs[i] as number;
+    const zeroAt = st !== 0 && st < firstT && st > (start[s] as number) ? st : UNKNOWN;
     if (j === i && zeroAt === UNKNOWN) continue;
     const lastT = ts[j] as number;
     let result = (values[j] as number) - first;
@@ -101,11 +188,9 @@ export function extrapolatedRate(
     }
     let fromT = firstT;
     if (zeroAt !== UNKNOWN) {
-      // The counter is known to have been 0 at its start time, which lies in the window: no guess is needed on the left.
       result += first;
       fromT = zeroAt;
     }
-    // In seconds, and in this order of operations: results are Prometheus's to the last bit.
     const sampled = (lastT - fromT) / 1000;
     const average = (lastT - firstT) / 1000 / (j - i);
     const threshold = average * 1.1;
@@ -113,17 +198,14 @@ export function extrapolatedRate(
     if (zeroAt === UNKNOWN) {
       toStart = (firstT - (start[s] as number)) / 1000;
       if (toStart >= threshold) toStart = average / 2;
-      // A counter cannot be negative: do not extrapolate beyond the point where it would have been 0.
-      if (isCounter && result > 0 && first >= 0) {
+      if (result > 0 && first >= 0) {
         const toZero = sampled * (first / result);
         if (toZero < toStart) toStart = toZero;
       }
     }
     let toEnd = j === i ? 0 : ((end[s] as number) - lastT) / 1000;
     if (toEnd >= threshold) toEnd = average / 2;
-    let factor = (sampled + toStart + toEnd) / sampled;
-    if (perSecond) factor /= seconds;
-    out[base + s] = result * factor;
+    out[base + s] = result * ((sampled + toStart + toEnd) / sampled / seconds);
     present[base + s] = PRESENT_FLOAT;
   }
 }

@@ -77,12 +77,13 @@ export function makeRowEvaluator(
   const mask = need === "whole" ? columnsFor((range as RangeCall).func) : undefined;
   const prepared = range === undefined ? undefined : prepareRange(range, steps);
   const maps = plan.maps.map((m) => prepareMap(m, steps));
+  const views = plan.raw === true ? "never" : prepared === undefined && !smoothed ? "any" : "withoutNan";
   const seesStale = prepared === undefined && !smoothed && plan.raw !== true;
   const notes: RangeNotes = new Map();
   const makeWay = (segments: readonly Segment[], as: Need, columns: number | undefined, samples?: Segment[]): Way => {
     const windows = makeWindows(grid, width, select.offset, select.at, before, after);
     roundWindows(windows, segments);
-    const way = makeSeriesReader(segments, as, columns, true);
+    const way = makeSeriesReader(segments, as, columns, true, views);
     return { reader: way, w: windows, bounds: boundsOf(windows, segments), samples, instead: undefined };
   };
   const ways = new Map<string, Way>();
@@ -142,14 +143,22 @@ export function makeRowEvaluator(
     if (reader.buckets) {
       const { rows } = reader;
       locateWindows(w, rows.end, rows.buffer.length);
+      w.of = undefined;
       evaluateRollup(range as RangeCall, rows, w, values, present, base);
       if ((range as RangeCall).func !== "count_over_time") noteIgnored(rows.histogramEnds, w, present, base, book);
       return;
     }
     const stats = select.statsOnly === true && holdsHistogram(series);
     const seeks = stats && prepared !== undefined ? seekTimes(series, w) : undefined;
-    if (!seesStale) dropStale(series);
-    locateWindows(w, series.ts, series.length);
+    if (reader.view === undefined) {
+      if (!seesStale) dropStale(series);
+      locateWindows(w, series.ts, series.length);
+      w.of = undefined;
+    } else if (w.of !== series.ts) {
+      // Most series have their samples at the same times as the one before.
+      locateWindows(w, series.ts, series.length);
+      w.of = series.ts;
+    }
     if (prepared !== undefined && holdsHistogram(series)) {
       evaluateHistogramRange(prepared, series, w, pool, values, present, base, book, check, seeks);
     } else if (prepared !== undefined) {

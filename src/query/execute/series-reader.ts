@@ -11,8 +11,10 @@ import {
 } from "../../model/rollup.ts";
 import {
   makeSampleBuffer,
+  makeSampleView,
   reserveSamples,
   type SampleBuffer,
+  type SampleView,
   writeHistogramRef,
   writeStale,
 } from "../../model/sample.ts";
@@ -27,6 +29,8 @@ import { dropStale } from "./windows.ts";
  */
 export interface SeriesReader {
   readonly samples: SampleBuffer;
+  /** `samples` is what the source keeps in memory: nobody may change it, and the same `ts` has the same times. */
+  readonly view: SampleView | undefined;
   readonly rows: TierRows;
   /** True: `rows` are read; false: `samples`. */
   readonly buckets: boolean;
@@ -39,24 +43,39 @@ export interface SeriesReader {
 /** Filled by sources alone, which keep their optional columns as they need them. */
 const raw = makeSampleBuffer(4096);
 const mixed = makeSampleBuffer(1024);
+const kept = makeSampleView();
 const tierRows = makeTierRows();
 const points = makeRollupBuffer(256);
 
 /**
  * @param mask columns of the buckets that are needed; undefined: the function works on samples
  * @param histograms native histograms are samples for it, too
+ * @param views whether it may be given a view of what the source keeps: such that have NaNs (staleness markers) or not
  */
 export function makeSeriesReader(
   segments: readonly Segment[],
   need: Need,
   mask: number | undefined,
   histograms: boolean,
+  views: "never" | "withoutNan" | "any" = "never",
 ): SeriesReader {
   const uses = segments.map((s) => ({ ...s, rows: 0 }));
   const buckets = mask !== undefined && segments.some((s) => s.tier !== "raw");
   const only = segments.length === 1 && segments[0]?.tier === "raw" ? segments[0] : undefined;
+  let view: SampleView | undefined;
+  const loadView = (source: SeriesSource, id: number, { after, until }: Segment): boolean => {
+    if (views === "never" || source.view?.(id, after + 1, until, kept) !== true) return false;
+    if (views === "any" || !kept.hasNan) view = kept;
+    else copyView(kept, raw);
+    return true;
+  };
   const load = (source: SeriesSource, id: number): number => {
+    view = undefined;
     if (only !== undefined) {
+      if (loadView(source, id, only)) {
+        (uses[0] as { rows: number }).rows += kept.length;
+        return kept.length;
+      }
       raw.length = 0;
       source.read(id, only.after + 1, only.until, raw);
       (uses[0] as { rows: number }).rows += raw.length;
@@ -66,7 +85,28 @@ export function makeSeriesReader(
       ? loadRows(source, id, segments, mask, uses)
       : loadPoints(source, id, segments, need, histograms, uses);
   };
-  return { samples: only === undefined ? mixed : raw, rows: tierRows, buckets, load, use: () => joinUses(uses) };
+  return {
+    get samples() {
+      return view ?? (only === undefined ? mixed : raw);
+    },
+    get view() {
+      return view;
+    },
+    rows: tierRows,
+    buckets,
+    load,
+    use: () => joinUses(uses),
+  };
+}
+
+function copyView({ ts, words, length }: SampleView, out: SampleBuffer): void {
+  out.length = 0;
+  reserveSamples(out, length);
+  out.ts.set(ts);
+  out.words.set(words);
+  out.startTs?.fill(0, 0, length);
+  if (out.histograms !== undefined) out.histograms.length = 0;
+  out.length = length;
 }
 
 type Counting = { rows: number }[];

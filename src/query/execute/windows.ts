@@ -5,6 +5,17 @@ import { histogramRef, isHistogramAt, isStaleAt, type SampleBuffer } from "../..
 import type { Grid } from "../plan/grid.ts";
 import type { Segment } from "../plan/tier.ts";
 
+/** One value a step: what the rate of a window has of its times alone; see `extrapolatedRate`. */
+export interface RateShape {
+  /** The times that it was made for; undefined: of a series that may have changed. */
+  of: Float64Array | undefined;
+  readonly sampled: Float64Array;
+  readonly toStart: Float64Array;
+  readonly toEnd: Float64Array;
+  /** What the difference is multiplied by, unless the counter would be negative at the window's start. */
+  readonly factor: Float64Array;
+}
+
 /**
  * One series with the window of samples that belongs to every step: step s has the samples [lo[s], hi[s]).
  * The arrays are scratch that is reused from series to series; `start` and `end` do not change between series.
@@ -21,6 +32,10 @@ export interface Windows {
   readonly after: number;
   readonly lo: Int32Array;
   readonly hi: Int32Array;
+  /** The times that lo and hi were found for, where these never change; a series with the same has the same windows. */
+  of?: Float64Array | undefined;
+  /** What rate() makes of them (rate.ts). */
+  shape?: RateShape;
   /** Evaluation time of the steps, ms (`start` and `end` are moved by offset and @). */
   readonly time: Float64Array;
 }

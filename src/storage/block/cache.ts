@@ -42,7 +42,7 @@ export function cachePut(cache: BlockCache, owner: CacheSlots, index: number, va
     if (entry.used) {
       entry.used = false;
       cache.hand++;
-    } else drop(cache, entry);
+    } else cacheDrop(cache, entry);
   }
   const entry: CacheEntry = { owner, index, value, bytes, used: false, place: cache.ring.length };
   cache.ring.push(entry);
@@ -52,11 +52,11 @@ export function cachePut(cache: BlockCache, owner: CacheSlots, index: number, va
 
 /** Forgets all entries of an owner. */
 export function cacheForget(cache: BlockCache, owner: CacheSlots): void {
-  for (const entry of owner) if (entry !== undefined) drop(cache, entry);
+  for (const entry of owner) if (entry !== undefined) cacheDrop(cache, entry);
   owner.length = 0;
 }
 
-function drop(cache: BlockCache, entry: CacheEntry): void {
+export function cacheDrop(cache: BlockCache, entry: CacheEntry): void {
   entry.owner[entry.index] = undefined;
   cache.bytes -= entry.bytes;
   const last = cache.ring.pop() as CacheEntry;

@@ -23,19 +23,28 @@ function spread(freq: Uint16Array, n: number, log: number): void {
 }
 
 /**
- * Fills table[from, from + 2^log): by state, symbol << 16 | bits << 12 | the next state without those bits.
- * The frequencies sum up to 2^log, log is 5 to 11.
+ * Fills table[from, from + 2^log): by state, heads[symbol] + bits * head + the next state without those bits. The frequencies sum up
+ * to 2^log, log is 5 to 11.
  */
-export function buildDecoder(freq: Uint16Array, n: number, log: number, table: Uint32Array, from: number): void {
+export function buildDecoder(
+  freq: Uint16Array,
+  n: number,
+  log: number,
+  heads: Int32Array,
+  head: number,
+  table: Int32Array,
+  from: number,
+): void {
   const size = 1 << log;
   spread(freq, n, log);
   for (let s = 0; s < n; s++) next[s] = freq[s] as number;
+  const most = log - 31;
   for (let i = 0; i < size; i++) {
     const s = cells[i] as number;
     const x = next[s] as number;
     next[s] = x + 1;
-    const bits = log - (31 - Math.clz32(x));
-    table[from + i] = (s << 16) | (bits << 12) | ((x << bits) - size);
+    const bits = most + Math.clz32(x);
+    table[from + i] = ((heads[s] as number) + Math.imul(bits, head) + (x << bits) - size) | 0;
   }
 }
 

@@ -11,8 +11,9 @@ import {
 } from "./directory.ts";
 import { PageError } from "./page-error.ts";
 import { PREDICT_HALF, PREDICT_LAST, PREDICT_LINE, PREDICT_NONE, PREDICTORS, residualsOf, sumUp } from "./predict.ts";
-import { readResiduals, writeResiduals } from "./residual-code.ts";
+import { writeResiduals } from "./residual-code.ts";
 import { copyPlan, MAX_CONTEXTS, makePlan, planContexts, planResiduals, type ResidualPlan } from "./residual-plan.ts";
+import { readResiduals } from "./residual-read.ts";
 import { classOf } from "./tokens.ts";
 
 /**

@@ -10,13 +10,22 @@
 import type { Labels } from "../../model/labels.ts";
 import type { Matcher } from "../../model/matcher.ts";
 import { makeRollupBuffer, type RollupBuffer, type Tier } from "../../model/rollup.ts";
-import { makeSampleBuffer, type SampleBuffer } from "../../model/sample.ts";
+import { makeSampleBuffer, type SampleBuffer, type SampleView } from "../../model/sample.ts";
 import type { Coverage, RollupSource, SeriesSource } from "../../model/series-source.ts";
 import { mergeRollups } from "../merge/merge-rollups.ts";
 import { mergeSamples } from "../merge/merge-samples.ts";
 import type { RuleCoverage, SeriesCoverage } from "./coverage.ts";
 import type { IdentifiedSource } from "./identified-source.ts";
 import { grown, insertInOrder, makeIdentities, makeMembers, NOWHERE, obtain, pushMember } from "./merged-series.ts";
+import {
+  appendKept,
+  keepSeries,
+  keptUntil,
+  type SeriesCache,
+  seriesNumber,
+  viewKept,
+  viewSamples,
+} from "./series-cache.ts";
 
 export interface SourcePart {
   readonly source: IdentifiedSource;
@@ -45,7 +54,8 @@ export interface RuledRollups extends RollupSource {
 /** What is missing in answers about these times, in words. */
 export type Problems = (minT: number, maxT: number) => readonly string[];
 
-export function makeMergedSource(): MergedSource {
+/** @param cache keeps what is read of series again and again; absent: nothing is kept */
+export function makeMergedSource(cache?: SeriesCache): MergedSource {
   let parts: readonly SourcePart[] = [];
   let members = makeMembers(256);
   let series = makeIdentities(256);
@@ -54,6 +64,7 @@ export function makeMergedSource(): MergedSource {
   const words = new Uint32Array(3);
   const piece = makeSampleBuffer(1024);
   const rows = makeRollupBuffer(256);
+  const gathered = makeSampleBuffer(4096);
   let { byRule, ruleOf } = KEEP_ALL;
   /** Raw samples of every series are kept after this. */
   let rawAfter = Number.NEGATIVE_INFINITY;
@@ -192,6 +203,79 @@ export function makeMergedSource(): MergedSource {
   };
   const ruled = (m: number): RuleCoverage => byRule[ruleNumber(m)] as RuleCoverage;
 
+  /** Since when there is anything of a series that retention rules speak of. */
+  const keptAfter = (m: number, start: number): number =>
+    byRule.length > 1 && start <= rawAfter ? Math.max(start, ruled(m).coverage.rawAfter + 1) : start;
+
+  const read = (m: number, start: number, maxT: number, out: SampleBuffer): void => {
+    const minT = keptAfter(m, start);
+    let e = series.first[m] as number;
+    let whole = true;
+    for (;;) {
+      const part = parts[members.part[e] as number] as SourcePart;
+      if (part.tier === "raw" && part.maxT >= minT && part.minT <= maxT) {
+        if (whole) part.source.read(members.id[e] as number, minT, maxT, out);
+        else {
+          part.source.read(members.id[e] as number, minT, maxT, piece);
+          mergeSamples(out, piece);
+        }
+        whole = false;
+      }
+      const next = members.next[e] as number;
+      if (next === 0) break;
+      e = next - 1;
+    }
+    if (whole) out.length = 0;
+  };
+
+  const view = (m: number, start: number, maxT: number, out: SampleView): boolean => {
+    if (cache === undefined || asked.length !== 1) return false;
+    const last = series.last[m] as number;
+    const newest = (parts[members.part[last] as number] as SourcePart).source.newestT?.(members.id[last] as number);
+    if (newest === undefined || Number.isNaN(newest)) return false;
+    const number = seriesNumber(cache, series.words.subarray(3 * m, 3 * m + 3));
+    if (cache.refused.has(number)) return false;
+    const minT = keptAfter(m, start);
+    const until = keptUntil(cache, number, minT);
+    let isKept = until !== undefined;
+    if (until !== undefined && newest > until) {
+      read(m, until + 1, Number.POSITIVE_INFINITY, gathered);
+      isKept = appendKept(cache, number, gathered);
+    }
+    if (!isKept) {
+      const from = keepFrom(minT, maxT);
+      if (from === undefined) return false;
+      const { damage } = cache;
+      cache.misses++;
+      read(m, from, Number.POSITIVE_INFINITY, gathered);
+      // What cannot be read for now may be read again later; newer samples than the head's are of no sender that is there.
+      const isAll = cache.damage === damage && gathered.ts[gathered.length - 1] === newest;
+      const outcome = isAll ? keepSeries(cache, number, keptAfter(m, from), gathered) : "refused";
+      if (outcome === "refused") return false;
+      if (outcome === "full") {
+        viewSamples(gathered, minT, maxT, out);
+        return true;
+      }
+    }
+    viewKept(cache, number, minT, maxT, out);
+    return true;
+  };
+
+  /** Since when samples are kept for a request that begins at minT; undefined where that would not be all of them. */
+  const keepFrom = (minT: number, maxT: number): number | undefined => {
+    const [selection] = asked;
+    if (selection === undefined || minT < selection.minT) return undefined;
+    // Requests move along with the time, some a little behind others.
+    let from = minT - SLACK_MS - (maxT - minT) / 16;
+    for (const part of parts) {
+      if (part.tier !== "raw") continue;
+      // What is newer than the selection was not looked into.
+      if (part.minT > selection.maxT && part.maxT >= part.minT) return undefined;
+      if (part.maxT < selection.minT) from = Math.max(from, part.maxT + 1);
+    }
+    return Math.floor(Math.min(from, minT));
+  };
+
   const names = (read: (source: SeriesSource) => string[], minT: number, maxT: number): string[] => {
     const hit = parts.filter((p) => {
       const counts = p.tier === "raw" || namesMore(p, minT, maxT);
@@ -231,27 +315,8 @@ export function makeMergedSource(): MergedSource {
     symbol: (text) => internText(symbols, text),
     text: (symbol) => symbols.texts[symbol] as string,
     valueSymbol,
-    read: (m, start, maxT, out: SampleBuffer) => {
-      const isOld = byRule.length > 1 && start <= rawAfter;
-      const minT = isOld ? Math.max(start, ruled(m).coverage.rawAfter + 1) : start;
-      let e = series.first[m] as number;
-      let whole = true;
-      for (;;) {
-        const part = parts[members.part[e] as number] as SourcePart;
-        if (part.tier === "raw" && part.maxT >= minT && part.minT <= maxT) {
-          if (whole) part.source.read(members.id[e] as number, minT, maxT, out);
-          else {
-            part.source.read(members.id[e] as number, minT, maxT, piece);
-            mergeSamples(out, piece);
-          }
-          whole = false;
-        }
-        const next = members.next[e] as number;
-        if (next === 0) break;
-        e = next - 1;
-      }
-      if (whole) out.length = 0;
-    },
+    read,
+    view,
     problems: (minT, maxT) => problems(minT, maxT),
     rollups: {
       coverage: () => byRule[0].coverage,
@@ -281,6 +346,9 @@ interface Selection {
   readonly minT: number;
   readonly maxT: number;
 }
+
+/** How far before a request samples are kept besides, at least. */
+const SLACK_MS = 60_000;
 
 /** Tables larger than this many slots are given back after the request. */
 const LARGE = 1 << 20;

@@ -19,8 +19,7 @@ import { deleteFromBlock } from "../block/deleted.ts";
 import { collectSeries } from "../head/collect.ts";
 import { abortCut, beginCut, finishCut, windowsBefore } from "../head/cut.ts";
 import { deleteSamples } from "../head/delete.ts";
-import { type Head, headIdentity } from "../head/head.ts";
-import { headSource } from "../head/head-source.ts";
+import type { Head } from "../head/head.ts";
 import { seriesInLabelOrder } from "../head/label-order.ts";
 import { CHUNK_RANGE } from "../head/open-chunk.ts";
 import type { Pause } from "../head/sliced-sort.ts";
@@ -28,14 +27,17 @@ import { isWantOfSpace } from "../wal/wal-error.ts";
 import { type BlockSet, closeBlockSet, exchangeBlocks, type MissingData, openBlockSet, TIERS } from "./block-set.ts";
 import { type RuleCoverage, type SeriesCoverage, seriesCoverage } from "./coverage.ts";
 import { writeWindows } from "./cut-head.ts";
+import { headPart } from "./head-part.ts";
 import { forgetBusy, IDLE_MS, type IdleSeries, noteIdle } from "./idle-series.ts";
 import { type Lock, makeLock } from "./lock.ts";
 import { hoursLost, isKept, lostBlocks, unmadeRows } from "./lost-data.ts";
 import { type MergedSource, makeMergedSource, type Problems, type SourcePart } from "./merged-source.ts";
 import { nameMissing } from "./name-missing.ts";
 import { UnnamedSeries } from "./part-source.ts";
+import { refreshCache } from "./refresh-cache.ts";
 import { type RuleOf, ruleFinder, type SeriesRetention, type TierAges } from "./retention-rules.ts";
 import { accountBlocks, type RollupProgress, rawRemoved, stretchRemoved, wholeFrom } from "./rollup-progress.ts";
+import { forgetAll, makeSeriesCache, type SeriesCache } from "./series-cache.ts";
 import { endOf, type KnownBlock, type NamedLoss, readState, type StorageState, writeState } from "./storage-state.ts";
 
 export interface StorageOptions {
@@ -56,6 +58,7 @@ export interface ShardStorage {
   readonly options: StorageOptions;
   readonly blocks: BlockSet;
   readonly source: MergedSource;
+  readonly cache: SeriesCache;
   readonly ruleOf: RuleOf;
   /** One change of the blocks, or of what the head holds of the past, at a time. */
   readonly lock: Lock;
@@ -90,6 +93,7 @@ export async function openStorage(options: StorageOptions): Promise<ShardStorage
   const hear = (how: string, minT: number, maxT: number): void => {
     const what = nameMissing({ what: how, minT, maxT }, basename(dir));
     counts.damagedReads++;
+    cache.damage++;
     met.add(what);
     const before = said.get(what);
     if (before !== undefined && Math.abs(options.now() - before) < SAY_AGAIN_MS) return;
@@ -98,13 +102,16 @@ export async function openStorage(options: StorageOptions): Promise<ShardStorage
     say("error", what);
   };
   const named = known ? new Set(state.blocks.map((b) => b.id)) : undefined;
-  const blocks = await openBlockSet(disk, folder, makeBlockCache(options.cacheBytes), hear, named);
+  const memory = makeBlockCache(options.cacheBytes);
+  const cache = makeSeriesCache(memory);
+  const blocks = await openBlockSet(disk, folder, memory, hear, named);
   const lost = lostBlocks(blocks, state);
   const again = lost.filter((b) => b.tier !== "raw" && b.minT >= wholeFrom(state.progress));
   const storage: ShardStorage = {
     options,
     blocks,
-    source: makeMergedSource(),
+    source: makeMergedSource(cache),
+    cache,
     ruleOf: ruleFinder(options.rules),
     lock: makeLock(),
     state,
@@ -208,8 +215,9 @@ export function answerFrom<T>(storage: ShardStorage, work: () => T, more: Proble
 }
 
 function beginRequest(storage: ShardStorage, more: Problems): void {
-  const { source, blocks, options, met } = storage;
+  const { source, cache, blocks, options, met } = storage;
   met.clear();
+  refreshCache(cache, options.head, blocks.tiers.raw);
   const parts: SourcePart[] = [];
   for (const tier of TIERS) for (const { part } of blocks.tiers[tier]) parts.push(part);
   parts.push(headPart(options.head));
@@ -234,16 +242,6 @@ export function missingData({ missing }: ShardStorage): readonly MissingData[] {
 
 /** The hours of which raw samples are lost, as far as their times are known. */
 export const rawGaps = (storage: ShardStorage): Stretch[] => hoursLost(missingData(storage));
-
-function headPart(head: Head): SourcePart {
-  const source = headSource(head);
-  return {
-    tier: "raw",
-    minT: head.minT,
-    maxT: head.maxT,
-    source: { ...source, identity: (id, out, at) => headIdentity(head, id, out, at) },
-  };
-}
 
 function coverage(storage: ShardStorage): SeriesCoverage {
   const { blocks, options, state, ruleOf } = storage;
@@ -363,6 +361,7 @@ export async function deleteFromStorage(
     }
     series += deleteSamples(head, tenant, set, minT, maxT);
   }
+  forgetAll(storage.cache);
   const oldest = Math.min(head.minT, ...blocks.tiers.raw.map((b) => b.block.meta.minT));
   await saveState(storage, stretchRemoved(storage.state.progress, minT, maxT, oldest));
   return series;

@@ -13,6 +13,7 @@ import { findSample, foundWords } from "./find-sample.ts";
 import type { Head } from "./head.ts";
 import { isSameHistogram, storeHistogram } from "./histogram-arena.ts";
 import { appendLate, appendLateRun, FRESH, KEPT, type LateCounts, OTHER, putLate, SAME, stored } from "./late.ts";
+import { notePastChange } from "./past-changes.ts";
 import { LAST_HI, LAST_LO, LAST_T_F64, LATE, ROW_SHIFT } from "./series-table.ts";
 
 /** Runs of this many late samples of one series are stored together. */
@@ -52,6 +53,7 @@ export function appendOld(
     options.onTooOld?.(id);
     return 0;
   }
+  notePastChange(head.past, id);
   const end = runEnd(ids, cols, words, i, last);
   const keep = options.keepExisting === true;
   if (end - i >= WORTH_A_RUN) {
@@ -152,6 +154,7 @@ export function takeHistogram(
   else if (known && options.keepExisting === true) result.kept++;
   else {
     writeHistogramRef(takenWords, 0, storeHistogram(head.histograms, t, bytes, at));
+    notePastChange(head.past, id);
     putLate(head, id, t, taken[0] as number, taken[1] as number);
     noteStored(head, id, t, taken[0] as number, taken[1] as number);
     countLate(known ? OTHER : FRESH, t < last, result);

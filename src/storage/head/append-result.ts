@@ -30,6 +30,8 @@ export interface AppendResult {
   unknownCount: number;
   /** Rows whose hash has several label sets, and the frame does not say which; listed at the end of `unknown`, last first. */
   ambiguousCount: number;
+  /** The smallest time among what was stored, or one before it; Infinity when nothing was. */
+  oldest: number;
 }
 
 export function noResult(): AppendResult {
@@ -43,5 +45,6 @@ export function noResult(): AppendResult {
     invalidTime: 0,
     unknownCount: 0,
     ambiguousCount: 0,
+    oldest: Number.POSITIVE_INFINITY,
   };
 }

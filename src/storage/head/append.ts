@@ -52,7 +52,10 @@ export function appendColumns(
   const { values } = cols;
   const words = new Int32Array(values.buffer, values.byteOffset, 2 * n);
   appendLoop(head, ids, cols, words, n, unknown, options, result);
-  if (cols.startTs !== undefined) appendStarts(head, ids, cols, options);
+  if (cols.startTs !== undefined) {
+    const { oldest } = appendStarts(head, ids, cols, options);
+    if (oldest < result.oldest) result.oldest = oldest;
+  }
   const { totals } = head;
   totals.appended += result.accepted;
   totals.outOfOrder += result.outOfOrder;
@@ -78,6 +81,7 @@ function appendLoop(
   const { ts } = cols;
   let stored = 0;
   let maxT = head.maxT;
+  let minT = Number.POSITIVE_INFINITY;
   const { cut } = head;
   const cutoff = cut === undefined ? Number.NEGATIVE_INFINITY : cut.cutoff;
   for (let i = 0; i < n; i++) {
@@ -98,7 +102,11 @@ function appendLoop(
     let lo = words[2 * i] as number;
     let hi = words[2 * i + 1] as number;
     if ((hi & TAG_BITS) === TAG) {
-      if (!takeHistogram(head, id, t, cols, histogramRefOf(lo, hi), options, result)) continue;
+      const before = result.accepted;
+      if (!takeHistogram(head, id, t, cols, histogramRefOf(lo, hi), options, result)) {
+        if (result.accepted > before && t < minT) minT = t;
+        continue;
+      }
       lo = taken[0] as number;
       hi = taken[1] as number;
     }
@@ -106,8 +114,11 @@ function appendLoop(
     const gap = t - (times[lastAt] as number);
     const delta = gap | 0;
     if (delta !== gap || delta <= 0 || delta >= (rows[row + LEFT] as number)) {
+      const before = result.accepted;
       if (gap <= 0) i += appendOld(head, ids, id, cols, words, i, options, result);
       else appendFirst(head, id, t, lo, hi, result);
+      // Of rows that were taken together this is the oldest.
+      if (result.accepted > before && t < minT) minT = t;
       continue;
     }
     // In order and into the open chunk.
@@ -119,6 +130,7 @@ function appendLoop(
     rows[row + LEFT] = count === CHUNK_SAMPLES ? 0 : (rows[row + LEFT] as number) - delta;
     times[lastAt] = t;
     if (t > maxT) maxT = t;
+    if (t < minT) minT = t;
     if (t < cutoff) keepAside(cut as CutLog, id, t, lo, hi);
     stored++;
     let tail = rows[row + TAIL] as number;
@@ -165,6 +177,7 @@ function appendLoop(
     rows[row + LAST_HI] = hi;
   }
   if (maxT > head.maxT) head.maxT = maxT;
+  if (minT < result.oldest) result.oldest = minT;
   result.accepted += stored;
 }
 
@@ -185,7 +198,7 @@ const starts: StartColumns = { length: 0, ids: new Int32Array(64), samples: make
 const NOTHING = new Uint32Array(0);
 
 /** Start times of a frame's samples, as samples of the companions. */
-function appendStarts(head: Head, ids: Int32Array, cols: SampleColumns, options: AppendOptions): void {
+function appendStarts(head: Head, ids: Int32Array, cols: SampleColumns, options: AppendOptions): AppendResult {
   const startTs = cols.startTs as Float64Array;
   starts.length = 0;
   for (let i = 0; i < cols.length; i++) {
@@ -201,5 +214,7 @@ function appendStarts(head: Head, ids: Int32Array, cols: SampleColumns, options:
   const words = new Int32Array(values.buffer, values.byteOffset, 2 * n);
   // What becomes of them was counted with their samples.
   const uncounted = { ...options, onTooOld: undefined };
-  appendLoop(head, starts.ids, columns, words, n, NOTHING, uncounted, noResult());
+  const result = noResult();
+  appendLoop(head, starts.ids, columns, words, n, NOTHING, uncounted, result);
+  return result;
 }

@@ -8,6 +8,7 @@
  */
 import { keepPostings } from "./collect-postings.ts";
 import type { Head } from "./head.ts";
+import { notePastChanged } from "./past-changes.ts";
 import { LAST_T_F64, listSeries, ROW_SHIFT, ROW_WORDS, SHAPE, shrinkRows, VALUES } from "./series-table.ts";
 import type { Shape } from "./shapes.ts";
 import { makeSlotTable } from "./slot-table.ts";
@@ -27,6 +28,7 @@ export function collectSeries(head: Head, idleBefore: number, least = 1, may?: U
   const ids = numberSeries(head, idleBefore, may);
   const after = ids.series;
   if (before - after < least) return 0;
+  notePastChanged(head.past);
   const shapes = new Uint8Array(head.shapes.length);
   const symbols = keepSymbols(head.symbols, usedSymbols(head, ids.renamed, shapes));
   const postings = keepPostings(head.postings, ids.renamed, symbols);

@@ -18,6 +18,7 @@ import { leaveOut } from "./cut-log.ts";
 import type { Head } from "./head.ts";
 import { lateChunk, setLateChunk } from "./late-buffer.ts";
 import { openChunkMinT, sealOpenChunk } from "./open-chunk.ts";
+import { notePastChanged } from "./past-changes.ts";
 import { filterLateBuffer, oldestLate, updateMinT } from "./retention.ts";
 import { selectSeries } from "./select.ts";
 import { LAST_HI, LAST_LO, LAST_T_F64, LATE, OPEN, ROW_SHIFT, SEALED } from "./series-table.ts";
@@ -36,6 +37,7 @@ export function deleteSamples(
   maxT: number,
 ): number {
   let series = 0;
+  notePastChanged(head.past);
   for (const id of selectSeries(head, tenant, matchers, minT, maxT)) {
     if (deleteOf(head, id, minT, maxT)) series++;
     const companion = companionOf(head.starts, id);

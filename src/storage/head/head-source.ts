@@ -3,8 +3,9 @@ import type { SeriesSource } from "../../model/series-source.ts";
 import { type Head, seriesLabels, seriesValue } from "./head.ts";
 import { readSeries } from "./read.ts";
 import { selectSeries, valuesInTime } from "./select.ts";
-import { ROW_SHIFT, SHAPE } from "./series-table.ts";
+import { LAST_T_F64, ROW_SHIFT, SHAPE } from "./series-table.ts";
 import type { Shape } from "./shapes.ts";
+import { companionOf } from "./start-times.ts";
 import { findSymbol, symbolText } from "./symbols.ts";
 
 /** The head as what queries read from. Selecting throws `RegexError` (src/lib/regex.ts) for a bad pattern. */
@@ -41,6 +42,12 @@ export function headSource(head: Head): SeriesSource {
       return texts(head, values);
     },
   };
+}
+
+/** Time of a series' newest sample, Unix ms; -Infinity: it has none; NaN: samples have start times. */
+export function newestTime(head: Head, id: number): number {
+  if (head.starts.count > 0 && companionOf(head.starts, id) >= 0) return Number.NaN;
+  return head.series.times[(id << (ROW_SHIFT - 1)) + LAST_T_F64] as number;
 }
 
 function texts(head: Head, symbols: ReadonlySet<number>): string[] {

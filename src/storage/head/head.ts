@@ -16,6 +16,7 @@ import type { CutLog } from "./cut-log.ts";
 import { type ExemplarRing, makeExemplarRing } from "./exemplar-ring.ts";
 import { type HistogramArena, histogramArenaBytes, makeHistogramArena } from "./histogram-arena.ts";
 import { type MatchedValues, makeMatchedValues } from "./match-values.ts";
+import { makePastChanges, type PastChanges } from "./past-changes.ts";
 import { EVERYTHING, makePostings, obtainList, type Postings, postingsBytes, pushPosting } from "./postings.ts";
 import {
   addSeries,
@@ -69,6 +70,8 @@ export interface Head {
   readonly starts: StartTimes;
   readonly exemplars: ExemplarRing;
   readonly collisions: Map<string, Collision>;
+  /** For whoever keeps something of the samples; begun anew by him. */
+  readonly past: PastChanges;
   /** While a cut goes on (cut.ts). */
   cut: CutLog | undefined;
   frame: number;
@@ -107,6 +110,7 @@ export function createHead(options: HeadOptions): Head {
     starts: makeStartTimes(),
     exemplars: makeExemplarRing(options.maxExemplars),
     collisions: new Map(),
+    past: makePastChanges(),
     cut: undefined,
     frame: 0,
     ids: new Int32Array(4096),
