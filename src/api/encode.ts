@@ -5,6 +5,7 @@ import type { Labels } from "../model/labels.ts";
 import type { Annotated, InstantResult, Matrix, QueryStats, RangeResult } from "../model/query.ts";
 import { histogramRef, isHistogramAt } from "../model/sample.ts";
 import { encodeHistogramJson } from "./encode-histogram.ts";
+import { encodeTrace, timed } from "./encode-trace.ts";
 
 /**
  * Query results as Prometheus's JSON, written straight to bytes, in pieces of about 32 KiB: no object and no text a point, and a
@@ -37,9 +38,14 @@ export function* encodeInstant(result: InstantResult): Generator<Buffer> {
 }
 
 function* envelope(annotated: Annotated, head: string, body: Iterable<Buffer>): Generator<Buffer> {
+  const { trace } = annotated;
+  const encoding = trace === undefined ? undefined : timed(body);
   yield Buffer.from(`{"status":"success","data":{${head}`);
-  yield* body;
-  yield Buffer.from(`${encodeStats(annotated.stats)}}${annotations(annotated)}}`);
+  yield* encoding?.pieces ?? body;
+  yield Buffer.from(`${encodeStats(annotated.stats)}}${annotations(annotated)}`);
+  // Beside the data, where clients of Prometheus's API do not look.
+  if (trace !== undefined) yield Buffer.from(`,"trace":${encodeTrace(trace, encoding?.ms() ?? 0)}`);
+  yield Buffer.from("}");
 }
 
 /**

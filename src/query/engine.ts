@@ -8,6 +8,7 @@ import {
   type QueryStats,
   type RangeRequest,
   type RangeResult,
+  type TraceSpan,
 } from "../model/query.ts";
 import { TIERS } from "../model/rollup.ts";
 import { makeSampleBuffer } from "../model/sample.ts";
@@ -20,6 +21,7 @@ import { hold } from "./execute/memory.ts";
 import { checkAlive, stopError } from "./execute/pace.ts";
 import { selectionOf } from "./execute/plan-fragment.ts";
 import type { QueryContext } from "./execute/query-context.ts";
+import { type QueryTrace, startTrace } from "./execute/trace.ts";
 import {
   compactRows,
   mergeEqualRows,
@@ -67,18 +69,22 @@ export function makeEngine(options: EngineOptions): Engine {
   return {
     async instant(request) {
       const opened = clockOf(options)();
+      const trace = request.trace === true ? startTrace(request.query) : undefined;
       const expr = parseExpr(checkedLength(options, request.query));
-      const query = await openQuery(options, request, { start: request.time, end: request.time, step: 0 }, 1);
+      trace?.ended("parse");
+      const query = await openQuery(options, request, { start: request.time, end: request.time, step: 0 }, 1, trace);
       try {
         const result = await runInstant(query.ctx, prepared(query.ctx, expr), request);
-        return { ...result, ...statistics(query.ctx, request, opened) };
+        return { ...result, ...statistics(query.ctx, request, opened), ...traced(trace) };
       } finally {
         query.close();
       }
     },
     async range(request) {
       const opened = clockOf(options)();
+      const trace = request.trace === true ? startTrace(request.query) : undefined;
       const expr = parseExpr(checkedLength(options, request.query));
+      trace?.ended("parse");
       const type = typeOf(expr);
       if (type !== "vector" && type !== "scalar") {
         const name = type === "matrix" ? "range vector" : type;
@@ -86,10 +92,10 @@ export function makeEngine(options: EngineOptions): Engine {
         throw new QueryError("bad_data", text);
       }
       const grid = checkedGrid(request, options.maxPoints ?? 11_000);
-      const query = await openQuery(options, request, request, grid.steps);
+      const query = await openQuery(options, request, request, grid.steps, trace);
       try {
         const result = await runRange(query.ctx, prepared(query.ctx, expr), grid);
-        return { ...result, ...statistics(query.ctx, request, opened) };
+        return { ...result, ...statistics(query.ctx, request, opened), ...traced(trace) };
       } finally {
         query.close();
       }
@@ -127,11 +133,16 @@ function checkedGrid({ start, end, step }: RangeRequest, maxPoints: number): Gri
 function prepared(ctx: QueryContext, expr: Expr): Expr {
   const resolved = resolveDurations(expr, ctx.times);
   collectStatsOnly(resolved, ctx.statsOnly);
+  ctx.trace?.ended("plan");
   return resolved;
 }
 
 function clockOf(options: EngineOptions): () => number {
   return options.now ?? (() => performance.now());
+}
+
+function traced(trace: QueryTrace | undefined): { trace?: TraceSpan } {
+  return trace === undefined ? {} : { trace: trace.span() };
 }
 
 /** What the query took, where it was asked for. */
@@ -158,6 +169,7 @@ async function openQuery(
   request: QueryOptions,
   { start, end, step }: QueryTimes,
   steps: number,
+  trace?: QueryTrace,
 ): Promise<{ ctx: QueryContext; close(): void }> {
   const now = clockOf(options);
   const opened = now();
@@ -181,6 +193,7 @@ async function openQuery(
     const tooLate = error instanceof QueryError && error.type === "timeout";
     throw tooLate ? new QueryError("timeout", "query timed out in query queue") : error;
   }
+  trace?.ended("queue");
   const started = now();
   const ctx: QueryContext = {
     tenant: request.tenant,
@@ -205,6 +218,7 @@ async function openQuery(
     samples: 0,
     tiers: new Map(),
     ...(request.stats !== undefined ? { windowSamples: { total: 0, perStep: new Float64Array(steps) } } : {}),
+    ...(trace === undefined ? {} : { trace }),
     evaluator,
   };
   return {

@@ -115,7 +115,13 @@ function options(deps: ApiDeps, request: FastifyRequest, reply: FastifyReply, pa
     signal: clientSignal(request, reply),
     ...(lookbackMs === undefined ? {} : { lookbackMs }),
     ...statsOf(params),
+    ...(isAsked(params, "trace") ? { trace: true } : {}),
   };
+}
+
+/** Any value but those that say no. */
+function isAsked(params: Params, name: string): boolean {
+  return !["", "0", "false"].includes(params.get(name) ?? "");
 }
 
 /** `stats=all` asks for what every step took, anything else that is not empty for the totals, as with Prometheus. */

@@ -39,11 +39,16 @@ async function askShards<K extends ShardAnswer["kind"]>(
   const plan: ShardPlan = {
     ...body,
     ...(ctx.windowSamples === undefined ? {} : { countWindows: true }),
+    ...(ctx.trace === undefined ? {} : { trace: true }),
     version: 1,
     tenant: ctx.tenant,
     limits: { ...ctx.limits, timeoutMs: Math.max(0, ctx.deadline - ctx.now()) },
   };
-  const asked = ctx.shards.map(async (shard) => shard.request({ kind: "query", tenant: ctx.tenant, plan }, ctx.signal));
+  const traced = ctx.trace?.sends(plan, pos);
+  const asked = ctx.shards.map(async (shard) => {
+    const request = shard.request({ kind: "query", tenant: ctx.tenant, plan }, ctx.signal);
+    return traced === undefined ? request : traced.awaited(shard.partition, request);
+  });
   const settled = await Promise.allSettled(asked);
   if (ctx.signal.aborted) throw stopError(ctx);
   const answers: Extract<ShardAnswer, { kind: K }>[] = [];
@@ -70,6 +75,7 @@ async function askShards<K extends ShardAnswer["kind"]>(
     throw new QueryError("internal", `no shard answered: ${[...ctx.missing.values()].join("; ")}`);
   }
   if (ctx.samples > ctx.limits.maxSamples) throw tooManySamples(ctx.limits.maxSamples);
+  traced?.complete(answers);
   return answers;
 }
 
@@ -106,9 +112,13 @@ export async function fetchRows(ctx: QueryContext, body: PlanBody, places: PlanP
   }
   if (answers.length === 1) {
     const { labels, dropName, values, present } = answers[0] as ShardRows;
-    return { steps, labels: await unpackLabels(ctx, labels), dropName, values, present };
+    const unpacked = await unpackLabels(ctx, labels);
+    ctx.trace?.merged(answers);
+    return { steps, labels: unpacked, dropName, values, present };
   }
-  return mergeRows(ctx, answers, steps);
+  const merged = await mergeRows(ctx, answers, steps);
+  ctx.trace?.merged(answers);
+  return merged;
 }
 
 /** Takes the histograms of an answer into the query's pool. */
@@ -153,7 +163,9 @@ export async function fetchAggregate(
   }
   const result = await finishPartial(ctx, merged);
   await finishHistograms(ctx, merged, result, places.aggregated ?? places.mapPos?.at(-1) ?? places.pos);
-  return compactRows(ctx, result);
+  const compact = await compactRows(ctx, result);
+  ctx.trace?.merged(answers);
+  return compact;
 }
 
 /** Samples of a range selector, one entry a series, in the order of their labels. */
@@ -181,5 +193,7 @@ export async function fetchRaw(ctx: QueryContext, body: PlanBody, pos: Pos): Pro
   }
   const labelsAt = (i: number): Labels => (out[i] as RawSeries).labels;
   const order = await sortedIndexes(ctx, out.length, (a, b) => compareLabels(labelsAt(a), labelsAt(b)));
-  return Array.from(order, (i) => out[i] as RawSeries);
+  const ordered = Array.from(order, (i) => out[i] as RawSeries);
+  ctx.trace?.merged(answers);
+  return ordered;
 }

@@ -8,6 +8,7 @@ import type { Grid } from "../plan/grid.ts";
 import type { Annotations } from "./annotations.ts";
 import type { Held } from "./memory.ts";
 import type { Pace } from "./pace.ts";
+import type { QueryTrace } from "./trace.ts";
 import type { Vector } from "./vector.ts";
 
 /** Everything that one query carries along. */
@@ -35,6 +36,8 @@ export interface QueryContext extends Pace, Held {
   readonly tiers: Map<Tier, TierUse>;
   /** Samples in the selectors' windows, counted where statistics are asked for. */
   readonly windowSamples?: { total: number; readonly perStep: Float64Array };
+  /** Where the time goes, where that is asked for. */
+  readonly trace?: QueryTrace;
   /** The evaluator (execute/evaluate.ts), for the operators below it to evaluate their arguments with. */
   readonly evaluator: Evaluator;
 }

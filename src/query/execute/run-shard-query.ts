@@ -19,6 +19,7 @@ import { tooManySamples } from "./memory.ts";
 import { packLabels } from "./packed-labels.ts";
 import { addGroup, addRow, makePartial, type Partial } from "./partial-aggregate.ts";
 import { makeRowEvaluator, type RowEvaluator } from "./row-evaluator.ts";
+import { type ShardTracer, traceShard } from "./trace-shard.ts";
 
 /** Work (samples read, cells written) between two looks at the clock and at `stopped`: a millisecond at most. */
 const CHECK_EVERY = 65_536;
@@ -36,7 +37,9 @@ export function runShardQuery(
   plan: unknown,
   stopped: () => boolean = never,
 ): { result: unknown; transfer: ArrayBuffer[] } {
-  const answer = run(source, plan as ShardPlan, stopped);
+  const tracer = (plan as ShardPlan).trace === true ? traceShard(source) : undefined;
+  const ran = run(tracer?.source ?? source, plan as ShardPlan, stopped, tracer);
+  const answer = tracer === undefined || ran.kind === "failure" ? ran : { ...ran, trace: tracer.end() };
   return { result: answer, transfer: buffersOf(answer) };
 }
 
@@ -44,7 +47,7 @@ function never(): boolean {
   return false;
 }
 
-function run(source: SeriesSource, plan: ShardPlan, stopped: () => boolean): ShardAnswer {
+function run(source: SeriesSource, plan: ShardPlan, stopped: () => boolean, tracer?: ShardTracer): ShardAnswer {
   if (plan.version !== 1) {
     return {
       kind: "failure",
@@ -55,7 +58,7 @@ function run(source: SeriesSource, plan: ShardPlan, stopped: () => boolean): Sha
   try {
     if (plan.grid.steps > plan.limits.maxSamples) throw tooManySamples(plan.limits.maxSamples);
     const deadline = performance.now() + plan.limits.timeoutMs;
-    const watch: Watch = { stopped, deadline, samples: 0, points: 0, work: CHECK_EVERY, plan };
+    const watch: Watch = { stopped, deadline, samples: 0, points: 0, work: CHECK_EVERY, plan, tracer };
     const rows = makeRowEvaluator(plan, coveragesOf(source), (work) => checkWork(watch, work));
     const { minT, maxT } = rows.bounds;
     const ids = source.select(plan.tenant, plan.select.matchers, minT, maxT);
@@ -83,6 +86,7 @@ interface Watch {
   readonly stopped: () => boolean;
   readonly deadline: number;
   readonly plan: ShardPlan;
+  readonly tracer: ShardTracer | undefined;
   samples: number;
   /** That the answer's histograms count for. */
   points: number;
@@ -149,6 +153,7 @@ function evaluateRows(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator
     const set = source.labels(id);
     labels.push(set);
   }
+  watch.tracer?.packs();
   // Rows go out in the order of their labels: the front end merges the shards' answers without sorting again.
   const order = Uint32Array.from(labels.keys());
   if (labels.length > 1) order.sort((a, b) => compareLabels(labels[a] as Labels, labels[b] as Labels));
@@ -209,6 +214,7 @@ function evaluateGroups(source: SeriesSource, ids: Uint32Array, rows: RowEvaluat
     addRow(partial, group, drop, values, present, 0);
     checkPoints(partial.groups * steps + (partial.histograms?.points ?? 0) + ofRow, watch);
   }
+  watch.tracer?.packs();
   const order = partial.labels.map((_, g) => g);
   order.sort((a, b) => compareLabels(partial.labels[a] as Labels, partial.labels[b] as Labels));
   const found = packHistograms(partial, order);
@@ -274,6 +280,7 @@ function rawSamples(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator, 
     moveHistograms(samples, histograms);
     found.push({ labels: source.labels(id), ts: ts.slice(0, length), values: values.slice(0, length) });
   }
+  watch.tracer?.packs();
   found.sort((a, b) => compareLabels(a.labels, b.labels));
   const ends = new Uint32Array(found.length);
   let total = 0;

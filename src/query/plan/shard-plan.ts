@@ -2,6 +2,7 @@ import type { Histogram } from "../../model/histogram.ts";
 import type { Matcher } from "../../model/matcher.ts";
 import type { QueryErrorType, TierUse } from "../../model/query.ts";
 import type { RollupTier } from "../../model/rollup.ts";
+import type { ReadCounts } from "../../model/series-source.ts";
 import type { HistogramTotal } from "../histogram/total.ts";
 import type { Grid } from "./grid.ts";
 
@@ -29,6 +30,8 @@ export interface ShardPlan {
   readonly staleMarkers?: boolean;
   /** The answer says how many samples each step's windows have. */
   readonly countWindows?: boolean;
+  /** The answer says what the shard's work took. */
+  readonly trace?: boolean;
   readonly limits: PlanLimits;
 }
 
@@ -134,6 +137,23 @@ export interface Counted {
   /** Samples and buckets in the windows of each step, over all series; where `countWindows` asks for it. */
   readonly windowSamples?: Float64Array;
   readonly notes: readonly ShardNote[];
+  /** Where `trace` asks for it. */
+  readonly trace?: ShardTrace;
+}
+
+/** What a shard's work took, ms, and what it went through. */
+export interface ShardTrace {
+  /** On a clock that all threads of the process share (execute/trace-shard.ts), ms. */
+  readonly started: number;
+  readonly ended: number;
+  /** Which tiers to read; finding series and their labels; getting their samples; packing the answer. The rest was computing. */
+  readonly plan: number;
+  readonly index: number;
+  readonly decode: number;
+  readonly encode: number;
+  readonly series: number;
+  /** What the storage tells of its reads, where it does. */
+  readonly reads?: ReadCounts;
 }
 
 /** Label sets with every string once: row r has the strings `strings[ids[k]]` for k in [ends[r-1], ends[r]). */
