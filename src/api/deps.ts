@@ -13,6 +13,8 @@ export interface ApiDeps {
   readonly engine: Engine;
   readonly shards: readonly ShardClient[];
   readonly ingest: Ingest;
+  /** Resolves, soon in any case, when what was acknowledged until now can be queried; undefined when it can be already. */
+  readonly visible: () => Promise<unknown> | undefined;
   readonly admin: StorageAdmin;
   readonly limits: LimitsConfig;
   readonly rules: () => readonly RuleGroupStatus[];

@@ -22,6 +22,16 @@ const READS: ReadonlySet<string> = new Set([
   "/api/v1/label/:name/values",
 ]);
 
+/** What sees a moment's less without harm, but is better with it: no token is taken here, and no wait is failed for. */
+const ALSO_VISIBLE: ReadonlySet<string> = new Set([
+  "/api/v1/search/metric_names",
+  "/api/v1/search/label_names",
+  "/api/v1/search/label_values",
+  "/api/v1/read",
+  "/federate",
+  "/api/v1/admin/tsdb/delete_series",
+]);
+
 const DEFAULT_WAIT_MS = 5_000;
 /** A shard that is away for the moment is asked again after this. */
 const RETRY_MS = 50;
@@ -30,11 +40,18 @@ const RETRY_MS = 50;
  * Read-your-writes: a query with X-Tocsin-Read-After waits until the shards have the samples of the write that gave the
  * token. It does not get an answer without them: after 5 s, or the query's own timeout where that is shorter, it is 503
  * (send it again, or without the header). 400 for what is no token, 422 for one that no wait can satisfy.
+ *
+ * Without the header it waits for what this process has acknowledged, for some milliseconds at most and only where that is
+ * of use (src/actors/shard/visibility.ts): it runs after that in any case.
  */
 export function readAfterHook(app: FastifyInstance, deps: ApiDeps): void {
   app.addHook("preHandler", async (request, reply) => {
     const header = request.headers[READ_AFTER_HEADER];
-    if (header === undefined || !READS.has(request.routeOptions.url ?? "")) return;
+    const route = request.routeOptions.url ?? "";
+    if (header === undefined || !READS.has(route)) {
+      if (READS.has(route) || ALSO_VISIBLE.has(route)) await deps.visible();
+      return;
+    }
     try {
       const positions = positionsOf(Array.isArray(header) ? header.join() : header, deps.shards);
       const signal = clientSignal(request, reply);

@@ -65,6 +65,7 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
     engine,
     shards: shards.clients,
     ingest: gateway,
+    visible: parts.visibility.wait,
     admin: makeStorageAdmin({ shards: shards.clients, dataDir: dataDir.path, disk: realDisk, now: Date.now }),
     limits: config.limits,
     rules: rules.rules,

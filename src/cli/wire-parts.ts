@@ -10,6 +10,7 @@ import { makeDynamicSupervisor } from "../actors/runtime/dynamic-supervisor.ts";
 import { KEEP_TRYING } from "../actors/runtime/supervisor.ts";
 import { makeShards, type Shards } from "../actors/shard/shard-host.ts";
 import type { StorageSettings } from "../actors/shard/storage-settings.ts";
+import { makeVisibility, type Visibility } from "../actors/shard/visibility.ts";
 import { type HostCollector, makeHostCollector } from "../agent/host-collector.ts";
 import type { Engine } from "../model/query.ts";
 import { makeEngine } from "../query/engine.ts";
@@ -25,6 +26,7 @@ import type { BusParts } from "./wire-bus.ts";
 export interface Parts {
   readonly gateway: Gateway;
   readonly shards: Shards;
+  readonly visibility: Visibility;
   readonly compactor: Compactor;
   readonly engine: Engine;
   readonly alertManager: AlertManager;
@@ -59,6 +61,7 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
 
   const { kernel, problem } = loadKernel();
   if (problem !== undefined) log.warn(`remote write is read without the ingest kernel, at a higher cost: ${problem}`);
+  const visibility = makeVisibility({ partitions });
   const gateway = yield* Effect.acquireRelease(
     Effect.sync(() =>
       makeGateway({
@@ -67,6 +70,7 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
         limits: config.limits,
         now: Date.now,
         kernel,
+        onAcknowledged: visibility.acknowledged,
         maxAgeMs: longestRetention(config.storage),
       }),
     ),
@@ -82,6 +86,7 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
       runJob: compactor.run,
       busUrl: options.url,
       outOfOrderWindowMs: config.storage.outOfOrderWindowMs,
+      visible: visibility.cells[partition],
       say: (level, line) => log[level]({ shard: partition }, line),
     })),
     onDeath,
@@ -136,7 +141,7 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
       })
     : undefined;
   const scrapes = wireScrapes(options, gateway, userAgent);
-  const parts: Parts = { gateway, shards, compactor, engine, alertManager, rules, scrapes, hostCollector };
+  const parts: Parts = { gateway, shards, visibility, compactor, engine, alertManager, rules, scrapes, hostCollector };
   return parts;
 });
 

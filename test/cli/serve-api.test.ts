@@ -30,6 +30,7 @@ function setup(port: number) {
     engine,
     shards: [],
     ingest: recordingIngest(),
+    visible: () => undefined,
     admin: makeStorageAdmin({ shards: [], dataDir: "/nowhere", disk: makeSimDisk(), now: () => 0 }),
     limits: configOf("").limits,
     rules: () => [],

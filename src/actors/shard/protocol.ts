@@ -20,6 +20,8 @@ export interface ShardThreadData {
   readonly lanes: LaneBounds | undefined;
   /** One Int32 a request slot: 1 when the request in that slot is cancelled, seen even while the thread computes. */
   readonly cancelled: SharedArrayBuffer;
+  /** Where it says how far its stream can be queried (visible-cell.ts). */
+  readonly visible: SharedArrayBuffer;
 }
 
 export type ToShard =

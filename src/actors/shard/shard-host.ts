@@ -21,6 +21,7 @@ import { makeJobDesk, type RunJob } from "./job-relay.ts";
 import type { LaneBounds } from "./lanes.ts";
 import { type FromShard, type ShardPhase, type ShardThreadData, type ToShard, uncarryError } from "./protocol.ts";
 import { KEEP_ALL, type StorageSettings } from "./storage-settings.ts";
+import { makeVisibleCell, type VisibleCell } from "./visible-cell.ts";
 
 /** The shard is not there: between two incarnations, reading its WAL, or it died before it answered. */
 export class ShardDown extends Data.TaggedError("ShardDown")<{ readonly partition: number; readonly why: string }> {
@@ -54,6 +55,8 @@ export interface ShardHostOptions {
   readonly lanes?: LaneBounds;
   /** Default 256. */
   readonly maxInFlight?: number;
+  /** Where the shard says how far it can be queried; without it nobody asks. */
+  readonly visible?: VisibleCell | undefined;
   /** The shard's log lines. */
   readonly say: (level: "debug" | "info" | "warn" | "error", line: string) => void;
   /** Hears of each thread that is started. */
@@ -100,6 +103,7 @@ export function makeShardHost(options: ShardHostOptions): ShardHost {
   });
   const cancelled = new SharedArrayBuffer(4 * maxInFlight);
   const flags = new Int32Array(cancelled);
+  const visible = options.visible ?? makeVisibleCell();
   const freeSlots = Array.from({ length: maxInFlight }, (_, i) => i);
   const pending = new Map<number, Pending>();
   const listeners = new Set<(status: ShardStatus) => void>();
@@ -196,6 +200,7 @@ export function makeShardHost(options: ShardHostOptions): ShardHost {
       maxParkedSamples: options.maxParkedSamples ?? 2_000_000,
       lanes: options.lanes,
       cancelled,
+      visible: visible.buffer,
     };
     return yield* workerActor<ToShard>({
       name: `shard-${partition}`,

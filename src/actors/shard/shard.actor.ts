@@ -65,6 +65,8 @@ export interface ShardOptions {
   readonly lanes?: LaneBounds | undefined;
   readonly say: Say;
   readonly onPhase: (phase: ShardPhase, detail: string) => void;
+  /** Hears the number of the newest message that can be queried, but for samples that wait for their labels. */
+  readonly onVisible?: (sequence: number) => void;
 }
 
 export interface Shard {
@@ -222,6 +224,7 @@ export function startShard(options: ShardOptions): Shard {
         walAppend(log, sequence, frame, kind);
         apply(sequence, frame, kind);
         commit.advance(frame.length);
+        if (lane === "fresh") options.onVisible?.(sequence);
         waiters.look();
       },
       skip: (range) => {
@@ -238,6 +241,7 @@ export function startShard(options: ShardOptions): Shard {
       now: Date.now,
     });
     lanes = reading;
+    options.onVisible?.(taken.last());
     waiters.look();
     try {
       if (!signal.aborted) await reading.run();

@@ -6,12 +6,14 @@ import type { Say } from "../../streams/nats/say.ts";
 import { makeJobSender } from "./job-relay.ts";
 import { carryError, type FromShard, type ShardThreadData, type ToShard } from "./protocol.ts";
 import { startShard } from "./shard.actor.ts";
+import { setVisible, visibleCell } from "./visible-cell.ts";
 
 if (isMainThread || parentPort === null) throw new Error("shard.worker.ts runs as a worker thread only");
 const port = parentPort;
 const LINGER_MS = 50;
 const data = workerData as ShardThreadData;
 const cancelled = new Int32Array(data.cancelled);
+const visible = visibleCell(data.visible);
 
 const post = (message: FromShard, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 const say: Say = (level, line) => post({ kind: "log", level, line });
@@ -30,6 +32,7 @@ const shard = startShard({
   maxParkedSamples: data.maxParkedSamples,
   lanes: data.lanes,
   say,
+  onVisible: (sequence) => setVisible(visible, sequence),
   onPhase: (phase, detail) => post({ kind: "phase", phase, detail }),
 });
 

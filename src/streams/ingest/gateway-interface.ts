@@ -1,7 +1,7 @@
 import type { LimitsConfig } from "../../model/config.ts";
 import type { Ingest } from "../../model/ingest.ts";
 import type { Kernel } from "../codec/kernel/kernel.ts";
-import type { FramePublisher } from "./partition-queue.ts";
+import type { FramePublisher, Stored } from "./partition-queue.ts";
 
 export interface GatewayOptions {
   readonly partitions: number;
@@ -12,6 +12,8 @@ export interface GatewayOptions {
   >;
   /** Unix milliseconds. */
   now(): number;
+  /** Told where each frame is, before the writers whose samples it has are told that these are durable. */
+  readonly onAcknowledged?: (partition: number, where: Stored) => void;
   /** Frames of a partition that wait for their acknowledgement at the same time; default 2. */
   readonly maxInFlight?: number;
   /** A frame is not filled beyond this; default 256 KiB. */

@@ -72,6 +72,7 @@ export function makeGateway(options: GatewayOptions): Gateway {
       for (let i = 0; i < hashes.length; i += 2)
         setState(core.cache, hashes[i] as number, hashes[i + 1] as number, ANNOUNCED);
     },
+    onStored: options.onAcknowledged,
     onSettled: () => {
       if (idle.length > 0 && isIdle()) {
         const done = idle;

@@ -71,6 +71,8 @@ export interface QueueShared {
   nextSerial: number;
   /** Called with the hashes that an acknowledged frame defined. */
   onDefined(hashes: readonly number[]): void;
+  /** Called with each frame that is durable, before those who wait for it hear of it. */
+  readonly onStored?: ((partition: number, where: Stored) => void) | undefined;
   /** Called whenever a frame's fate is known. */
   onSettled(): void;
   readonly counts: { frames: number; bytes: number; samples: number; failures: number; definitions: number };
@@ -149,6 +151,7 @@ function settle(q: PartitionQueue, frame: SealedFrame, where: Stored | undefined
     counts.samples += frame.samples;
     counts.definitions += frame.defined.length / 2;
     if (frame.defined.length > 0) q.shared.onDefined(frame.defined);
+    q.shared.onStored?.(q.partition, where);
     for (const t of frame.tickets) {
       t.stored(q.partition, where);
       leave(t);
