@@ -11,12 +11,19 @@ import { finishHistograms, takeVectorHistograms } from "./histogram-aggregate.ts
 import { dropHistograms, histogramTexts } from "./histogram-aggregate-cells.ts";
 import { noteIgnored } from "./histogram-aggregate-notes.ts";
 import { hold } from "./memory.ts";
-import { sortNanFirst } from "./over-time.ts";
 import { due, overEach, overRows, type Pace, sortedIndexes, turn } from "./pace.ts";
 import { addGroup, addRow, finishPartial, makePartial } from "./partial-aggregate.ts";
-import { quantileOfSorted } from "./quantile.ts";
+import { quantileOf } from "./quantile.ts";
 import type { QueryContext } from "./query-context.ts";
-import { compactRows, makeVector, PRESENT_FLOAT, PRESENT_HISTOGRAM, pickRows, type Vector } from "./vector.ts";
+import {
+  compactRows,
+  makeVector,
+  PRESENT_FLOAT,
+  PRESENT_HISTOGRAM,
+  pickRows,
+  sortByLabels,
+  type Vector,
+} from "./vector.ts";
 
 /** Aggregations over rows that are in the front end already. */
 
@@ -47,13 +54,16 @@ export async function aggregatePartial(
 
 /**
  * topk and bottomk, k of each step, histograms left out; limitk: the first k. Samples that are not among them become absent.
+ * Of equal values, and by limitk, those of the first rows in the order of labels are picked: which other rows there are at other steps
+ * makes no difference.
  */
 export async function keepK(
   ctx: QueryContext,
-  vector: Vector,
+  rows: Vector,
   param: Float64Array,
   expr: AggregateExpr,
 ): Promise<Vector> {
+  const vector = await sortByLabels(ctx, rows);
   const { steps } = vector;
   await overRows(ctx, 1, steps, (_, from, to) => checkK(param, from, to));
   const members = await groupMembers(ctx, vector, expr);
@@ -266,23 +276,55 @@ export async function quantileAggregate(
   if (expr.param !== undefined) warnOfQuantiles(param, ctx.notes, unwrap(expr.param).pos);
   if (await dropHistograms(ctx, vector)) noteIgnored(ctx.notes, "quantile", expr.expr.pos);
   const out = makeVector(steps, groups);
-  const scratch = new Float64Array(vector.labels.length);
+  const most = members.reduce((max, rows) => Math.max(max, rows.length), 0);
+  const columns = Array.from({ length: STEPS_AT_ONCE }, () => new Float64Array(most));
+  const filled = new Int32Array(STEPS_AT_ONCE);
   for (let g = 0; g < groups.length; g++) {
     const rows = members[g] as number[];
     for (const r of rows) if (vector.dropName[r] !== 0) out.dropName[g] = 1;
-    for (let s = 0; s < steps; s++) {
-      let n = 0;
-      for (const r of rows) {
-        if (vector.present[r * steps + s] !== 0) scratch[n++] = vector.values[r * steps + s] as number;
+    for (let s = 0; s < steps; s += STEPS_AT_ONCE) {
+      const end = Math.min(steps, s + STEPS_AT_ONCE);
+      filled.fill(0);
+      for (let from = 0; from < rows.length; from += SELECT_AT_ONCE) {
+        const to = Math.min(rows.length, from + SELECT_AT_ONCE);
+        fillColumns(vector, rows, from, to, s, end, columns, filled);
+        if (due(ctx, 2 * (to - from) * (end - s))) await turn(ctx);
       }
-      if (due(ctx, rows.length + 8 * n + 1)) await turn(ctx);
-      if (n === 0) continue;
-      sortNanFirst(scratch, n);
-      out.values[g * steps + s] = quantileOfSorted(param[s] as number, scratch, n);
-      out.present[g * steps + s] = PRESENT_FLOAT;
+      for (let i = s; i < end; i++) {
+        const n = filled[i - s] as number;
+        if (due(ctx, 4 * n + 1)) await turn(ctx);
+        if (n === 0) continue;
+        out.values[g * steps + i] = quantileOf(param[i] as number, columns[i - s] as Float64Array, n);
+        out.present[g * steps + i] = PRESENT_FLOAT;
+      }
     }
   }
   return compactRows(ctx, out);
+}
+
+/** Steps whose samples are gathered together: what lies side by side in a row's memory is read at once. */
+const STEPS_AT_ONCE = 16;
+
+/** Appends the samples of rows[from..to) at the steps [s, end) to a column each, of which `filled` are there already. */
+function fillColumns(
+  { steps, values, present }: Vector,
+  rows: readonly number[],
+  from: number,
+  to: number,
+  s: number,
+  end: number,
+  columns: readonly Float64Array[],
+  filled: Int32Array,
+): void {
+  for (let at = from; at < to; at++) {
+    const base = (rows[at] as number) * steps;
+    for (let i = s; i < end; i++) {
+      if (present[base + i] === 0) continue;
+      const n = filled[i - s] as number;
+      (columns[i - s] as Float64Array)[n] = values[base + i] as number;
+      filled[i - s] = n + 1;
+    }
+  }
 }
 
 /** count_values: one group for each value that occurs, with the value as a label. */

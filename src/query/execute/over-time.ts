@@ -1,5 +1,5 @@
 import type { SampleBuffer } from "../../model/sample.ts";
-import { quantileOfSorted } from "./quantile.ts";
+import { quantileOf } from "./quantile.ts";
 import { PRESENT_FLOAT } from "./vector.ts";
 import type { Windows } from "./windows.ts";
 
@@ -249,7 +249,7 @@ export function varianceOverTime(
   }
 }
 
-let sorted = new Float64Array(256);
+let scratch = new Float64Array(256);
 
 /** quantile_over_time with one quantile a step. */
 export function quantileOverTime(
@@ -261,12 +261,12 @@ export function quantileOverTime(
   base: number,
 ): void {
   const { lo, hi, steps } = w;
-  if (sorted.length < series.length) sorted = new Float64Array(2 * series.length);
+  if (scratch.length < series.length) scratch = new Float64Array(2 * series.length);
   for (let s = 0; s < steps; s++) {
     const i = lo[s] as number;
     const j = hi[s] as number;
     if (j <= i) continue;
-    out[base + s] = quantileOfSorted(q[s] as number, sortWindow(series.values, i, j), j - i);
+    out[base + s] = quantileOf(q[s] as number, copyWindow(series.values, i, j), j - i);
     present[base + s] = PRESENT_FLOAT;
   }
 }
@@ -280,60 +280,31 @@ export function madOverTime(
   base: number,
 ): void {
   const { lo, hi, steps } = w;
-  if (sorted.length < series.length) sorted = new Float64Array(2 * series.length);
+  if (scratch.length < series.length) scratch = new Float64Array(2 * series.length);
   for (let s = 0; s < steps; s++) {
     const i = lo[s] as number;
     const j = hi[s] as number;
     const n = j - i;
     if (n <= 0) continue;
-    const window = sortWindow(series.values, i, j);
-    if (Number.isNaN(window[0])) {
+    const window = copyWindow(series.values, i, j);
+    present[base + s] = PRESENT_FLOAT;
+    if (hasNan(window, n)) {
       out[base + s] = Number.NaN;
-      present[base + s] = PRESENT_FLOAT;
       continue;
     }
-    const median = quantileOfSorted(0.5, window, n);
+    const median = quantileOf(0.5, window, n);
     for (let k = 0; k < n; k++) window[k] = Math.abs((window[k] as number) - median);
-    sortNanFirst(window, n);
-    out[base + s] = quantileOfSorted(0.5, window, n);
-    present[base + s] = PRESENT_FLOAT;
+    out[base + s] = quantileOf(0.5, window, n);
   }
 }
 
-function sortWindow(values: Float64Array, i: number, j: number): Float64Array {
-  for (let k = i; k < j; k++) sorted[k - i] = values[k] as number;
-  sortNanFirst(sorted, j - i);
-  return sorted;
+function hasNan(values: Float64Array, n: number): boolean {
+  for (let k = 0; k < n; k++) if (Number.isNaN(values[k])) return true;
+  return false;
 }
 
-/** Ascending, NaN as the smallest value (typed arrays sort it last). */
-export function sortNanFirst(values: Float64Array, n: number): void {
-  if (n <= 48) {
-    insertionSort(values, n);
-    return;
-  }
-  const part = values.subarray(0, n);
-  part.sort();
-  let nans = 0;
-  while (nans < n && Number.isNaN(part[n - 1 - nans] as number)) nans++;
-  if (nans > 0 && nans < n) {
-    part.copyWithin(nans, 0, n - nans);
-    part.fill(Number.NaN, 0, nans);
-  }
-}
-
-/** For short ones: a call of the typed array's own sort costs more than the sorting. */
-function insertionSort(values: Float64Array, n: number): void {
-  for (let i = 1; i < n; i++) {
-    const v = values[i] as number;
-    const nan = Number.isNaN(v);
-    let k = i;
-    while (k > 0) {
-      const p = values[k - 1] as number;
-      if (nan ? Number.isNaN(p) : !(p > v)) break;
-      values[k] = p;
-      k--;
-    }
-    values[k] = v;
-  }
+/** A copy of values[i..j) in scratch memory, for the selection to rearrange. */
+function copyWindow(values: Float64Array, i: number, j: number): Float64Array {
+  for (let k = i; k < j; k++) scratch[k - i] = values[k] as number;
+  return scratch;
 }
