@@ -65,7 +65,6 @@ function samples(kind: string, n: number): SampleBuffer {
 
 const ts = new Float64Array(ROWS);
 const values = new Float64Array(ROWS);
-const words = new Uint32Array(values.buffer);
 
 /** The median CPU time of a run in ns, and what it returned. */
 function measure(run: () => number): { ns: number; count: number } {
@@ -99,7 +98,7 @@ function raw(kind: string, effort: "fast" | "small", rows: number): void {
     const page = openPage(bytes);
     for (let s = 0; s < SERIES; s++) {
       pageTimes(page, 2 * s, ts, 0);
-      pageFloats(page, 2 * s + 1, words, 0);
+      pageFloats(page, 2 * s + 1, values, 0);
     }
     return SERIES * rows;
   });
@@ -138,7 +137,7 @@ function rolled(kind: string, tier: "1m" | "1h", rows: number): void {
         read += pageTimes(page, starts[s] as number, ts, 0);
         for (const column of need) {
           const place = at[s]?.get(column);
-          if (place !== undefined) read += pageFloats(page, place, words, 0);
+          if (place !== undefined) read += pageFloats(page, place, values, 0);
         }
       }
       return read;

@@ -117,7 +117,6 @@ for (const effort of ["fast", "small"] as const) {
   const bytes = pages.reduce((sum, p) => sum + p.length, 0);
   const ts = new Float64Array(CHUNK);
   const values = new Float64Array(CHUNK);
-  const words = new Uint32Array(values.buffer);
   for (const [i, columns] of groups.entries()) checkPage(openPage(pages[i] as Uint8Array), columns);
   const encode = rate(samples, () => {
     for (const columns of groups) encodePage(columns, effort);
@@ -127,7 +126,7 @@ for (const effort of ["fast", "small"] as const) {
       const page = openPage(pages[i] as Uint8Array);
       for (let c = 0; c < columns.length; c += 2) {
         pageTimes(page, c, ts, 0);
-        pageFloats(page, c + 1, words, 0);
+        pageFloats(page, c + 1, values, 0);
       }
     }
   });
@@ -172,7 +171,7 @@ function checkPage(page: ReturnType<typeof openPage>, columns: readonly PageColu
     const n = column.to - column.from;
     const words = new Uint32Array(2 * n);
     if (column.kind === "time") pageTimes(page, c, new Float64Array(words.buffer), 0);
-    else if (column.kind === "float") pageFloats(page, c, words, 0);
+    else if (column.kind === "float") pageFloats(page, c, new Float64Array(words.buffer), 0);
     else continue;
     const all = column.kind === "time" ? new Uint32Array(column.ts.buffer) : column.words;
     for (let i = 0; i < 2 * n; i++) {

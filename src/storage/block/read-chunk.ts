@@ -36,14 +36,14 @@ export function readSampleChunk(
   pageTimes(page, column, out.ts, at);
   const values = column + columnOfBit(mask, VALUES_BIT);
   expectRows(page, values, rows);
-  pageFloats(page, values, out.words, at);
+  pageFloats(page, values, out.values, at);
   const { startTs } = out;
   if (startTs !== undefined) {
     const starts = columnOfBit(mask, STARTS_BIT);
     if (starts < 0) startTs.fill(0, at, at + rows);
     else {
       expectRows(page, column + starts, rows);
-      pageFloats(page, column + starts, new Uint32Array(startTs.buffer, startTs.byteOffset, 2 * startTs.length), at);
+      pageFloats(page, column + starts, startTs, at);
     }
   }
   if (mask & HAS_HISTOGRAMS) readHistograms(page, column + columnOfBit(mask, HISTOGRAMS_BIT), rows, out, at);
@@ -109,7 +109,7 @@ function readFloats(
     return;
   }
   expectRows(page, column + offset, rows);
-  pageFloats(page, column + offset, new Uint32Array(out.buffer, out.byteOffset, 2 * out.length), at);
+  pageFloats(page, column + offset, out, at);
 }
 
 function readRefs(

@@ -22,12 +22,19 @@ export function contextsBy(y: Float64Array, n: number, level: boolean, cuts: Flo
   const a = cuts[0] as number;
   const b = cuts[1] as number;
   const c = cuts[2] as number;
+  if (level) {
+    for (let i = 0; i < n; i++) {
+      const v = y[i] as number;
+      contexts[i] = +(v >= a) + +(v >= b) + +(v >= c);
+    }
+    return;
+  }
   let last = y[0] as number;
   for (let i = 0; i < n; i++) {
     const v = y[i] as number;
-    const d = level ? v : Math.abs(v - last);
+    const d = Math.abs(v - last);
     last = v;
-    contexts[i] = (d >= a ? 1 : 0) + (d >= b ? 1 : 0) + (d >= c ? 1 : 0);
+    contexts[i] = +(d >= a) + +(d >= b) + +(d >= c);
   }
 }
 

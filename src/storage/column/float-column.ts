@@ -1,4 +1,4 @@
-import { alignBits, type BitWriter, putBits, reserveBits, wideBitsAt } from "./bit-stream.ts";
+import { alignBits, type BitWriter, putBits, reserveBits } from "./bit-stream.ts";
 import {
   type DirectoryReader,
   type DirectoryWriter,
@@ -9,7 +9,8 @@ import {
   takeNumber,
   takeSigned,
 } from "./directory.ts";
-import { type Effort, type NumberColumn, readNumberColumn, readNumbers, writeNumbers } from "./numbers.ts";
+import { type Effort, writeNumbers } from "./numbers.ts";
+import { type NumberColumn, readNumberColumn, readNumbers } from "./numbers-read.ts";
 import { PageError } from "./page-error.ts";
 import {
   MAX_BINARY,
@@ -19,7 +20,9 @@ import {
   SCALE_DIVIDE,
   type Scaling,
   scaleFloats,
+  type Unscaling,
   unscale,
+  unscalingOf,
 } from "./scale.ts";
 
 /** Rows that are not what the code says: where, and their bits. */
@@ -76,7 +79,7 @@ export function takeFloat(d: DirectoryReader, words: Uint32Array, at: number): v
   }
   if (head > MAX_DECIMALS) throw new PageError("too many decimals");
   one[0] = takeSigned(d);
-  unscale(one, 1, SCALE_DIVIDE, head, 0, one, 0);
+  unscale(one, 1, unscalingOf(SCALE_DIVIDE, head, 0), one, 0);
   words[at] = oneWords[0] as number;
   words[at + 1] = oneWords[1] as number;
 }
@@ -129,9 +132,7 @@ export function putScaling(d: DirectoryWriter, scaling: Scaling, words: Uint32Ar
 }
 
 export interface ScaledColumn {
-  readonly mode: number;
-  readonly places: number;
-  readonly origin: number;
+  readonly scaling: Unscaling;
   readonly exceptions: Exceptions;
 }
 
@@ -142,7 +143,7 @@ export function takeScaling(d: DirectoryReader, n: number): ScaledColumn {
   if (places > (mode === SCALE_BINARY ? MAX_BINARY : MAX_DECIMALS)) throw new PageError("too many decimals");
   if (mode === SCALE_BINARY) takeFloat(d, oneWords, 0);
   const origin = mode === SCALE_BINARY ? (one[0] as number) : 0;
-  return { mode, places, origin, exceptions: takeExceptions(d, n) };
+  return { scaling: unscalingOf(mode, places, origin), exceptions: takeExceptions(d, n) };
 }
 
 /** The order of floats as that of whole numbers: the high word of a float's bits, negative floats mirrored. */
@@ -201,23 +202,33 @@ export function takeFloatBits(d: DirectoryReader, n: number, from: number, bodie
   return { zeros, numbers, to };
 }
 
+let highs = new Float64Array(4096);
+
+/** Reads a column of bits; `at` counts floats, not words. */
 export function readFloatBits(
   view: DataView,
   bodyAt: number,
   column: BitsColumn,
   n: number,
-  scratch: Float64Array,
   words: Uint32Array,
   at: number,
 ): void {
-  readNumbers(view, bodyAt, column.numbers, n, scratch);
-  const bits = 32 - column.zeros;
+  if (highs.length < n) highs = new Float64Array(2 * n);
+  const scratch = highs;
+  readNumbers(view, bodyAt, column.numbers, n, scratch, 0);
+  const { zeros } = column;
+  const bits = 32 - zeros;
+  const mask = bits === 32 ? -1 : (1 << bits) - 1;
   let p = 8 * (bodyAt + column.numbers.to);
   for (let i = 0; i < n; i++) {
     const s = scratch[i] as number;
     if (s > 0x7fff_ffff || s < -0x8000_0000) throw new PageError("a float has 64 bits");
+    const byte = p >>> 3;
+    // The bits that the first load lacks; (31 - shift) + 1 steps, as a step of 32 would be none.
+    const rest = (view.getUint8(byte + 4) << (31 - (p & 7))) << 1;
+    const low = bits === 0 ? 0 : (((view.getUint32(byte, true) >>> (p & 7)) | rest) & mask) << zeros;
+    words[2 * (at + i)] = low;
     words[2 * (at + i) + 1] = s < 0 ? s ^ 0x7fff_ffff : s;
-    words[2 * (at + i)] = bits === 0 ? 0 : wideBitsAt(view, p, bits) * 2 ** column.zeros;
     p += bits;
   }
 }

@@ -1,42 +1,10 @@
-import { alignBits, type BitReader, type BitWriter } from "./bit-stream.ts";
-import {
-  type DirectoryReader,
-  type DirectoryWriter,
-  putByte,
-  putNumber,
-  putSigned,
-  takeByte,
-  takeNumber,
-  takeSigned,
-} from "./directory.ts";
-import { PageError } from "./page-error.ts";
-import { PREDICT_HALF, PREDICT_LAST, PREDICT_LINE, PREDICT_NONE, PREDICTORS, residualsOf, sumUp } from "./predict.ts";
+import { alignBits, type BitWriter } from "./bit-stream.ts";
+import { type DirectoryWriter, putByte, putNumber, putSigned } from "./directory.ts";
+import { HAS_BODY, HAS_SOURCE, HAS_UNIT, type NumberSource } from "./numbers-read.ts";
+import { PREDICT_HALF, PREDICT_LAST, PREDICT_LINE, PREDICT_NONE, residualsOf } from "./predict.ts";
 import { writeResiduals } from "./residual-code.ts";
 import { copyPlan, MAX_CONTEXTS, makePlan, planContexts, planResiduals, type ResidualPlan } from "./residual-plan.ts";
-import { readResiduals } from "./residual-read.ts";
 import { classOf } from "./tokens.ts";
-
-/**
- * A column of whole numbers (at most 2^51): n[i] = offset + unit * x[i], x predicted, residuals entropy coded. When all residuals
- * are zero there is no body.
- */
-export interface NumberColumn {
-  readonly predictor: number;
-  readonly offset: number;
-  readonly unit: number;
-  readonly base: number;
-  /** Where in the page's bodies, in bytes. */
-  readonly from: number;
-  readonly to: number;
-  readonly source: NumberSource | undefined;
-}
-
-/** Which column the contexts of the residuals come from (contexts.ts): `back` columns before this one, 0 the one just before. */
-export interface NumberSource {
-  readonly back: number;
-  readonly level: boolean;
-  readonly cuts: Float64Array;
-}
 
 export type Effort = "fast" | "small";
 
@@ -77,9 +45,6 @@ let trial: Float64Array = new Float64Array(4096);
 const trialCode = makePlan();
 const sample = new Float64Array(33);
 
-const HAS_UNIT = 8;
-const HAS_BODY = 16;
-const HAS_SOURCE = 32;
 const PARAMETER_BITS = 40;
 
 /** Finds how to write whole[0, n), n at least 1. */
@@ -278,54 +243,4 @@ function least(n: number): number {
   let min = x[0] as number;
   for (let i = 1; i < n; i++) if ((x[i] as number) < min) min = x[i] as number;
   return min;
-}
-
-/** Reads the parameters; `bodies` is how many bytes of bodies the page has, `from` where this one's begin. */
-export function readNumberColumn(
-  d: DirectoryReader,
-  from: number,
-  bodies: number,
-  mayHaveSource: boolean,
-): NumberColumn {
-  const head = takeByte(d);
-  const predictor = head & 7;
-  if (predictor >= PREDICTORS || head > (mayHaveSource ? 63 : 31)) throw new PageError("an unknown prediction");
-  const source = head & HAS_SOURCE ? takeSource(d) : undefined;
-  const offset = takeSigned(d);
-  const unit = head & HAS_UNIT ? takeNumber(d) : 1;
-  const base = takeSigned(d);
-  const length = head & HAS_BODY ? takeNumber(d) : 0;
-  if (length > bodies - from) throw new PageError("a column's body is outside of the page");
-  if (head & HAS_BODY && length === 0) throw new PageError("a column's body is empty");
-  return { predictor, offset, unit, base, from, to: from + length, source };
-}
-
-function takeSource(d: DirectoryReader): NumberSource {
-  const head = takeNumber(d);
-  const cuts = new Float64Array(MAX_CONTEXTS - 1);
-  let last = 0;
-  for (let c = 0; c < cuts.length; c++) {
-    last += takeSigned(d);
-    cuts[c] = last;
-  }
-  return { back: Math.floor(head / 2), level: head % 2 === 1, cuts };
-}
-
-/** Reads n whole numbers into out[0, n), with the contexts that they were written with, if any. */
-export function readNumbers(
-  view: DataView,
-  bodyAt: number,
-  column: NumberColumn,
-  n: number,
-  out: Float64Array,
-  contexts?: Uint8Array,
-): void {
-  const { predictor, base, offset, unit } = column;
-  if (column.to === column.from) out.fill(0, 0, n);
-  else {
-    const reader: BitReader = { view, bit: 8 * (bodyAt + column.from), end: 8 * (bodyAt + column.to) };
-    readResiduals(reader, n, out, contexts);
-  }
-  sumUp(out, n, predictor, base, out);
-  for (let i = 0; i < n; i++) out[i] = (out[i] as number) * unit + offset;
 }

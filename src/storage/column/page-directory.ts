@@ -10,7 +10,7 @@ import {
   takeFloatBits,
   takeScaling,
 } from "./float-column.ts";
-import { type NumberColumn, readNumberColumn } from "./numbers.ts";
+import { type NumberColumn, readNumberColumn } from "./numbers-read.ts";
 import { PageError } from "./page-error.ts";
 import {
   CODE_BITS,
@@ -64,7 +64,7 @@ export interface ColumnEntry {
   readonly column: number;
   readonly kind: number;
   readonly rows: number;
-  /** Others are derived from it or have their contexts of it. */
+  /** Others are derived from it, have their contexts of it or are parts of it, or it is read for others as well. */
   referenced: boolean;
   readonly source: Source;
 }
@@ -102,6 +102,8 @@ export function readDirectory(bytes: Uint8Array, count: number, bodies: number, 
       if (entry === undefined || entry.kind !== kind || entry.rows !== rows || entry.source.code === CODE_SAME) {
         throw new PageError("a column is the same as one that is not there");
       }
+      // Times that are read again with the next series are kept; the others are read once for each.
+      if (kind === KIND_TIME && hasBody(entry)) entry.referenced = true;
       entries.push(entry);
       continue;
     }
@@ -109,6 +111,10 @@ export function readDirectory(bytes: Uint8Array, count: number, bodies: number, 
   }
   if (d.cursor.at !== bytes.length) throw new PageError("the directory has more than its columns");
   return entries;
+}
+
+function hasBody({ source }: ColumnEntry): boolean {
+  return source.code === CODE_NUMBERS && source.numbers.to > source.numbers.from;
 }
 
 function takeSource(

@@ -2,7 +2,7 @@ import { zstdDecompressSync } from "node:zlib";
 import { type Cursor, readVarint, VarintError } from "../../lib/varint.ts";
 import { contextsBy } from "./contexts.ts";
 import { applyExceptions, type Exceptions, readFloatBits } from "./float-column.ts";
-import { readNumbers } from "./numbers.ts";
+import { readNumbers } from "./numbers-read.ts";
 import { type ColumnEntry, type NumbersSource, readDirectory } from "./page-directory.ts";
 import { PageError } from "./page-error.ts";
 import {
@@ -22,7 +22,7 @@ import {
   PAGE_VERSION,
   REFERENCE_HI,
 } from "./page-layout.ts";
-import { unscale } from "./scale.ts";
+import { type Unscaling, unscale } from "./scale.ts";
 import { joinTicks, quarters } from "./ticks.ts";
 import { readTimePart } from "./time-part.ts";
 
@@ -33,9 +33,12 @@ export interface Page {
   /** Where the bodies begin in the view. */
   readonly bodies: number;
   readonly blob: Uint8Array;
-  /** Whole numbers of columns that others are derived from, by column, as far as they were read. */
+  /** Whole numbers of columns that others need, by column: those that were read lately, up to `MAX_KEPT` of them. */
   readonly whole: Map<number, Float64Array>;
 }
+
+/** Columns whose whole numbers are kept with a page: one follows from up to `MAX_DEPTH` others, and those of a series lie together. */
+const MAX_KEPT = 32;
 
 let scratch = new Float64Array(4096);
 let offTicks = new Float64Array(4096);
@@ -106,40 +109,75 @@ function unpack(bytes: Uint8Array, length: number): Uint8Array {
   return unpacked;
 }
 
-/** The whole numbers of a column that others are derived from; they are kept with the page. */
+/** The whole numbers of a column that others need; they are kept with the page. */
 function keptWhole(page: Page, column: number): Float64Array {
-  let y = page.whole.get(column);
-  if (y === undefined) {
-    const { rows, source } = page.columns[column] as ColumnEntry;
-    y = new Float64Array(rows);
-    readWhole(page, source as NumbersSource, rows, y);
-    page.whole.set(column, y);
-  }
+  const { whole } = page;
+  let y = whole.get(column);
+  if (y !== undefined) return y;
+  const { rows, source } = page.columns[column] as ColumnEntry;
+  y = new Float64Array(rows);
+  readWhole(page, source as NumbersSource, rows, y, 0);
+  if (whole.size >= MAX_KEPT) for (const oldest of whole.keys()) if (whole.size >= MAX_KEPT) whole.delete(oldest);
+  whole.set(column, y);
   return y;
 }
 
-/** The whole numbers of a column into out[0, rows). */
-function readWhole(page: Page, source: NumbersSource, rows: number, out: Float64Array): void {
+/** The numbers of a column into out[at, at + rows): whole, or where nothing is to be added to them, scaled. */
+function readOwn(
+  page: Page,
+  source: NumbersSource,
+  rows: number,
+  out: Float64Array,
+  at: number,
+  scaling: Unscaling | undefined,
+): void {
   const by = source.contexts;
-  if (by === undefined) readNumbers(page.view, page.bodies, source.numbers, rows, out);
+  if (by === undefined) readNumbers(page.view, page.bodies, source.numbers, rows, out, at, undefined, scaling);
   else {
     const y = keptWhole(page, by.column);
     reserveContexts(rows);
     contextsBy(y, rows, by.level, by.cuts, contexts);
-    readNumbers(page.view, page.bodies, source.numbers, rows, out, contexts);
+    readNumbers(page.view, page.bodies, source.numbers, rows, out, at, contexts, scaling);
   }
+}
+
+/** The whole numbers of a column into out[at, at + rows). */
+function readWhole(page: Page, source: NumbersSource, rows: number, out: Float64Array, at: number): void {
+  readOwn(page, source, rows, out, at, undefined);
   if (source.ticks !== undefined) {
     const { tick, off } = source.ticks;
     reserveContexts(rows);
-    quarters(out, rows, tick, contexts);
-    readNumbers(page.view, page.bodies, off, rows, offTicks, contexts);
-    joinTicks(out, offTicks, rows, tick);
+    quarters(out, at, rows, tick, contexts);
+    readNumbers(page.view, page.bodies, off, rows, offTicks, 0, contexts);
+    joinTicks(out, at, offTicks, rows, tick);
   }
-  for (const { column, num, den } of source.terms) {
-    const y = keptWhole(page, column);
-    const y0 = y[0] as number;
-    if (den === 1 && num === 1) for (let i = 0; i < rows; i++) out[i] = (out[i] as number) + ((y[i] as number) - y0);
-    else for (let i = 0; i < rows; i++) out[i] = (out[i] as number) + num * (((y[i] as number) - y0) / den);
+  for (const { column, num, den } of source.terms) addTerm(keptWhole(page, column), num, den, rows, out, at);
+}
+
+function addTerm(y: Float64Array, num: number, den: number, rows: number, out: Float64Array, at: number): void {
+  const y0 = y[0] as number;
+  if (den === 1 && num === 1) {
+    for (let i = 0; i < rows; i++) out[at + i] = (out[at + i] as number) + ((y[i] as number) - y0);
+    return;
+  }
+  for (let i = 0; i < rows; i++) out[at + i] = (out[at + i] as number) + num * (((y[i] as number) - y0) / den);
+}
+
+/** The numbers of a column into out[at, at + rows), as floats where they have a scaling. */
+function readScaled(page: Page, entry: ColumnEntry, source: NumbersSource, out: Float64Array, at: number): void {
+  const { column, rows, referenced } = entry;
+  const scaling = source.scaled?.scaling;
+  if (referenced) {
+    const whole = keptWhole(page, column);
+    if (scaling === undefined) out.set(whole, at);
+    else unscale(whole, rows, scaling, out, at);
+  } else if (source.ticks === undefined && source.terms.length === 0) readOwn(page, source, rows, out, at, scaling);
+  else {
+    readWhole(page, source, rows, out, at);
+    if (scaling === undefined) return;
+    reserve(rows);
+    scratch.set(out.subarray(at, at + rows));
+    unscale(scratch, rows, scaling, out, at);
   }
 }
 
@@ -156,62 +194,52 @@ export function pageRows(page: Page, column: number): number {
   return entry.rows;
 }
 
-/** The whole numbers of a column, kept with the page or in a scratch array that the next call overwrites. */
-function wholeOf(page: Page, entry: ColumnEntry, source: NumbersSource): Float64Array {
-  if (entry.referenced) return keptWhole(page, entry.column);
-  reserve(entry.rows);
-  readWhole(page, source, entry.rows, scratch);
-  return scratch;
-}
-
 /** Reads a column of times into out from `at` on, which has room for `pageRows` of them; returns how many there are. */
 export function pageTimes(page: Page, column: number, out: Float64Array, at: number): number {
   const entry = entryOf(page, column, KIND_TIME);
   const { rows, source } = entry;
   if (rows === 0) return 0;
-  if (source.code === CODE_NUMBERS) {
-    const whole = wholeOf(page, entry, source);
-    for (let i = 0; i < rows; i++) out[at + i] = whole[i] as number;
-  } else if (source.code === CODE_BITS) {
-    const words = new Uint32Array(out.buffer, out.byteOffset, 2 * out.length);
-    reserve(rows);
-    readFloatBits(page.view, page.bodies, source.bits, rows, scratch, words, at);
-  } else if (source.code === CODE_PART) readTimePart(source.part, keptWhole(page, source.part.column), out, at);
+  if (source.code === CODE_NUMBERS) readScaled(page, entry, source, out, at);
+  else if (source.code === CODE_BITS) readFloatBits(page.view, page.bodies, source.bits, rows, wordsOf(out), at);
+  else if (source.code === CODE_PART) readTimePart(source.part, keptWhole(page, source.part.column), out, at);
   else throw new PageError("an unknown code of times");
   return rows;
 }
 
-/** Reads a column of floats; `at` counts samples, not words. Returns how many there are. */
-export function pageFloats(page: Page, column: number, words: Uint32Array, at: number): number {
+/** The same of a column of floats, whose bits are as they were written. */
+export function pageFloats(page: Page, column: number, out: Float64Array, at: number): number {
   const entry = entryOf(page, column, KIND_FLOAT);
   const { rows, source } = entry;
   if (rows === 0) return 0;
-  if (source.code === CODE_CONSTANT) fillFloats(words, at, rows, source.lo, source.hi);
+  if (source.code === CODE_CONSTANT) fillFloats(out, at, rows, source.lo, source.hi);
   else if (source.code === CODE_NUMBERS && source.scaled !== undefined) {
-    const { mode, places, origin, exceptions } = source.scaled;
-    const whole = wholeOf(page, entry, source);
-    if (words.byteOffset % 8 === 0) {
-      const out = new Float64Array(words.buffer, words.byteOffset, words.length >> 1);
-      unscale(whole, rows, mode, places, origin, out, at);
-    } else {
-      reserve(rows);
-      unscale(whole, rows, mode, places, origin, scratch, 0);
-      words.set(new Uint32Array(scratch.buffer, 0, 2 * rows), 2 * at);
-    }
-    applyExceptions(exceptions, words, at);
+    const { exceptions } = source.scaled;
+    readScaled(page, entry, source, out, at);
+    if (exceptions.rows.length > 0) applyExceptions(exceptions, wordsOf(out), at);
   } else if (source.code === CODE_BITS) {
-    reserve(rows);
-    readFloatBits(page.view, page.bodies, source.bits, rows, scratch, words, at);
-  } else if (source.code === CODE_REFERENCES) readReferences(source.exceptions, rows, words, at);
+    readFloatBits(page.view, page.bodies, source.bits, rows, wordsOf(out), at);
+  } else if (source.code === CODE_REFERENCES) readReferences(source.exceptions, rows, wordsOf(out), at);
   else throw new PageError("an unknown code of floats");
   return rows;
 }
 
-function fillFloats(words: Uint32Array, at: number, rows: number, lo: number, hi: number): void {
-  if (lo === hi) {
-    words.fill(lo, 2 * at, 2 * (at + rows));
+function wordsOf(floats: Float64Array): Uint32Array {
+  return new Uint32Array(floats.buffer, floats.byteOffset, 2 * floats.length);
+}
+
+const one = new Float64Array(1);
+const oneWords = wordsOf(one);
+
+function fillFloats(out: Float64Array, at: number, rows: number, lo: number, hi: number): void {
+  oneWords[0] = lo;
+  oneWords[1] = hi;
+  const value = one[0] as number;
+  // A NaN that is moved as a number may lose its bits.
+  if (value === value) {
+    out.fill(value, at, at + rows);
     return;
   }
+  const words = wordsOf(out);
   for (let i = 2 * at; i < 2 * (at + rows); i += 2) {
     words[i] = lo;
     words[i + 1] = hi;
@@ -239,7 +267,7 @@ export function pageBytes(page: Page, column: number): { bytes: Uint8Array; ends
   if (rows === 0) return { bytes: new Uint8Array(0), ends };
   if (source.code !== CODE_BYTES) throw new PageError("an unknown code of byte strings");
   reserve(rows);
-  readNumbers(page.view, page.bodies, source.numbers, rows, scratch);
+  readNumbers(page.view, page.bodies, source.numbers, rows, scratch, 0);
   const length = source.to - source.from;
   let end = 0;
   for (let i = 0; i < rows; i++) {

@@ -149,17 +149,18 @@ export function splitTicks(
     k[i] = t;
     e[i] = v - Math.floor(t * tick + 0.5);
   }
-  quarters(k, n, tick, contexts);
+  quarters(k, 0, n, tick, contexts);
 }
 
-export function quarters(k: Float64Array, n: number, tick: number, contexts: Uint8Array): void {
+/** The contexts of k[at, at + n). */
+export function quarters(k: Float64Array, at: number, n: number, tick: number, contexts: Uint8Array): void {
   for (let i = 0; i < n; i++) {
-    const v = (k[i] as number) * tick;
+    const v = (k[at + i] as number) * tick;
     contexts[i] = 4 * (v - Math.floor(v));
   }
 }
 
-/** The inverse of `splitTicks`, into k. */
-export function joinTicks(k: Float64Array, e: Float64Array, n: number, tick: number): void {
-  for (let i = 0; i < n; i++) k[i] = Math.floor((k[i] as number) * tick + 0.5) + (e[i] as number);
+/** The inverse of `splitTicks`, into k[at, at + n). */
+export function joinTicks(k: Float64Array, at: number, e: Float64Array, n: number, tick: number): void {
+  for (let i = 0; i < n; i++) k[at + i] = Math.floor((k[at + i] as number) * tick + 0.5) + (e[i] as number);
 }

@@ -75,7 +75,7 @@ export function readTimePart(part: TimePart, all: Float64Array, out: Float64Arra
   for (let k = 0; k < part.runs.length; k += 2) {
     from += part.runs[k] as number;
     const taken = part.runs[k + 1] as number;
-    for (let i = 0; i < taken; i++) out[to + i] = all[from + i] as number;
+    out.set(all.subarray(from, from + taken), to);
     from += taken;
     to += taken;
   }

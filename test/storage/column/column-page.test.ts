@@ -19,10 +19,10 @@ describe("docs/format/column-page.md", () => {
     expect([...ts]).toEqual(times);
     const floats = new Float64Array(6);
     const words = new Uint32Array(floats.buffer);
-    expect(pageFloats(opened, 1, words, 0)).toBe(6);
+    expect(pageFloats(opened, 1, floats, 0)).toBe(6);
     expect([...floats.subarray(0, 5)]).toEqual(values);
     expect(isStaleAt(words, 5)).toBe(true);
-    expect(pageFloats(opened, 2, words, 1)).toBe(1);
+    expect(pageFloats(opened, 2, floats, 1)).toBe(1);
     expect(floats[1]).toBe(0.5);
   });
 
