@@ -51,8 +51,24 @@ export interface SeriesSource {
   /** What has been read since the source was made, of all requests. */
   readCounts?(): ReadCounts;
 
+  /**
+   * What `read` of all these series would go through: told from what is known of chunks without reading any. `spent` hears of the
+   * work now and then, and may throw.
+   */
+  estimate?(ids: Uint32Array, minT: number, maxT: number, spent: (work: number) => void): Touched;
+
   /** Rolled-up series beside the raw samples; absent: raw samples are all there is. */
   readonly rollups?: RollupSource;
+}
+
+export interface Touched {
+  /**
+   * Samples or buckets: those of chunks that lie within the times, and of others the share that they would have were they evenly
+   * spaced. A sample that is stored twice counts twice.
+   */
+  rows: number;
+  /** Of the chunks and pages that have them, as they are stored; of the shared pages of a block each counts once. */
+  bytes: number;
 }
 
 /** Counts of a source's reads, none of them ever less than before. */
@@ -62,6 +78,8 @@ export interface ReadCounts {
   /** Parts of blocks that were in memory already, and those that were not. */
   readonly cacheHits: number;
   readonly cacheMisses: number;
+  /** Series that were in memory with all their samples. */
+  readonly decodedSeries?: number;
 }
 
 /**
@@ -87,6 +105,9 @@ export interface RollupSource {
    * are of every sample that was stored; elsewhere of what was there when they were made.
    */
   read(id: number, tier: RollupTier, after: number, until: number, need: number, out: RollupBuffer): void;
+
+  /** As the source's `estimate`: what reading these series' buckets in (after, until] would go through. */
+  estimate?(ids: Uint32Array, tier: RollupTier, after: number, until: number, spent: (work: number) => void): Touched;
 }
 
 export interface Coverage {

@@ -81,5 +81,6 @@ function since(before: ReadCounts, after: ReadCounts): ReadCounts {
     bytesRead: after.bytesRead - before.bytesRead,
     cacheHits: after.cacheHits - before.cacheHits,
     cacheMisses: after.cacheMisses - before.cacheMisses,
+    ...(after.decodedSeries === undefined ? {} : { decodedSeries: after.decodedSeries - (before.decodedSeries ?? 0) }),
   };
 }

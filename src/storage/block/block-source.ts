@@ -1,6 +1,7 @@
 import type { RollupBuffer } from "../../model/rollup.ts";
 import type { SeriesSource } from "../../model/series-source.ts";
 import type { Block } from "./block.ts";
+import { estimateChunks } from "./estimate.ts";
 import { FIELD_SYMBOL, type NumberPart, VALUE_SYMBOL } from "./index-tables.ts";
 import {
   findField,
@@ -51,6 +52,11 @@ export function blockSource(block: Block): BlockSource {
     text: (symbol) => symbolText(block, symbol),
     valueSymbol: (id, name) => seriesValue(block, id, name),
     read: (id, minT, maxT, out) => readSeries(block, id, minT, maxT, out),
+    estimate: (ids, minT, maxT, spent) => estimateChunks(block, ids, minT, maxT, spent),
+    readCounts: () => {
+      const { bytesRead, hits, misses } = block.data.cache;
+      return { bytesRead, cacheHits: hits, cacheMisses: misses };
+    },
     readRollup: (id, minT, maxT, out, need) => readRollup(block, id, minT, maxT, out, need),
     identity: (id, out, at) => seriesIdentity(block, id, out, at),
     tenants: () => Array.from({ length: block.tenants.table.items }, (_, row) => tenantName(block, row)),

@@ -23,13 +23,15 @@ export interface BlockCache {
   bytes: number;
   hits: number;
   misses: number;
+  /** Bytes of blocks that came from the disk for it, or went by. */
+  bytesRead: number;
   readonly ring: CacheEntry[];
   hand: number;
 }
 
 /** A cache that holds about `maxBytes`, 0 for nothing. */
 export function makeBlockCache(maxBytes: number): BlockCache {
-  return { maxBytes, bytes: 0, hits: 0, misses: 0, ring: [], hand: 0 };
+  return { maxBytes, bytes: 0, hits: 0, misses: 0, bytesRead: 0, ring: [], hand: 0 };
 }
 
 /** Keeps a value, unless it alone is more than a quarter of what fits. */

@@ -98,6 +98,7 @@ function fillRun<T>(section: Section<T>, run: PartRun, part: number, last: numbe
   let got = 0;
   try {
     got = section.data.file.readSync(bytes, start);
+    section.data.cache.bytesRead += got;
   } catch {
     // Told when the part is read alone.
   }
@@ -133,6 +134,7 @@ export function readPartBytes<T>(section: Section<T>, part: number): Uint8Array 
   let got: number;
   try {
     got = data.file.readSync(bytes, table.starts[part] as number);
+    data.cache.bytesRead += got;
   } catch (error) {
     throw damage(section, part, error instanceof Error ? error.message : String(error), error);
   }

@@ -15,6 +15,7 @@ import type { Coverage, RollupSource, SeriesSource } from "../../model/series-so
 import { mergeRollups } from "../merge/merge-rollups.ts";
 import { mergeSamples } from "../merge/merge-samples.ts";
 import type { RuleCoverage, SeriesCoverage } from "./coverage.ts";
+import { estimateParts, readCountsOf } from "./estimate-parts.ts";
 import type { IdentifiedSource } from "./identified-source.ts";
 import { grown, insertInOrder, makeIdentities, makeMembers, NOWHERE, obtain, pushMember } from "./merged-series.ts";
 import {
@@ -318,11 +319,18 @@ export function makeMergedSource(cache?: SeriesCache): MergedSource {
     read,
     view,
     problems: (minT, maxT) => problems(minT, maxT),
+    estimate: (ids, minT, maxT, spent) => estimateParts(parts, { series, members }, "raw", ids, minT, maxT, spent),
+    readCounts: () => readCountsOf(parts, cache),
     rollups: {
       coverage: () => byRule[0].coverage,
       coverages: () => byRule.map((r) => r.coverage),
       coverageOf: (m) => (byRule.length === 1 ? 0 : ruleNumber(m)),
       read: readRollup,
+      estimate: (ids, tier, after, until, spent) => {
+        enterTier(tier);
+        // Buckets are found by their starts.
+        return estimateParts(parts, { series, members }, tier, ids, after, until - 1, spent);
+      },
     },
     labelNames: (tenant, matchers, minT, maxT) => names((s) => s.labelNames(tenant, matchers, minT, maxT), minT, maxT),
     labelValues: (tenant, name, matchers, minT, maxT) =>

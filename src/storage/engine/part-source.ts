@@ -67,6 +67,9 @@ export function blockPart(block: Block, onDamage: OnDamage): SourcePart {
         out.length = 0;
         guard(() => source.read(id, minT, maxT, out), undefined);
       },
+      estimate: (ids, minT, maxT, spent) =>
+        guard(() => source.estimate?.(ids, minT, maxT, spent), undefined) ?? { rows: 0, bytes: 0 },
+      readCounts: () => source.readCounts?.() ?? NO_READS,
       labelNames: (tenant, matchers, minT, maxT) =>
         leftOut() ? [] : guard(() => source.labelNames(tenant, matchers, minT - width, maxT), []),
       labelValues: (tenant, label, matchers, minT, maxT) =>
@@ -87,3 +90,4 @@ export function blockPart(block: Block, onDamage: OnDamage): SourcePart {
 }
 
 const NONE = new Uint32Array(0);
+const NO_READS = { bytesRead: 0, cacheHits: 0, cacheMisses: 0 };

@@ -1,5 +1,6 @@
 import type { Matcher } from "../../model/matcher.ts";
 import type { SeriesSource } from "../../model/series-source.ts";
+import { estimateChunks } from "./estimate.ts";
 import { type Head, seriesLabels, seriesValue } from "./head.ts";
 import { readSeries } from "./read.ts";
 import { selectSeries, valuesInTime } from "./select.ts";
@@ -19,6 +20,7 @@ export function headSource(head: Head): SeriesSource {
     text: (symbol) => symbolText(head.symbols, symbol),
     valueSymbol: (id, name) => seriesValue(head, id, name),
     read: (id, minT, maxT, out) => readSeries(head, id, minT, maxT, out),
+    estimate: (ids, minT, maxT, spent) => estimateChunks(head, ids, minT, maxT, spent),
     labelNames: (tenant, matchers, minT, maxT) => {
       const shapes = new Uint8Array(head.shapes.length);
       for (const id of select(tenant, matchers, minT, maxT)) {

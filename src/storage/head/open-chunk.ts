@@ -100,7 +100,7 @@ export function freeOpenChunk(head: Head, id: number): void {
 }
 
 /** Words of chunk code in the open chunk. */
-function openChunkWords(head: Head, id: number): number {
+export function openChunkWords(head: Head, id: number): number {
   const { rows } = head.series;
   const row = id << ROW_SHIFT;
   const last = rows[row + TAIL] as number;
