@@ -126,6 +126,8 @@ export interface TierCoverage {
    * be -Infinity: there is nothing older. What is left out: buckets that are not rolled up yet, or not since late samples came.
    */
   readonly complete: readonly Stretch[];
+  /** Spans shorter than this are read sooner from raw samples, where there are any; 0 by default. */
+  readonly worthFromMs?: number;
 }
 
 /** The times t with after < t <= until, Unix ms. */

@@ -93,6 +93,8 @@ interface Candidate {
   readonly aligned: boolean;
   /** It is, or there is a single window, long enough to have whole buckets inside and raw samples at its edges. */
   readonly usable: boolean;
+  /** It is to be read although raw samples are there. */
+  readonly worth: boolean;
 }
 
 /** A single window is worth being put together from this many buckets. */
@@ -103,18 +105,20 @@ const BUCKETS_WITHIN = 8;
  * except where nothing is kept. With a single window that ends inside of buckets, raw samples make its edges.
  */
 export function cover(need: Need, span: WindowSpan, coverage: Coverage, before = 0, beyond = 0): Segment[] {
+  const until = span.lastEnd + beyond;
+  const begin = span.firstStart - before;
   const widestFirst = [...coverage.tiers].sort((a, b) => TIER_MS[b.tier] - TIER_MS[a.tier]);
   const single = span.step === 0 && need !== "samples";
-  const candidates: Candidate[] = widestFirst.map(({ tier, complete }) => {
+  const candidates: Candidate[] = widestFirst.map(({ tier, complete, worthFromMs = 0 }) => {
     const width = TIER_MS[tier];
     const aligned = isAligned(need, span, width);
-    return { tier, width, complete, aligned, usable: aligned || (single && span.range >= BUCKETS_WITHIN * width) };
+    const usable = aligned || (single && span.range >= BUCKETS_WITHIN * width);
+    return { tier, width, complete, aligned, usable, worth: until - begin >= worthFromMs };
   });
-  const until = span.lastEnd + beyond;
   const out: Segment[] = [];
-  let at = span.firstStart - before;
+  let at = begin;
   // A bucket that reaches out of the first window in front may still hold its newest sample.
-  const first = candidates.find((c) => need === "newest" && c.aligned && holds(c, floorTo(at, c.width)));
+  const first = candidates.find((c) => need === "newest" && c.aligned && c.worth && holds(c, floorTo(at, c.width)));
   if (first !== undefined) at = floorTo(at, first.width);
   while (at < until) {
     const next = nextSegment(candidates, coverage, at, until);
@@ -146,8 +150,13 @@ function nextSegment(
 ): { segment: Segment | undefined; at: number } {
   // The coarsest right tier, as far as it goes; a coarser one may take over on the way.
   let limit = until;
+  const isKept = at >= rawAfter;
+  const gap = isKept ? rawGaps.find((g) => g.until > at) : undefined;
+  const isLost = gap !== undefined && gap.after <= at;
+  const hasRaw = isKept && !isLost;
   for (const c of candidates) {
-    if (!c.usable) continue;
+    if (!c.usable || (hasRaw && !c.worth)) continue;
+    if (!c.worth) limit = Math.min(limit, ceilTo(isLost ? gap.until : rawAfter, c.width));
     const stretch = at % c.width === 0 ? c.complete.find((s) => s.after <= at && s.until >= at + c.width) : undefined;
     if (stretch !== undefined) {
       const end = floorTo(Math.min(limit, stretch.until), c.width);
@@ -155,10 +164,7 @@ function nextSegment(
     }
     limit = Math.min(limit, nextStart(c, at, until));
   }
-  const isKept = at >= rawAfter;
-  const gap = isKept ? rawGaps.find((g) => g.until > at) : undefined;
   if (gap !== undefined) limit = Math.min(limit, gap.after > at ? gap.after : gap.until);
-  const isLost = gap !== undefined && gap.after <= at;
   if (!isKept) limit = Math.min(limit, rawAfter);
   const instead = isKept && !isLost ? undefined : standIn(candidates, at, limit);
   // Of samples that were lost some may be left, where no rows are.

@@ -4,6 +4,9 @@ import type { Coverage } from "../../model/series-source.ts";
 import type { RuleOf, SeriesRetention, TierAges } from "./retention-rules.ts";
 import { allRolledUpTo, completeStretches, type RollupProgress } from "./rollup-progress.ts";
 
+/** A few raw samples are read sooner than a row of many columns, and those of the last hours are in memory. */
+const WORTH_FROM_MS: Readonly<Record<RollupTier, number>> = { "1m": 2 * 86_400_000, "1h": 0 };
+
 /** What is served of the series of one rule. */
 export interface RuleCoverage {
   readonly coverage: Coverage;
@@ -45,7 +48,13 @@ export function coverageOf(ages: TierAges, usual: TierAges, stored: Stored): Rul
     complete
       .filter((s) => s.until > rowsFrom[tier])
       .map((s) => ({ after: Math.max(s.after, rowsFrom[tier]), until: s.until }));
-  return { coverage: { rawAfter, tiers: tiers.map((tier) => ({ tier, complete: kept(tier) })) }, rowsFrom };
+  return {
+    coverage: {
+      rawAfter,
+      tiers: tiers.map((tier) => ({ tier, complete: kept(tier), worthFromMs: WORTH_FROM_MS[tier] })),
+    },
+    rowsFrom,
+  };
 }
 
 /** What is served of series without a rule, and of those of each rule. */
