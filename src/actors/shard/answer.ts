@@ -5,7 +5,7 @@ import { type Labels, labelsKey } from "../../model/labels.ts";
 import type { Matcher } from "../../model/matcher.ts";
 import { QueryError } from "../../model/query.ts";
 import type { SeriesSource } from "../../model/series-source.ts";
-import type { FamilyMetadata, Listed, ShardRequest, ShardStats } from "../../model/shard.ts";
+import type { ChangePoint, FamilyMetadata, Listed, ShardChanges, ShardRequest, ShardStats } from "../../model/shard.ts";
 import { runShardQuery } from "../../query/execute/run-shard-query.ts";
 import { cardinality } from "../../storage/head/cardinality.ts";
 import { selectExemplars } from "../../storage/head/exemplars.ts";
@@ -24,6 +24,7 @@ export interface AnswerSources {
   readonly head: Head;
   readonly metadata: MetadataTable;
   readonly stats: () => ShardStats;
+  readonly changes: (since: ChangePoint | undefined) => ShardChanges;
 }
 
 /**
@@ -67,6 +68,8 @@ function answerUnchecked(from: AnswerSources, request: ShardRequest, stopped: ()
     }
     case "stats":
       return plain(from.stats());
+    case "changes":
+      return plain(from.changes(request.since));
     case "cardinality":
       return plain(cardinality(from.head, request.tenant, request.limit, request.sketch));
     case "exemplars": {

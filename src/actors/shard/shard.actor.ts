@@ -13,7 +13,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Disk } from "../../lib/disk.ts";
-import type { ShardRequest, ShardStats } from "../../model/shard.ts";
+import type { ChangePoint, ShardChanges, ShardRequest, ShardStats } from "../../model/shard.ts";
 import { timeText } from "../../storage/engine/name-missing.ts";
 import { answerFrom } from "../../storage/engine/shard-storage.ts";
 import { createHead, headStats } from "../../storage/head/head.ts";
@@ -28,6 +28,7 @@ import { messageOf, NatsError } from "../../streams/nats/nats-error.ts";
 import { type Say, sayEachReasonSometimes } from "../../streams/nats/say.ts";
 import { type StreamIdentity, streamIdentity, streamToken } from "../../streams/nats/stream-identity.ts";
 import { type Answer, answerRequest } from "./answer.ts";
+import { agedUpTo, changesSince, noteChange, watchPast } from "./changes.ts";
 import { makeCommitter } from "./committer.ts";
 import { FULL, makeDiskSpace } from "./disk-space.ts";
 import type { RunJob } from "./job-relay.ts";
@@ -325,6 +326,12 @@ export function startShard(options: ShardOptions): Shard {
     return keeper;
   };
 
+  const pastIsOther = watchPast(() => recovered().storage);
+  const changes = (since: ChangePoint | undefined): ShardChanges => {
+    if (pastIsOther()) noteChange(core.changes, Number.NEGATIVE_INFINITY);
+    return { ...changesSince(core.changes, since), agedUpTo: agedUpTo(recovered().storage.source) };
+  };
+
   const stats = (): ShardStats => {
     const h = headStats(head);
     const w = keeper?.wal.stats;
@@ -364,7 +371,7 @@ export function startShard(options: ShardOptions): Shard {
     },
     answer: (request, stopped) => {
       const { storage } = recovered();
-      const from = { source: storage.source, head, metadata: core.metadata, stats };
+      const from = { source: storage.source, head, metadata: core.metadata, stats, changes };
       return answerFrom(storage, () => answerRequest(from, request, stopped), unread);
     },
     later: (request) => {
@@ -372,9 +379,13 @@ export function startShard(options: ShardOptions): Shard {
         case "reached":
           return waiters.wait(request);
         case "delete":
-          return recovered()
-            .delete(request)
-            .then((series) => ({ series }));
+          return (
+            recovered()
+              .delete(request)
+              .then((series) => ({ series }))
+              // Also when it failed half-way.
+              .finally(() => noteChange(core.changes, Number.NEGATIVE_INFINITY))
+          );
         case "cleanTombstones":
           return recovered()
             .maintenance.cleanTombstones()

@@ -31,6 +31,7 @@ import {
 } from "../../streams/codec/frame-definitions.ts";
 import { FrameError } from "../../streams/codec/frame-layout.ts";
 import { partitionOf } from "../../streams/codec/series-hash.ts";
+import { type ChangeLog, makeChangeLog, noteChange } from "./changes.ts";
 import { takeExemplars } from "./frame-exemplars.ts";
 import { type MetadataTable, makeMetadataTable, setMetadata } from "./metric-metadata.ts";
 import {
@@ -65,6 +66,7 @@ export interface ShardCore {
   readonly tooOldBy: Map<string, number>;
   readonly noteTooOld: (id: number) => void;
   readonly metadata: MetadataTable;
+  readonly changes: ChangeLog;
   /** Hashes with several label sets that the gateways have not been told about yet. */
   readonly ambiguousToTell: Map<string, readonly [lo: number, hi: number]>;
   readonly scratch: FrameScratch;
@@ -124,6 +126,7 @@ export function makeShardCore(
       tooOldBy.set(key, (tooOldBy.get(key) ?? 0) + 1);
     },
     metadata: makeMetadataTable(),
+    changes: makeChangeLog(),
     ambiguousToTell: new Map(),
     scratch: makeFrameScratch(),
     unknown: new Uint32Array(8192),
@@ -264,6 +267,7 @@ function append(core: ShardCore, columns: SampleColumns, options: AppendOptions)
   if (columns.length > core.unknown.length) core.unknown = new Uint32Array(2 * columns.length);
   const { counts } = core;
   const result = appendColumns(core.head, columns, core.unknown, options);
+  if (result.oldest < Number.POSITIVE_INFINITY) noteChange(core.changes, result.oldest);
   counts.appended += result.accepted;
   counts.duplicates += result.duplicates;
   counts.overwritten += result.overwritten;

@@ -25,7 +25,7 @@ const source = headSource(core.head);
 const noStats = () => {
   throw new Error("not asked");
 };
-const sources = { source, head: core.head, metadata: core.metadata, stats: noStats };
+const sources = { source, head: core.head, metadata: core.metadata, stats: noStats, changes: noStats };
 const everything: ShardRequest = { kind: "series", tenant: DEFAULT_TENANT, sets: [], minT: 0, maxT: 2_000, limit: 0 };
 
 /** A shard in this thread whose requests are stopped at the n-th look. */
