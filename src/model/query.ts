@@ -23,6 +23,8 @@ export interface QueryOptions {
   readonly urgent?: boolean;
   /** The result has `stats`, with what each step took or without. */
   readonly stats?: "total" | "perStep";
+  /** All is evaluated anew, whatever is kept of earlier results. */
+  readonly noCache?: boolean;
   /** The result has `trace`: where the time went. Without it no clock is read for that. */
   readonly trace?: boolean;
 }

@@ -39,6 +39,9 @@ import { type Grid, instantGrid, makeGrid } from "./plan/grid.ts";
 import { collectStatsOnly } from "./plan/stats-only.ts";
 import { literalText, unwrap } from "./plan/step-invariant.ts";
 import type { QueryQueue } from "./queue.ts";
+import { cachedRange } from "./results-cache/cached-range.ts";
+import type { Rows } from "./results-cache/join-columns.ts";
+import type { ResultsCache } from "./results-cache/results-cache.ts";
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -54,6 +57,8 @@ export interface EngineOptions {
   readonly maxQueryBytes?: number;
   /** Lets queries wait for one another, but those that are `urgent`; without it all run at once. */
   readonly queue?: QueryQueue;
+  /** Keeps what range queries answer; without it every query is evaluated as a whole. */
+  readonly results?: ResultsCache;
   /** 2 minutes; a request may ask for less. */
   readonly timeoutMs?: number;
   /** How far an instant selector looks back; 5 minutes. */
@@ -94,7 +99,7 @@ export function makeEngine(options: EngineOptions): Engine {
       const grid = checkedGrid(request, options.maxPoints ?? 11_000);
       const query = await openQuery(options, request, request, grid.steps, trace);
       try {
-        const result = await runRange(query.ctx, prepared(query.ctx, expr), grid);
+        const result = await runRange(query.ctx, prepared(query.ctx, expr), grid, request, options.results);
         return { ...result, ...statistics(query.ctx, request, opened), ...traced(trace) };
       } finally {
         query.close();
@@ -252,12 +257,22 @@ async function finishVector(ctx: QueryContext, vector: Vector): Promise<Vector> 
   return compactRows(ctx, merged);
 }
 
-async function runRange(ctx: QueryContext, expr: Expr, grid: Grid): Promise<RangeResult> {
-  const evaluate = async (): Promise<Vector> => {
-    if (typeOf(expr) === "scalar") return vectorOfScalar(await evaluateScalar(ctx, expr, grid));
-    return sortByLabels(ctx, await finishVector(ctx, await evaluateVector(ctx, expr, grid)));
+async function runRange(
+  ctx: QueryContext,
+  expr: Expr,
+  grid: Grid,
+  { noCache, stats }: RangeRequest,
+  cache: ResultsCache | undefined,
+): Promise<RangeResult> {
+  const evaluate = async (part: Grid): Promise<Vector> => {
+    if (typeOf(expr) === "scalar") return vectorOfScalar(await evaluateScalar(ctx, expr, part));
+    return sortByLabels(ctx, await finishVector(ctx, await evaluateVector(ctx, expr, part)));
   };
-  const { labels, values, present } = await unlessStopped(ctx, evaluate);
+  const { labels, values, present } = await unlessStopped<Rows>(ctx, () => {
+    if (cache === undefined) return evaluate(grid);
+    // Statistics are those of an evaluation of the whole.
+    return cachedRange({ cache, ctx, expr, grid, goPast: noCache === true || stats !== undefined, evaluate });
+  });
   const { histograms } = ctx;
   return { type: "matrix", matrix: { ...grid, labels, values, present, histograms }, ...annotated(ctx) };
 }

@@ -116,6 +116,7 @@ function options(deps: ApiDeps, request: FastifyRequest, reply: FastifyReply, pa
     ...(lookbackMs === undefined ? {} : { lookbackMs }),
     ...statsOf(params),
     ...(isAsked(params, "trace") ? { trace: true } : {}),
+    ...(isAsked(params, "nocache") ? { noCache: true } : {}),
   };
 }
 
