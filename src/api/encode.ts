@@ -1,5 +1,17 @@
-import { formatFloat } from "../lib/float-format.ts";
-import { makeTextBytes, takeBytes, writeRange, writeSampleValue, writeText } from "../lib/text-bytes.ts";
+import { formatFloat, formatSampleValue } from "../lib/float-format.ts";
+import {
+  makeStamps,
+  makeTextBytes,
+  putSampleValue,
+  putStamp,
+  reserve,
+  type Stamps,
+  type TextBytes,
+  takeBytes,
+  VALUE_ROOM,
+  writeSampleValue,
+  writeText,
+} from "../lib/text-bytes.ts";
 import { decodeHistogram } from "../model/histogram-code.ts";
 import type { Labels } from "../model/labels.ts";
 import type { Annotated, InstantResult, Matrix, QueryStats, RangeResult } from "../model/query.ts";
@@ -92,28 +104,31 @@ export function annotations(a: { readonly warnings: readonly string[]; readonly 
 function* encodeMatrix(m: Matrix): Generator<Buffer> {
   const { steps, values, present } = m;
   const out = makeTextBytes(2 * PIECE);
-  const times = pointHeads(m.start, m.step, steps);
+  const heads = makeStamps(steps, (s) => `,[${formatTime(m.start + s * m.step)},"`);
+  const metricOf = metricWriter();
   writeText(out, "[");
   for (let r = 0; r < m.labels.length; r++) {
-    writeText(out, `${r === 0 ? "" : ","}{"metric":${encodeLabels(m.labels[r]!)}`);
+    writeText(out, `${r === 0 ? "" : ","}{"metric":${metricOf(m.labels[r]!)}`);
     const row = r * steps;
     let histograms = 0;
-    let before = ',"values":[';
-    for (let s = 0; s < steps; s++) {
-      const kind = present[row + s];
-      if (kind !== FLOAT) {
-        if (kind === HISTOGRAM) histograms++;
-        continue;
-      }
-      writeText(out, before);
-      before = ",";
-      writeRange(out, times.bytes, s === 0 ? 0 : times.ends[s - 1]!, times.ends[s]!);
-      writeSampleValue(out, values[row + s]!);
-      writeText(out, '"]');
+    let open = false;
+    for (let s = 0; s < steps; s += AT_ONCE) {
+      const end = Math.min(steps, s + AT_ONCE);
+      histograms += countKind(present, HISTOGRAM, row + s, row + end);
+      if (!open) {
+        const floats = countKind(present, FLOAT, row + s, row + end);
+        if (floats === 0) continue;
+        open = true;
+        writeText(out, ',"values":');
+        // In place of the comma of the first point.
+        const first = out.length;
+        writePoints(out, heads, m, row, s, end);
+        out.bytes[first] = BRACKET;
+      } else writePoints(out, heads, m, row, s, end);
       if (out.length > PIECE) yield takeBytes(out);
     }
-    if (before === ",") writeText(out, "]");
-    before = ',"histograms":[';
+    if (open) writeText(out, "]");
+    let before = ',"histograms":[';
     for (let s = 0; histograms > 0; s++) {
       if (present[row + s] !== HISTOGRAM) continue;
       writeText(out, `${before}[${formatTime(m.start + s * m.step)},`);
@@ -128,24 +143,70 @@ function* encodeMatrix(m: Matrix): Generator<Buffer> {
   yield takeBytes(out);
 }
 
-/** `[time,"` of each step, one behind another, and where each ends. */
-function pointHeads(start: number, step: number, steps: number): { bytes: Buffer; ends: Uint32Array } {
-  const out = makeTextBytes(32 * steps);
-  const ends = new Uint32Array(steps);
-  for (let s = 0; s < steps; s++) {
-    writeText(out, `[${formatTime(start + s * step)},"`);
-    ends[s] = out.length;
+/** Points of a row between two looks at the room there is. */
+const AT_ONCE = 256;
+const QUOTE = 34;
+const BRACKET = 91;
+const BRACKET_END = 93;
+
+function countKind(present: Uint8Array, kind: number, from: number, to: number): number {
+  let count = 0;
+  for (let i = from; i < to; i++) if (present[i] === kind) count++;
+  return count;
+}
+
+/** The floats of a row's steps [from, to), each with a comma in front. */
+function writePoints(
+  out: TextBytes,
+  heads: Stamps,
+  { values, present }: Matrix,
+  row: number,
+  from: number,
+  to: number,
+): void {
+  reserve(out, (to - from) * (heads.stride + VALUE_ROOM + 2));
+  let at = out.length;
+  for (let s = from; s < to; s++) {
+    if (present[row + s] !== FLOAT) continue;
+    const v = values[row + s]!;
+    at = putStamp(out, at, heads, s);
+    const end = putSampleValue(out, at, v);
+    at = end < 0 ? at + out.bytes.write(formatSampleValue(v), at, "latin1") : end;
+    out.bytes[at++] = QUOTE;
+    out.bytes[at++] = BRACKET_END;
   }
-  return { bytes: out.bytes, ends };
+  out.length = at;
+}
+
+/** `encodeLabels` for many label sets, whose names and values are mostly the same few texts. */
+function metricWriter(): (labels: Labels) => string {
+  const quoted = new Map<string, string>();
+  const quote = (text: string): string => {
+    let json = quoted.get(text);
+    if (json === undefined) {
+      json = JSON.stringify(text);
+      quoted.set(text, json);
+    }
+    return json;
+  };
+  return (labels) => {
+    let out = "{";
+    for (let i = 0; i < labels.length; i += 2) {
+      out += i === 0 ? quote(labels[i]!) : `,${quote(labels[i]!)}`;
+      out += `:${quote(labels[i + 1]!)}`;
+    }
+    return `${out}}`;
+  };
 }
 
 function* encodeVector(result: Extract<InstantResult, { type: "vector" }>): Generator<Buffer> {
   const { labels, values, present, histograms } = result;
   const t = formatTime(result.time);
   const out = makeTextBytes(2 * PIECE);
+  const metricOf = metricWriter();
   writeText(out, "[");
   for (let r = 0; r < labels.length; r++) {
-    writeText(out, `${r === 0 ? "" : ","}{"metric":${encodeLabels(labels[r]!)}`);
+    writeText(out, `${r === 0 ? "" : ","}{"metric":${metricOf(labels[r]!)}`);
     if (present[r] === HISTOGRAM) {
       writeText(out, `,"histogram":[${t},${encodeHistogramJson(histograms[values[r]!]!)}]}`);
     } else {

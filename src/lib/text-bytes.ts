@@ -3,21 +3,31 @@
  * The writer's memory is filled again and again; what was written is taken before that.
  */
 import { formatSampleValue } from "./float-format.ts";
+import { BELOW, type Digits, findDigits, LEAST } from "./shortest-digits.ts";
 
 export interface TextBytes {
   bytes: Buffer;
+  /** Of the same bytes. */
+  view: DataView;
   length: number;
 }
 
 export function makeTextBytes(capacity = 65_536): TextBytes {
-  return { bytes: Buffer.allocUnsafe(capacity), length: 0 };
+  const bytes = Buffer.allocUnsafe(capacity);
+  return { bytes, view: viewOf(bytes), length: 0 };
 }
 
-function reserve(out: TextBytes, more: number): void {
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Makes room for so many bytes more. */
+export function reserve(out: TextBytes, more: number): void {
   if (out.length + more <= out.bytes.length) return;
   const larger = Buffer.allocUnsafe(Math.max(out.length + more, 2 * out.bytes.length));
   out.bytes.copy(larger, 0, 0, out.length);
   out.bytes = larger;
+  out.view = viewOf(larger);
 }
 
 /** What has been written, as a copy; the writer is empty then. */
@@ -35,51 +45,98 @@ export function writeText(out: TextBytes, text: string): void {
   out.length += out.bytes.write(text, out.length);
 }
 
-/** The bytes [from, to), which were made before: a few. */
-export function writeRange(out: TextBytes, from: Uint8Array, start: number, end: number): void {
-  reserve(out, end - start);
-  const { bytes } = out;
-  let at = out.length;
-  for (let i = start; i < end; i++) bytes[at++] = from[i] as number;
-  out.length = at;
-}
-
 const MINUS = 45;
 const POINT = 46;
 const ZERO = 48;
-/** Texts of fewer digits than this number's read as different floats. */
-const FIFTEEN_DIGITS = 1e15;
+/** The most that a sample value takes: `-2.2250738585072014e-308`. */
+export const VALUE_ROOM = 32;
+
+/** A float as `formatSampleValue` has it, in ASCII. */
+export function writeSampleValue(out: TextBytes, v: number): void {
+  reserve(out, VALUE_ROOM);
+  const end = putSampleValue(out, out.length, v);
+  if (end < 0) writeAscii(out, formatSampleValue(v));
+  else out.length = end;
+}
 
 /**
- * A float as `formatSampleValue` has it, in ASCII. Most measurements are whole numbers or have few decimals, which is told by trying:
- * when n / 10^k is the value and n does not end in 0, then n with k decimals is the shortest text that reads back as it, because no
- * two texts of up to 15 digits read as the same float.
+ * Writes a value from `at` on, where there must be VALUE_ROOM bytes, and tells where it ends; -1 when nothing was written, as
+ * only `formatSampleValue` can tell it.
  */
-export function writeSampleValue(out: TextBytes, v: number): void {
-  reserve(out, 32);
+export function putSampleValue({ bytes, view }: TextBytes, at: number, v: number): number {
   const abs = v < 0 ? -v : v;
-  if ((abs | 0) === abs && (abs !== 0 || !Object.is(v, -0))) {
-    if (v < 0) out.bytes[out.length++] = MINUS;
-    writeDigits(out, abs, 0);
-    return;
+  let start = at;
+  if (v < 0) bytes[start++] = MINUS;
+  if ((abs | 0) === abs) return abs === 0 && Object.is(v, -0) ? -1 : putWhole(view, start, abs);
+  // Measurements of few decimals are told by trying: no two texts of up to 15 digits read as the same float, and the shorter counts.
+  const thousandths = Math.floor(abs * 1e3 + 0.5);
+  if (thousandths / 1e3 === abs && thousandths <= MOST_WHOLE && thousandths > 0) {
+    const whole = (thousandths / 1e3) | 0;
+    const end = putWhole(view, start, whole);
+    view.setUint32(end, FOUR_DIGITS[thousandths - 1e3 * whole] as number, true);
+    bytes[end] = POINT;
+    return withoutZeros(bytes, end + 4);
   }
-  let decimals = abs < FIFTEEN_DIGITS ? 3 : 0;
-  let n = Math.floor(abs * 1e3 + 0.5);
-  if (n / 1e3 !== abs) {
-    decimals = 6;
-    n = Math.floor(abs * 1e6 + 0.5);
-    if (n / 1e6 !== abs) decimals = 0;
+  if (!(abs >= LEAST && abs < BELOW) || !findDigits(abs, digits)) return -1;
+  return putFound(bytes, view, start, digits);
+}
+
+const digits: Digits = { high: 0, low: 0, exponent: 0 };
+const MOST_WHOLE = 2 ** 31 - 1;
+
+/** The numbers below 10,000 as four digits, to be written as a little-endian word. */
+const FOUR_DIGITS = Uint32Array.from({ length: 10_000 }, (_, n) => {
+  const digit = (unit: number): number => ZERO + (Math.floor(n / unit) % 10);
+  return digit(1000) | (digit(100) << 8) | (digit(10) << 16) | (digit(1) << 24);
+});
+
+/** A whole number up to MOST_WHOLE; what is behind its end may be overwritten. */
+function putWhole(view: DataView, at: number, n: number): number {
+  const whole = n | 0;
+  if (whole < 10_000) return putShort(view, at, whole);
+  const upper = (whole / 10_000) | 0;
+  const end = putWhole(view, at, upper);
+  view.setUint32(end, FOUR_DIGITS[whole - 10_000 * upper] as number, true);
+  return end + 4;
+}
+
+function putShort(view: DataView, at: number, n: number): number {
+  const missing = n < 100 ? (n < 10 ? 3 : 2) : n < 1000 ? 1 : 0;
+  view.setUint32(at, (FOUR_DIGITS[n] as number) >>> (8 * missing), true);
+  return at + 4 - missing;
+}
+
+/** The digits with the point where it belongs, without the zeros at their end. */
+function putFound(bytes: Uint8Array, view: DataView, at: number, { high, low, exponent }: Digits): number {
+  let start = at;
+  let whole = exponent + 1;
+  if (whole <= 0) {
+    bytes[start++] = ZERO;
+    bytes[start++] = POINT;
+    for (; whole < 0; whole++) bytes[start++] = ZERO;
+    start--;
   }
-  if (decimals === 0 || n >= FIFTEEN_DIGITS || n === 0) {
-    writeAscii(out, formatSampleValue(v));
-    return;
+  // All of them one place further on than the first belongs; those in front of the point are moved back.
+  const upper = (high / 1e4) | 0;
+  const first = (upper / 1e4) | 0;
+  const middle = (low / 1e4) | 0;
+  bytes[start + 1] = ZERO + first;
+  view.setUint32(start + 2, FOUR_DIGITS[upper - 1e4 * first] as number, true);
+  view.setUint32(start + 6, FOUR_DIGITS[high - 1e4 * upper] as number, true);
+  view.setUint32(start + 10, FOUR_DIGITS[middle] as number, true);
+  view.setUint32(start + 14, FOUR_DIGITS[low - 1e4 * middle] as number, true);
+  if (exponent >= 0) {
+    for (let i = 0; i < whole; i++) bytes[start + i] = bytes[start + i + 1] as number;
+    bytes[start + whole] = POINT;
   }
-  while (decimals > 0 && n % 10 === 0) {
-    n /= 10;
-    decimals--;
-  }
-  if (v < 0) out.bytes[out.length++] = MINUS;
-  writeDigits(out, n, decimals);
+  return withoutZeros(bytes, low === 0 && whole <= 9 ? start + 10 : start + 18);
+}
+
+/** The end without the zeros before it, nor the point if that is next. */
+function withoutZeros(bytes: Uint8Array, from: number): number {
+  let end = from;
+  while (bytes[end - 1] === ZERO) end--;
+  return bytes[end - 1] === POINT ? end - 1 : end;
 }
 
 /** False when there is something else in the text; it is not written then. */
@@ -96,27 +153,27 @@ function writeAscii(out: TextBytes, text: string): boolean {
   return true;
 }
 
-/** n / 10^decimals with all its decimals, n below 1e15. There must be room for 17 bytes. */
-function writeDigits(out: TextBytes, n: number, decimals: number): void {
-  const { bytes } = out;
-  const digits = Math.max(digitsOf(n), decimals + 1);
-  const end = out.length + digits + (decimals > 0 ? 1 : 0);
-  // Whole-number arithmetic for the last nine digits, and for those before them.
-  const high = n >= 1e9 ? Math.floor(n / 1e9) : 0;
-  let rest = (n - high * 1e9) | 0;
-  let at = end;
-  for (let i = 0; i < digits; i++) {
-    if (i === 9) rest = high;
-    const tenth = (rest / 10) | 0;
-    bytes[--at] = ZERO + (rest - 10 * tenth);
-    rest = tenth;
-    if (i + 1 === decimals) bytes[--at] = POINT;
-  }
-  out.length = end;
+/** Texts that are written again and again, each in a place of `stride` bytes. */
+export interface Stamps {
+  readonly view: DataView;
+  /** A multiple of four. */
+  readonly stride: number;
+  readonly lengths: Uint8Array;
 }
 
-function digitsOf(n: number): number {
-  let digits = 1;
-  for (let limit = 10; n >= limit; limit *= 10) digits++;
-  return digits;
+/** The texts, of up to 64 characters of ASCII each, as stamps. */
+export function makeStamps(count: number, textOf: (i: number) => string): Stamps {
+  const stride = 64;
+  const bytes = Buffer.alloc(stride * count);
+  const lengths = new Uint8Array(count);
+  for (let i = 0; i < count; i++) lengths[i] = bytes.write(textOf(i), stride * i, stride, "latin1");
+  return { view: viewOf(bytes), stride, lengths };
+}
+
+/** Writes stamp i from `at` on and tells where it ends; three bytes more than it has may be overwritten. */
+export function putStamp({ view }: TextBytes, at: number, stamps: Stamps, i: number): number {
+  const length = stamps.lengths[i] as number;
+  const from = i * stamps.stride;
+  for (let k = 0; k < length; k += 4) view.setUint32(at + k, stamps.view.getUint32(from + k, true), true);
+  return at + length;
 }

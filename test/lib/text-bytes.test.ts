@@ -1,7 +1,15 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { formatSampleValue } from "../../src/lib/float-format.ts";
-import { makeTextBytes, takeBytes, writeRange, writeSampleValue, writeText } from "../../src/lib/text-bytes.ts";
+import {
+  makeStamps,
+  makeTextBytes,
+  putStamp,
+  reserve,
+  takeBytes,
+  writeSampleValue,
+  writeText,
+} from "../../src/lib/text-bytes.ts";
 
 function written(v: number): string {
   const out = makeTextBytes(1);
@@ -60,9 +68,22 @@ test("pieces of all kinds follow one another, whatever room there was", () =>
       for (const part of parts) {
         if (typeof part === "number") writeSampleValue(out, part);
         else if (part.length % 2 === 0) writeText(out, part);
-        else writeRange(out, Buffer.from(`x${part}x`), 1, 1 + Buffer.byteLength(part));
+        else {
+          const ascii = part.replace(/[^ -~]/g, "?").slice(0, 60);
+          reserve(out, 64);
+          out.length = putStamp(
+            out,
+            out.length,
+            makeStamps(2, (i) => (i === 0 ? "other" : ascii)),
+            1,
+          );
+        }
       }
-      const want = parts.map((p) => (typeof p === "number" ? formatSampleValue(p) : p)).join("");
+      const textOf = (p: string | number): string => {
+        if (typeof p === "number") return formatSampleValue(p);
+        return p.length % 2 === 0 ? p : p.replace(/[^ -~]/g, "?").slice(0, 60);
+      };
+      const want = parts.map(textOf).join("");
       expect(takeBytes(out).toString()).toBe(want);
       expect(out.length).toBe(0);
     }),
