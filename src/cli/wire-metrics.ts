@@ -2,6 +2,7 @@ import type { Registry } from "prom-client";
 import type { Census } from "../actors/runtime/census.ts";
 import type { ApiMetrics } from "../api/deps.ts";
 import { makeApiMetrics, makeRegistry } from "../api/metrics.ts";
+import { registerResultsCacheMetrics } from "../api/results-cache-metrics.ts";
 import { registerShardMetrics } from "../api/shard-metrics.ts";
 import { registerSystemMetrics } from "../api/system-metrics.ts";
 import type { IngestReader } from "../streams/nats/ingest-subject.ts";
@@ -21,10 +22,11 @@ export function wireMetrics({ parts, busParts, census, ingestReader }: MetricsOp
   readonly registry: Registry;
   readonly observe: ApiMetrics;
 } {
-  const { gateway, shards, alertManager, rules, scrapes, hostCollector } = parts;
+  const { gateway, shards, results, alertManager, rules, scrapes, hostCollector } = parts;
   const registry = makeRegistry();
   const observe = makeApiMetrics(registry);
   registerShardMetrics(registry, shards.clients);
+  if (results !== undefined) registerResultsCacheMetrics(registry, results.stats);
   for (const host of shards.hosts) census.watch({ stats: host.mailbox });
   registerSystemMetrics(registry, {
     gateway: () => gateway.stats(),

@@ -15,6 +15,7 @@ import { type HostCollector, makeHostCollector } from "../agent/host-collector.t
 import type { Engine } from "../model/query.ts";
 import { makeEngine } from "../query/engine.ts";
 import { makeQueryQueue } from "../query/queue.ts";
+import { makeResultsCache, type ResultsCache } from "../query/results-cache/results-cache.ts";
 import { loadKernel } from "../streams/codec/kernel/kernel.ts";
 import { type Gateway, makeGateway } from "../streams/ingest/gateway.ts";
 import type { DataDir } from "./data-dir.ts";
@@ -29,6 +30,8 @@ export interface Parts {
   readonly visibility: Visibility;
   readonly compactor: Compactor;
   readonly engine: Engine;
+  /** Of the engine; undefined where the configuration has no room for one. */
+  readonly results: ResultsCache | undefined;
   readonly alertManager: AlertManager;
   readonly rules: RuleManager;
   readonly scrapes: Scrapes;
@@ -91,7 +94,10 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
     })),
     onDeath,
   );
+  const { queryCacheBytes } = config.limits;
+  const results = queryCacheBytes > 0 ? makeResultsCache(queryCacheBytes) : undefined;
   const engine = makeEngine({
+    ...(results === undefined ? {} : { results }),
     shards: shards.clients,
     maxSamples: config.limits.maxQuerySamples,
     maxPoints: config.limits.maxQueryPoints,
@@ -141,7 +147,18 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
       })
     : undefined;
   const scrapes = wireScrapes(options, gateway, userAgent);
-  const parts: Parts = { gateway, shards, visibility, compactor, engine, alertManager, rules, scrapes, hostCollector };
+  const parts: Parts = {
+    gateway,
+    shards,
+    visibility,
+    compactor,
+    engine,
+    results,
+    alertManager,
+    rules,
+    scrapes,
+    hostCollector,
+  };
   return parts;
 });
 

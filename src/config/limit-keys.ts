@@ -64,6 +64,12 @@ export const limitsSchema = object("limits section", {
     20,
     "Queries that run at a time; others wait, tenants taking turns. Those of rules do not wait.",
   ),
+  query_cache_size: defaulted(
+    size(),
+    64 * 2 ** 20,
+    "Memory for results of range queries, so that only what is new of them is evaluated; 0: none are kept.",
+    "64MB",
+  ),
   max_queued_queries: defaulted(
     integer(0),
     2000,

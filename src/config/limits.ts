@@ -45,6 +45,7 @@ export function toLimits(read: ReadLimits): LimitsConfig {
     maxDecodedBytes: read.max_decoded_size,
     maxConcurrentQueries: read.max_concurrent_queries,
     maxQueuedQueries: read.max_queued_queries,
+    queryCacheBytes: read.query_cache_size,
   };
 }
 

@@ -98,6 +98,8 @@ export interface LimitsConfig extends TenantLimits {
   readonly maxDecodedBytes: number;
   readonly maxConcurrentQueries: number;
   readonly maxQueuedQueries: number;
+  /** Memory for results of range queries; 0: none are kept. */
+  readonly queryCacheBytes: number;
 }
 
 /** The limits that hold for a tenant. */

@@ -3,9 +3,11 @@ import type { Registry } from "prom-client";
 import { describe, expect, it } from "vitest";
 import { makeCensus } from "../../src/actors/runtime/census.ts";
 import { makeApiMetrics, makeRegistry } from "../../src/api/metrics.ts";
+import { registerResultsCacheMetrics } from "../../src/api/results-cache-metrics.ts";
 import { registerShardMetrics } from "../../src/api/shard-metrics.ts";
 import { registerSystemMetrics, type SystemSources } from "../../src/api/system-metrics.ts";
 import type { ShardClient, ShardResponses, ShardStats } from "../../src/model/shard.ts";
+import { makeResultsCache } from "../../src/query/results-cache/results-cache.ts";
 import { familiesOf } from "./exposition-families.ts";
 
 const PAGE = "docs/metrics.md";
@@ -70,6 +72,7 @@ function exampleRegistry(): Registry {
     request: <K extends keyof ShardResponses>() => Promise.resolve(stats as ShardResponses[K]),
   };
   registerShardMetrics(registry, [shard]);
+  registerResultsCacheMetrics(registry, makeResultsCache(1).stats);
   const census = makeCensus();
   const death = { kind: "failure", reason: "r", detail: "", deaths: 1, action: "restart", delayMs: 1 } as const;
   census.onDeath({ supervisor: "s", child: "c", ...death });

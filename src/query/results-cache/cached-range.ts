@@ -73,7 +73,7 @@ export async function cachedRange(query: CachedRange): Promise<Rows> {
 function keyOf({ ctx, expr, grid }: CachedRange): string {
   const { start, step } = grid;
   const phase = ((start % step) + step) % step;
-  return [ctx.tenant, step, phase, ctx.lookback, formatExpr(expr)].join("\n");
+  return [ctx.tenant, step, phase, ctx.lookback, ctx.subqueryStep, formatExpr(expr)].join("\n");
 }
 
 /** What each shard says of its changes; undefined when one of them does not. */
