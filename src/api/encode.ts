@@ -20,10 +20,10 @@ import { encodeHistogramJson } from "./encode-histogram.ts";
 import { encodeTrace, timed } from "./encode-trace.ts";
 
 /**
- * Query results as Prometheus's JSON, written straight to bytes, in pieces of about 32 KiB: no object and no text a point, and a
+ * Query results as Prometheus's JSON, written straight to bytes, in pieces of about 64 KiB: no object and no text a point, and a
  * large answer never stands whole in memory. Number and time forms are those of Prometheus's util/jsonutil.
  */
-const PIECE = 32 * 1024;
+const PIECE = 64 * 1024;
 /** Kinds of cells, as in Matrix. */
 const FLOAT = 1;
 const HISTOGRAM = 2;
@@ -103,7 +103,7 @@ export function annotations(a: { readonly warnings: readonly string[]; readonly 
 
 function* encodeMatrix(m: Matrix): Generator<Buffer> {
   const { steps, values, present } = m;
-  const out = makeTextBytes(2 * PIECE);
+  const out = makeTextBytes(PIECE);
   const heads = makeStamps(steps, (s) => `,[${formatTime(m.start + s * m.step)},"`);
   const metricOf = metricWriter();
   writeText(out, "[");
@@ -202,7 +202,7 @@ function metricWriter(): (labels: Labels) => string {
 function* encodeVector(result: Extract<InstantResult, { type: "vector" }>): Generator<Buffer> {
   const { labels, values, present, histograms } = result;
   const t = formatTime(result.time);
-  const out = makeTextBytes(2 * PIECE);
+  const out = makeTextBytes(PIECE);
   const metricOf = metricWriter();
   writeText(out, "[");
   for (let r = 0; r < labels.length; r++) {
@@ -222,7 +222,7 @@ function* encodeVector(result: Extract<InstantResult, { type: "vector" }>): Gene
 
 function* encodeSamples(result: Extract<InstantResult, { type: "matrix" }>): Generator<Buffer> {
   const { labels, ts, values, histograms } = result;
-  const out = makeTextBytes(2 * PIECE);
+  const out = makeTextBytes(PIECE);
   writeText(out, "[");
   for (let r = 0; r < labels.length; r++) {
     writeText(out, `${r === 0 ? "" : ","}{"metric":${encodeLabels(labels[r]!)}`);

@@ -24,8 +24,11 @@ describe("encodingFor", () => {
   });
 });
 
-describe("a long answer", () => {
-  const data = Array.from({ length: 5000 }, (_, i) => `value ${i}`);
+describe.each([
+  ["a long answer", 5_000, 40_000],
+  ["an answer sent whole", 1_000, 8_000],
+])("%s", (_, values, most) => {
+  const data = Array.from({ length: values }, (_, i) => `value ${i}`);
   const app = Fastify();
   app.get("/", (request, reply) => sendData(request, reply, data));
 
@@ -38,6 +41,15 @@ describe("a long answer", () => {
     expect(answer.headers["content-encoding"] ?? "identity").toBe(encoding);
     expect(answer.headers.vary).toBe("Accept-Encoding");
     expect(JSON.parse(decode(answer.rawPayload).toString())).toEqual({ status: "success", data });
-    if (encoding !== "identity") expect(answer.rawPayload.length).toBeLessThan(40_000);
+    if (encoding !== "identity") expect(answer.rawPayload.length).toBeLessThan(most);
   });
+});
+
+it("a short answer is sent as it is", async () => {
+  const app = Fastify();
+  app.get("/", (request, reply) => sendData(request, reply, ["short"]));
+  const answer = await app.inject({ url: "/", headers: { "accept-encoding": "gzip" } });
+  expect(answer.headers["content-encoding"]).toBeUndefined();
+  expect(answer.headers["content-length"]).toBe(String(answer.rawPayload.length));
+  expect(answer.json()).toEqual({ status: "success", data: ["short"] });
 });
