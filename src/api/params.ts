@@ -2,6 +2,7 @@ import { parseDuration } from "../lib/duration.ts";
 import { type Matcher, matchesEmpty } from "../model/matcher.ts";
 import { QueryError } from "../model/query.ts";
 import { parseSelector } from "../query/parse/parse.ts";
+import type { ParseLimits } from "../query/parse/parser-state.ts";
 import { parseGoFloat, parseGoInt } from "./go-number.ts";
 
 /** Parameters of one API call: the URL's query string and, for a POST form, the body's as well (the body's come first). */
@@ -144,9 +145,9 @@ export function parseLimit(params: Params): number {
 }
 
 /** The `match[]` parameters as lists of matchers. Throws QueryError whose message names no parameter. */
-export function parseMatchSets(params: Params): Matcher[][] {
+export function parseMatchSets(params: Params, limits?: ParseLimits): Matcher[][] {
   return params.getAll("match[]").map((text) => {
-    const matchers = parseSelector(text);
+    const matchers = parseSelector(text, limits);
     if (matchers.every(matchesEmpty)) {
       throw new QueryError("bad_data", "match[] must contain at least one non-empty matcher");
     }
@@ -155,13 +156,13 @@ export function parseMatchSets(params: Params): Matcher[][] {
 }
 
 /** As `parseMatchSets`; the error's message begins with the parameter's name, as some of Prometheus's calls have it. */
-export function matchSetsNamed(params: Params): Matcher[][] {
-  return naming("match[]", () => parseMatchSets(params));
+export function matchSetsNamed(params: Params, limits?: ParseLimits): Matcher[][] {
+  return naming("match[]", () => parseMatchSets(params, limits));
 }
 
 /** As `matchSetsNamed`, but selectors may be such that every series fits, as `{__name__!="up"}` is. */
-export function anyMatchSets(params: Params): Matcher[][] {
-  return naming("match[]", () => params.getAll("match[]").map(parseSelector));
+export function anyMatchSets(params: Params, limits?: ParseLimits): Matcher[][] {
+  return naming("match[]", () => params.getAll("match[]").map((text) => parseSelector(text, limits)));
 }
 
 function naming<T>(name: string, parse: () => T): T {

@@ -73,7 +73,8 @@ async function ask<K extends ShardAnswer["kind"]>(
   if (answers.length === 0) throw new QueryError("internal", `no shard answered: ${warnings.join("; ")}`);
   for (const answer of answers as ShardAnswer[]) {
     if (answer.kind === "failure") throw new QueryError(answer.type, answer.message);
-    if (answer.kind !== kind) throw new QueryError("internal", `a shard answered ${answer.kind} in place of ${kind}`);
+    if (answer.kind !== kind || answer.kind === "count")
+      throw new QueryError("internal", `a shard answered ${answer.kind} in place of ${kind}`);
     for (const note of answer.notes) if (note.kind === "missingData") warnings.push(note.text);
   }
   return { answers: answers as Extract<ShardAnswer, { kind: K }>[], warnings };

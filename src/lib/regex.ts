@@ -6,7 +6,9 @@
  * quadratically; the rest by re2js, which is linear.
  */
 import { RE2JS } from "re2js";
+import { regexCost } from "./regex-cost.ts";
 import { parseSimpleRegex, type RegexNode } from "./regex-syntax.ts";
+import { spend } from "./work-at-hand.ts";
 
 export type StringTest = (value: string) => boolean;
 
@@ -38,6 +40,22 @@ export function compileMatcherRegex(pattern: string): StringTest {
   }
   return test;
 }
+
+/**
+ * What compiling and running the pattern may cost, in steps of its program (regex-cost.ts); little for one that is a choice of texts
+ * and wildcards, which needs none.
+ */
+export function compileCost(pattern: string): number {
+  const parsed = parseSimpleRegex(pattern);
+  const plain =
+    parsed !== undefined &&
+    !parsed.ignoreCase &&
+    (alternatives(parsed.root) !== undefined || toGlobs(parsed.root) !== undefined);
+  return plain ? 1 : regexCost(pattern);
+}
+
+/** Steps of a program that is not worth compiling for anyone: a second's work. */
+const MAX_COST = 500_000;
 
 function compilePattern(pattern: string): StringTest {
   const parsed = parseSimpleRegex(pattern);
@@ -73,9 +91,15 @@ export function literalPrefix(pattern: string): string {
 }
 
 function compileRe2(pattern: string): StringTest {
+  if (regexCost(pattern) > MAX_COST) throw new RegexError("error parsing regexp: expression too large");
   try {
     const re = RE2JS.compile(pattern, RE2JS.DOTALL);
-    return (value) => re.testExact(value);
+    // Its states are built as they are met: about the size of the program where that happens at each character.
+    const weight = 10 + Math.min(1000, re.programSize());
+    return (value) => {
+      spend(value.length * weight);
+      return re.testExact(value);
+    };
   } catch (error) {
     throw new RegexError(goMessage(error instanceof Error ? error.message : String(error)));
   }
@@ -195,7 +219,10 @@ function toGlobs(root: RegexNode): Glob[] | undefined {
 function globTest(globs: readonly Glob[]): StringTest {
   const tests = globs.map(oneGlobTest);
   if (tests.length === 1) return tests[0] as StringTest;
-  return (value) => tests.some((test) => test(value));
+  return (value) => {
+    spend(tests.length * (20 + value.length));
+    return tests.some((test) => test(value));
+  };
 }
 
 function oneGlobTest(glob: Glob): StringTest {
@@ -295,7 +322,11 @@ function foldsAlike(root: RegexNode): boolean {
 
 function compileJs(root: RegexNode, ignoreCase: boolean): StringTest {
   const re = new RegExp(`^(?:${jsSource(root)})$`, ignoreCase ? "sui" : "su");
-  return (value) => re.test(value);
+  return (value) => {
+    // It may go back at each character.
+    spend(value.length * value.length);
+    return re.test(value);
+  };
 }
 
 function jsSource(node: RegexNode): string {

@@ -13,10 +13,12 @@ import {
 import { TIERS } from "../model/rollup.ts";
 import { makeSampleBuffer } from "../model/sample.ts";
 import type { ShardClient } from "../model/shard.ts";
+import { estimateCost } from "./cost.ts";
 import { lacksData, makeAnnotations, tellNotes } from "./execute/annotations.ts";
 import { fetchRaw } from "./execute/dispatch.ts";
 import { evaluateScalar, evaluateVector, evaluator } from "./execute/evaluate.ts";
 import { evaluateSubquery, rowSamples } from "./execute/evaluate-subquery.ts";
+import type { Patience } from "./execute/gather.ts";
 import { hold } from "./execute/memory.ts";
 import { checkAlive, stopError } from "./execute/pace.ts";
 import { selectionOf } from "./execute/plan-fragment.ts";
@@ -31,11 +33,22 @@ import {
   type Vector,
   vectorOfScalar,
 } from "./execute/vector.ts";
+import {
+  checkedGrid,
+  checkedLength,
+  type EngineLimits,
+  type LimitSource,
+  limitsFor,
+  lookbackOf,
+  parseLimits,
+  timeoutError,
+} from "./limits.ts";
 import type { Expr, MatrixSelector, SubqueryExpr } from "./parse/ast.ts";
 import { typeOf } from "./parse/check.ts";
 import { parseExpr } from "./parse/parse.ts";
+import { checkTree } from "./plan/check-tree.ts";
 import { type QueryTimes, resolveDurations } from "./plan/duration-expr.ts";
-import { type Grid, instantGrid, makeGrid } from "./plan/grid.ts";
+import { type Grid, instantGrid } from "./plan/grid.ts";
 import { collectStatsOnly } from "./plan/stats-only.ts";
 import { literalText, unwrap } from "./plan/step-invariant.ts";
 import type { QueryQueue } from "./queue.ts";
@@ -45,24 +58,14 @@ import type { ResultsCache } from "./results-cache/results-cache.ts";
 
 const NO_BYTES = new Uint8Array(0);
 
-export interface EngineOptions {
+export interface EngineOptions extends LimitSource {
   readonly shards: readonly ShardClient[];
-  /** Samples that one query may read over all shards, and points that it may hold at a time; 50 million. */
-  readonly maxSamples?: number;
-  /** Series that one selector may match in one shard; 1 million. */
-  readonly maxSeries?: number;
-  /** Points a series of a range query may have; 11,000. */
-  readonly maxPoints?: number;
-  /** Bytes that a query's text may have; 65,536. */
-  readonly maxQueryBytes?: number;
+  /** How long shards are waited for, by what is known of them; without it as long as limits and the query's time allow. */
+  readonly patience?: Patience;
   /** Lets queries wait for one another, but those that are `urgent`; without it all run at once. */
   readonly queue?: QueryQueue;
   /** Keeps what range queries answer; without it every query is evaluated as a whole. */
   readonly results?: ResultsCache;
-  /** 2 minutes; a request may ask for less. */
-  readonly timeoutMs?: number;
-  /** How far an instant selector looks back; 5 minutes. */
-  readonly lookbackMs?: number;
   /** Step of subqueries that name none; 1 minute (Prometheus: the evaluation interval). */
   readonly defaultSubqueryStepMs?: number;
   /** A clock in ms for time limits; the process's monotonic clock by default. */
@@ -75,11 +78,19 @@ export function makeEngine(options: EngineOptions): Engine {
     async instant(request) {
       const opened = clockOf(options)();
       const trace = request.trace === true ? startTrace(request.query) : undefined;
-      const expr = parseExpr(checkedLength(options, request.query));
+      const limits = limitsFor(options, request.tenant);
+      const expr = parseExpr(checkedLength(limits, request.query), parseLimits(limits));
       trace?.ended("parse");
-      const query = await openQuery(options, request, { start: request.time, end: request.time, step: 0 }, 1, trace);
+      const query = await openQuery(
+        options,
+        limits,
+        request,
+        { start: request.time, end: request.time, step: 0 },
+        1,
+        trace,
+      );
       try {
-        const result = await runInstant(query.ctx, prepared(query.ctx, expr), request);
+        const result = await runInstant(query.ctx, prepared(query.ctx, expr, limits), request);
         return { ...result, ...statistics(query.ctx, request, opened), ...traced(trace) };
       } finally {
         query.close();
@@ -88,19 +99,32 @@ export function makeEngine(options: EngineOptions): Engine {
     async range(request) {
       const opened = clockOf(options)();
       const trace = request.trace === true ? startTrace(request.query) : undefined;
-      const expr = parseExpr(checkedLength(options, request.query));
+      const limits = limitsFor(options, request.tenant);
+      const expr = parseExpr(checkedLength(limits, request.query), parseLimits(limits));
       trace?.ended("parse");
-      const type = typeOf(expr);
-      if (type !== "vector" && type !== "scalar") {
-        const name = type === "matrix" ? "range vector" : type;
-        const text = `invalid expression type "${name}" for range query, must be Scalar or instant Vector`;
-        throw new QueryError("bad_data", text);
-      }
-      const grid = checkedGrid(request, options.maxPoints ?? 11_000);
-      const query = await openQuery(options, request, request, grid.steps, trace);
+      checkRangeType(expr);
+      const grid = checkedGrid(request, limits);
+      const query = await openQuery(options, limits, request, request, grid.steps, trace);
       try {
-        const result = await runRange(query.ctx, prepared(query.ctx, expr), grid, request, options.results);
+        const result = await runRange(query.ctx, prepared(query.ctx, expr, limits), grid, request, options.results);
         return { ...result, ...statistics(query.ctx, request, opened), ...traced(trace) };
+      } finally {
+        query.close();
+      }
+    },
+    async cost(request) {
+      const limits = limitsFor(options, request.tenant);
+      const expr = parseExpr(checkedLength(limits, request.query), parseLimits(limits));
+      const isRange = request.step !== 0;
+      if (isRange) checkRangeType(expr);
+      // More points than there may be are told, as other limits are.
+      const grid = isRange ? checkedGrid(request, { maxPoints: Number.POSITIVE_INFINITY }) : instantGrid(request.start);
+      const query = await openQuery(options, limits, { ...request, urgent: true }, request, grid.steps);
+      try {
+        const { ctx } = query;
+        const tree = prepared(ctx, expr, limits);
+        const asked = { maxPoints: limits.maxPoints, isRange };
+        return await unlessStopped(ctx, () => estimateCost(ctx, tree, request.query, grid, asked));
       } finally {
         query.close();
       }
@@ -108,35 +132,19 @@ export function makeEngine(options: EngineOptions): Engine {
   };
 }
 
-function checkedLength({ maxQueryBytes = 65_536 }: EngineOptions, query: string): string {
-  const bytes = Buffer.byteLength(query);
-  if (bytes <= maxQueryBytes) return query;
-  const text = `the query has ${bytes} bytes, over the limit of ${maxQueryBytes} (limits.max_query_length)`;
+/** Throws `QueryError` ("bad_data") for what has no value at each step. */
+function checkRangeType(expr: Expr): void {
+  const type = typeOf(expr);
+  if (type === "vector" || type === "scalar") return;
+  const name = type === "matrix" ? "range vector" : type;
+  const text = `invalid expression type "${name}" for range query, must be Scalar or instant Vector`;
   throw new QueryError("bad_data", text);
 }
 
-function checkedGrid({ start, end, step }: RangeRequest, maxPoints: number): Grid {
-  if (!(step > 0)) {
-    throw new QueryError(
-      "bad_data",
-      "zero or negative query resolution step widths are not accepted. Try a positive integer",
-    );
-  }
-  if (end < start) throw new QueryError("bad_data", "end timestamp must not be before start time");
-  const grid = makeGrid(start, end, step);
-  // The limit is on whole steps between start and end, as Prometheus counts: one point more is allowed.
-  if (grid.steps - 1 > maxPoints) {
-    throw new QueryError(
-      "bad_data",
-      `exceeded maximum resolution of ${maxPoints.toLocaleString("en-US")} points per timeseries. Try decreasing the query resolution (?step=XX)`,
-    );
-  }
-  return grid;
-}
-
 /** The query's tree as it is evaluated. */
-function prepared(ctx: QueryContext, expr: Expr): Expr {
+function prepared(ctx: QueryContext, expr: Expr, limits: EngineLimits): Expr {
   const resolved = resolveDurations(expr, ctx.times);
+  checkTree(ctx.notes.query, resolved, ctx.times, ctx.lookback, limits);
   collectStatsOnly(resolved, ctx.statsOnly);
   ctx.trace?.ended("plan");
   return resolved;
@@ -171,6 +179,7 @@ function statistics(ctx: QueryContext, request: QueryOptions, opened: number): {
 /** Sets up a query: its clock, its way to be stopped; waits for its turn. `close` must be called at the end. */
 async function openQuery(
   options: EngineOptions,
+  limits: EngineLimits,
   request: QueryOptions,
   { start, end, step }: QueryTimes,
   steps: number,
@@ -178,13 +187,15 @@ async function openQuery(
 ): Promise<{ ctx: QueryContext; close(): void }> {
   const now = clockOf(options);
   const opened = now();
-  const timeout = Math.min(request.timeoutMs ?? Number.POSITIVE_INFINITY, options.timeoutMs ?? 120_000);
+  const lookback = lookbackOf(limits, request);
+  const timeout = Math.min(request.timeoutMs ?? Number.POSITIVE_INFINITY, limits.timeoutMs);
+  const late = (phase: string): QueryError => timeoutError(phase, timeout, timeout < limits.timeoutMs);
   const stop = new AbortController();
   const onAbort = (): void => stop.abort(new QueryError("canceled", "query was canceled in expression evaluation"));
   if (request.signal?.aborted === true) onAbort();
   request.signal?.addEventListener("abort", onAbort, { once: true });
   const timer = setTimeout(() => {
-    stop.abort(new QueryError("timeout", "query timed out in expression evaluation"));
+    stop.abort(late("expression evaluation"));
   }, timeout);
   const stopWatching = (): void => {
     clearTimeout(timer);
@@ -192,11 +203,12 @@ async function openQuery(
   };
   let leave: (() => void) | undefined;
   try {
-    if (request.urgent !== true) leave = await options.queue?.enter(request.tenant, stop.signal);
+    if (request.urgent !== true)
+      leave = await options.queue?.enter(request.tenant, stop.signal, limits.maxTenantQueries);
   } catch (error) {
     stopWatching();
     const tooLate = error instanceof QueryError && error.type === "timeout";
-    throw tooLate ? new QueryError("timeout", "query timed out in query queue") : error;
+    throw tooLate ? late("query queue") : error;
   }
   trace?.ended("queue");
   const started = now();
@@ -206,9 +218,12 @@ async function openQuery(
     notes: makeAnnotations(request.query),
     times: { start, end, step },
     statsOnly: new Set(),
-    lookback: request.lookbackMs ?? options.lookbackMs ?? 300_000,
+    lookback,
     subqueryStep: options.defaultSubqueryStepMs ?? 60_000,
-    limits: { maxSamples: options.maxSamples ?? 50_000_000, maxSeries: options.maxSeries ?? 1_000_000 },
+    limits: { maxSamples: limits.maxSamples, maxSeries: limits.maxSeries, maxMemoryBytes: limits.maxMemoryBytes },
+    ...(options.patience === undefined ? {} : { patience: options.patience }),
+    shardTimeoutMs: limits.shardTimeoutMs,
+    timeoutError: () => late("expression evaluation"),
     signal: stop.signal,
     deadline: opened + timeout,
     now,

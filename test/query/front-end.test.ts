@@ -79,7 +79,7 @@ describe("the thread is handed back", () => {
       const answer = engineWith({ now: ticking().now, timeoutMs: 12_000 }).instant({ ...base, query, time: 600_000 });
       await expect(answer).rejects.toMatchObject({
         type: "timeout",
-        message: "query timed out in expression evaluation",
+        message: "query timed out in expression evaluation (after 12s, limits.query_timeout)",
       });
     });
   }

@@ -10,6 +10,8 @@ export interface Pace {
   readonly signal: AbortSignal;
   readonly deadline: number;
   readonly now: () => number;
+  /** What is thrown when the deadline has passed; a plain text where there is none. */
+  readonly timeoutError?: () => QueryError;
   /** Work since the last look at the clock, and the time at which the thread was had again; `due` and `turn` keep them. */
   work: number;
   turnAt: number;
@@ -27,7 +29,7 @@ export const SLICE = 65_536;
 /** Throws when the query shall not go on. */
 export function checkAlive(pace: Pace): void {
   if (pace.signal.aborted) throw stopError(pace);
-  if (pace.now() > pace.deadline) throw timedOut();
+  if (pace.now() > pace.deadline) throw timedOut(pace);
 }
 
 export function stopError(pace: Pace): QueryError {
@@ -36,8 +38,8 @@ export function stopError(pace: Pace): QueryError {
     : new QueryError("canceled", "query was canceled in expression evaluation");
 }
 
-export function timedOut(): QueryError {
-  return new QueryError("timeout", "query timed out in expression evaluation");
+function timedOut(pace: Pace): QueryError {
+  return pace.timeoutError?.() ?? new QueryError("timeout", "query timed out in expression evaluation");
 }
 
 /** Counts work done; true when the thread is to be handed back: `if (due(ctx, steps)) await turn(ctx)`. May throw as `checkAlive`. */
@@ -47,7 +49,7 @@ export function due(pace: Pace, work: number): boolean {
   pace.work = 0;
   if (pace.signal.aborted) throw stopError(pace);
   const now = pace.now();
-  if (now > pace.deadline) throw timedOut();
+  if (now > pace.deadline) throw timedOut(pace);
   return now - pace.turnAt >= TURN_MS;
 }
 

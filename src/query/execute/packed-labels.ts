@@ -2,8 +2,11 @@ import type { Labels } from "../../model/labels.ts";
 import type { PackedLabels } from "../plan/shard-plan.ts";
 import { overEach, type Pace, ROW_WORK } from "./pace.ts";
 
+/** What looking a string up counts for. */
+const PACK_WORK = 16;
+
 /** Label sets with each string once: smaller on the way to another thread, and shared strings on arrival. */
-export function packLabels(sets: readonly Labels[]): PackedLabels {
+export function packLabels(sets: readonly Labels[], spent?: (work: number) => void): PackedLabels {
   const strings: string[] = [];
   const byText = new Map<string, number>();
   let total = 0;
@@ -24,6 +27,7 @@ export function packLabels(sets: readonly Labels[]): PackedLabels {
       ids[at++] = id;
     }
     ends[i] = at;
+    spent?.(PACK_WORK * set.length);
   }
   return { strings, ids, ends };
 }

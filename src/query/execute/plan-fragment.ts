@@ -4,7 +4,7 @@ import type { FragmentShape } from "../plan/fragment.ts";
 import type { Grid } from "../plan/grid.ts";
 import type { RangeCall, RangeFunction, RowMap, Selection } from "../plan/shard-plan.ts";
 import { argumentPos } from "../plan/step-invariant.ts";
-import type { PlanBody, PlanPlaces } from "./dispatch.ts";
+import type { PlanBody, PlanPlaces } from "./ask-shards.ts";
 import type { QueryContext } from "./query-context.ts";
 
 /** Makes a fragment a plan for the shards: scalar arguments evaluated. `pos` is for annotations. */

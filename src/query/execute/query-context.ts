@@ -6,6 +6,7 @@ import type { Expr, VectorSelector } from "../parse/ast.ts";
 import type { QueryTimes } from "../plan/duration-expr.ts";
 import type { Grid } from "../plan/grid.ts";
 import type { Annotations } from "./annotations.ts";
+import type { Patience } from "./gather.ts";
 import type { Held } from "./memory.ts";
 import type { Pace } from "./pace.ts";
 import type { QueryTrace } from "./trace.ts";
@@ -26,7 +27,11 @@ export interface QueryContext extends Pace, Held {
   /** When the evaluation began, on the clock `now`. */
   readonly started: number;
   readonly limits: QueryLimits;
-  /** Why shards did not answer, by partition. */
+  /** How long shards are waited for; without it as long as the query's own time allows. */
+  readonly patience?: Patience;
+  /** After how many ms a shard that has not answered is left out; 0: after three quarters of the time that is left. */
+  readonly shardTimeoutMs?: number;
+  /** Why shards did not answer, by partition. They are not asked again. */
   readonly missing: Map<number, string>;
   /** The native histograms of all vectors, each once: cells tell their places in it. */
   readonly histograms: Histogram[];
@@ -52,6 +57,7 @@ export interface Evaluator {
 export interface QueryLimits {
   readonly maxSamples: number;
   readonly maxSeries: number;
+  readonly maxMemoryBytes?: number;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { watched } from "../../lib/work-at-hand.ts";
 import type { Histogram } from "../../model/histogram.ts";
 import { copyHistogram, histogramBytes, makeHistogramBytes } from "../../model/histogram-code.ts";
 import { compareLabels, type Labels, labelsKey, labelValue, METRIC_NAME } from "../../model/labels.ts";
@@ -10,12 +11,13 @@ import {
   writeHistogramRef,
 } from "../../model/sample.ts";
 import type { Coverage, SeriesSource } from "../../model/series-source.ts";
-import type { Counted, ShardAnswer, ShardPlan } from "../plan/shard-plan.ts";
+import { estimatePlan } from "../cost-shard.ts";
+import type { Counted, ShardAnswer, ShardPartials, ShardPlan, ShardRaw, ShardRows } from "../plan/shard-plan.ts";
 import { needOf } from "../plan/tier.ts";
 import { groupLabels } from "./grouping.ts";
 import { packHistograms, takeHistograms } from "./histogram-aggregate.ts";
 import { histogramPoints } from "./histogram-pool.ts";
-import { tooManySamples } from "./memory.ts";
+import { POINT_BYTES, SET_BYTES, tooManySamples, tooManySeries, tooMuchMemory } from "./memory.ts";
 import { packLabels } from "./packed-labels.ts";
 import { addGroup, addRow, makePartial, type Partial } from "./partial-aggregate.ts";
 import { makeRowEvaluator, type RowEvaluator } from "./row-evaluator.ts";
@@ -37,9 +39,13 @@ export function runShardQuery(
   plan: unknown,
   stopped: () => boolean = never,
 ): { result: unknown; transfer: ArrayBuffer[] } {
+  if ((plan as ShardPlan).estimate === true) {
+    return { result: estimatePlan(source, plan as ShardPlan, stopped), transfer: [] };
+  }
   const tracer = (plan as ShardPlan).trace === true ? traceShard(source) : undefined;
   const ran = run(tracer?.source ?? source, plan as ShardPlan, stopped, tracer);
-  const answer = tracer === undefined || ran.kind === "failure" ? ran : { ...ran, trace: tracer.end() };
+  const answer =
+    tracer === undefined || ran.kind === "failure" || ran.kind === "count" ? ran : { ...ran, trace: tracer.end() };
   return { result: answer, transfer: buffersOf(answer) };
 }
 
@@ -55,26 +61,35 @@ function run(source: SeriesSource, plan: ShardPlan, stopped: () => boolean, trac
       message: `query plan version ${plan.version} is not known to this shard`,
     };
   }
+  const deadline = performance.now() + plan.limits.timeoutMs;
+  const watch: Watch = { stopped, deadline, samples: 0, points: 0, bytes: 0, work: CHECK_EVERY, plan, tracer };
   try {
-    if (plan.grid.steps > plan.limits.maxSamples) throw tooManySamples(plan.limits.maxSamples);
-    const deadline = performance.now() + plan.limits.timeoutMs;
-    const watch: Watch = { stopped, deadline, samples: 0, points: 0, work: CHECK_EVERY, plan, tracer };
-    const rows = makeRowEvaluator(plan, coveragesOf(source), (work) => checkWork(watch, work));
-    const { minT, maxT } = rows.bounds;
-    const ids = source.select(plan.tenant, plan.select.matchers, minT, maxT);
-    if (ids.length > plan.limits.maxSeries) {
-      const text = `the selector matches ${ids.length} series in one shard, over the limit of ${plan.limits.maxSeries}: narrow the matchers`;
-      throw new QueryError("execution", text);
-    }
-    ids.sort();
-    if (plan.raw === true) return rawSamples(source, ids, rows, watch);
-    return plan.aggregate === undefined
-      ? evaluateRows(source, ids, rows, watch)
-      : evaluateGroups(source, ids, rows, watch);
+    return watched(
+      () => look(watch),
+      () => evaluate(source, watch),
+    );
   } catch (error) {
     if (error instanceof QueryError) return { kind: "failure", type: error.type, message: error.message };
     throw error;
   }
+}
+
+function evaluate(source: SeriesSource, watch: Watch): ShardAnswer {
+  const { plan } = watch;
+  const { maxSamples, maxSeries, seriesShare = maxSeries } = plan.limits;
+  if (plan.grid.steps > maxSamples) throw tooManySamples(maxSamples);
+  const rows = makeRowEvaluator(plan, coveragesOf(source), (work) => checkWork(watch, work));
+  const { minT, maxT } = rows.bounds;
+  const ids = source.select(plan.tenant, plan.select.matchers, minT, maxT);
+  const matched = ids.length;
+  // On the index alone: no sample has been read yet.
+  if (matched > maxSeries) throw tooManySeries(matched, maxSeries);
+  if (matched > seriesShare) return { kind: "count", matched };
+  look(watch);
+  ids.sort();
+  if (plan.raw === true) return { ...rawSamples(source, ids, rows, watch), matched };
+  const answer = plan.aggregate === undefined ? evaluateRows : evaluateGroups;
+  return { ...answer(source, ids, rows, watch), matched };
 }
 
 /** Of series by the numbers of `coverageOf`. */
@@ -90,6 +105,8 @@ interface Watch {
   samples: number;
   /** That the answer's histograms count for. */
   points: number;
+  /** Of labels and raw samples that are held for the answer. */
+  bytes: number;
   /** Since the last look at the clock. */
   work: number;
 }
@@ -98,6 +115,11 @@ interface Watch {
 function checkWork(watch: Watch, work: number): void {
   watch.work += work;
   if (watch.work < CHECK_EVERY) return;
+  look(watch);
+}
+
+/** Throws when the work is to end. */
+function look(watch: Watch): void {
   watch.work = 0;
   if (watch.stopped()) throw new QueryError("canceled", "query was canceled in query execution");
   if (performance.now() > watch.deadline) throw new QueryError("timeout", "query timed out in query execution");
@@ -127,7 +149,7 @@ function told(source: SeriesSource, rows: RowEvaluator, watch: Watch): Counted {
   return windowSamples === undefined ? counted : { ...counted, windowSamples };
 }
 
-function evaluateRows(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator, watch: Watch): ShardAnswer {
+function evaluateRows(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator, watch: Watch): ShardRows {
   const { steps } = rows;
   const labels: Labels[] = [];
   const most = Math.floor(watch.plan.limits.maxSamples / Math.max(1, steps));
@@ -152,23 +174,28 @@ function evaluateRows(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator
     if (!any) continue;
     const set = source.labels(id);
     labels.push(set);
+    watch.bytes += SET_BYTES + 12 * set.length;
   }
   watch.tracer?.packs();
   // Rows go out in the order of their labels: the front end merges the shards' answers without sorting again.
   const order = Uint32Array.from(labels.keys());
-  if (labels.length > 1) order.sort((a, b) => compareLabels(labels[a] as Labels, labels[b] as Labels));
+  if (labels.length > 1) order.sort(byLabels(labels, watch));
   const outValues = new Float64Array(labels.length * steps);
   const outPresent = new Uint8Array(labels.length * steps);
   for (let i = 0; i < order.length; i++) {
     const r = order[i] as number;
     outValues.set(values.subarray(r * steps, (r + 1) * steps), i * steps);
     outPresent.set(present.subarray(r * steps, (r + 1) * steps), i * steps);
+    checkWork(watch, steps);
   }
   values = outValues;
   present = outPresent;
   return {
     kind: "rows",
-    labels: packLabels(Array.from(order, (r) => labels[r] as Labels)),
+    labels: packLabels(
+      Array.from(order, (r) => labels[r] as Labels),
+      (work) => checkWork(watch, work),
+    ),
     dropName: new Uint8Array(labels.length).fill(rows.dropsName ? 1 : 0),
     values,
     present,
@@ -183,11 +210,24 @@ function grown<T extends Float64Array | Uint8Array>(from: T, to: T): T {
 }
 
 /** Points of the answer count like samples: a query may ask for more of them than it reads. */
-function checkPoints(points: number, watch: Watch): void {
-  if (points > watch.plan.limits.maxSamples) throw tooManySamples(watch.plan.limits.maxSamples);
+function checkPoints(points: number, { plan, bytes }: Watch): void {
+  const { maxSamples, maxMemoryBytes = Number.POSITIVE_INFINITY } = plan.limits;
+  if (points > maxSamples) throw tooManySamples(maxSamples);
+  if (points * POINT_BYTES + bytes > maxMemoryBytes) throw tooMuchMemory(maxMemoryBytes);
 }
 
-function evaluateGroups(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator, watch: Watch): ShardAnswer {
+/** What comparing two rows' labels counts for. */
+const COMPARE_WORK = 64;
+
+/** Orders rows by their labels; a sort of very many ends when the work is to end. */
+function byLabels(labels: readonly Labels[], watch: Watch): (a: number, b: number) => number {
+  return (a, b) => {
+    checkWork(watch, COMPARE_WORK);
+    return compareLabels(labels[a] as Labels, labels[b] as Labels);
+  };
+}
+
+function evaluateGroups(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator, watch: Watch): ShardPartials {
   const { steps } = rows;
   const { op, grouping, without } = watch.plan.aggregate as NonNullable<ShardPlan["aggregate"]>;
   const partial = makePartial(op, steps);
@@ -216,18 +256,22 @@ function evaluateGroups(source: SeriesSource, ids: Uint32Array, rows: RowEvaluat
   }
   watch.tracer?.packs();
   const order = partial.labels.map((_, g) => g);
-  order.sort((a, b) => compareLabels(partial.labels[a] as Labels, partial.labels[b] as Labels));
+  order.sort(byLabels(partial.labels, watch));
   const found = packHistograms(partial, order);
   const reorder = (column: Float64Array): Float64Array => {
     const out = new Float64Array(order.length * steps);
     order.forEach((g, i) => {
       out.set(column.subarray(g * steps, (g + 1) * steps), i * steps);
+      checkWork(watch, steps);
     });
     return out;
   };
   return {
     kind: "partials",
-    labels: packLabels(order.map((g) => partial.labels[g] as Labels)),
+    labels: packLabels(
+      order.map((g) => partial.labels[g] as Labels),
+      spent,
+    ),
     dropName: Uint8Array.from(order, (g) => partial.dropName[g] as number),
     count: reorder(partial.count),
     columns: partial.columns.map(reorder),
@@ -268,7 +312,7 @@ function makeGrouper(
   };
 }
 
-function rawSamples(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator, watch: Watch): ShardAnswer {
+function rawSamples(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator, watch: Watch): ShardRaw {
   const found: { labels: Labels; ts: Float64Array; values: Float64Array }[] = [];
   const histograms = makeHistogramBytes();
   for (let i = 0; i < ids.length; i++) {
@@ -278,10 +322,16 @@ function rawSamples(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator, 
     const { ts, values, length } = samples;
     if (length === 0) continue;
     moveHistograms(samples, histograms);
-    found.push({ labels: source.labels(id), ts: ts.slice(0, length), values: values.slice(0, length) });
+    const labels = source.labels(id);
+    watch.bytes += 16 * length + SET_BYTES + 12 * labels.length;
+    checkPoints(0, watch);
+    found.push({ labels, ts: ts.slice(0, length), values: values.slice(0, length) });
   }
   watch.tracer?.packs();
-  found.sort((a, b) => compareLabels(a.labels, b.labels));
+  found.sort((a, b) => {
+    checkWork(watch, COMPARE_WORK);
+    return compareLabels(a.labels, b.labels);
+  });
   const ends = new Uint32Array(found.length);
   let total = 0;
   found.forEach((f, i) => {
@@ -294,10 +344,14 @@ function rawSamples(source: SeriesSource, ids: Uint32Array, rows: RowEvaluator, 
     const at = i === 0 ? 0 : (ends[i - 1] as number);
     ts.set(f.ts, at);
     values.set(f.values, at);
+    checkWork(watch, f.ts.length);
   });
   return {
     kind: "raw",
-    labels: packLabels(found.map((f) => f.labels)),
+    labels: packLabels(
+      found.map((f) => f.labels),
+      (work) => checkWork(watch, work),
+    ),
     ends,
     ts,
     values,

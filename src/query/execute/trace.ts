@@ -145,7 +145,7 @@ function aboutPlan(
 function shardSpan(partition: number, answer: ShardAnswer | undefined, sentAt: number, answeredAt: number): TraceSpan {
   const name = `shard ${partition}`;
   const ms = answeredAt - sentAt;
-  if (answer === undefined || answer.kind === "failure" || answer.trace === undefined) {
+  if (answer === undefined || answer.kind === "failure" || answer.kind === "count" || answer.trace === undefined) {
     return { name, ms, about: { answer: answer?.kind ?? "none" } };
   }
   const { trace } = answer;

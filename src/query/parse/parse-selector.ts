@@ -24,6 +24,7 @@ import {
   peekType,
   posOf,
   setHeight,
+  spendOnRegex,
   takeToken,
   unexpected,
 } from "./parser-state.ts";
@@ -77,6 +78,7 @@ function parseMatcher(p: Parser): Matcher {
   takeToken(p);
   if (peekType(p) !== "string") unexpected(p, "label matching", "string");
   const matcher: Matcher = { name, op: op as MatchOp, value: unquoteString(takeToken(p).text) };
+  if (op === "=~" || op === "!~") spendOnRegex(p, token.start, matcher.value);
   try {
     compileMatcher(matcher);
   } catch (error) {

@@ -4,16 +4,24 @@ import { checkTypes } from "./check.ts";
 import { parseError } from "./parse-error.ts";
 import { parseExpression } from "./parse-expression.ts";
 import { parseVectorSelector } from "./parse-selector.ts";
-import { asQueryError, makeParser, type Parser, peekToken, peekType, unexpected } from "./parser-state.ts";
+import {
+  asQueryError,
+  makeParser,
+  type ParseLimits,
+  type Parser,
+  peekToken,
+  peekType,
+  unexpected,
+} from "./parser-state.ts";
 import { canBeMetric } from "./token.ts";
 
 /**
  * Parses and type-checks a PromQL expression; all experimental syntax is on. Throws `QueryError` of type "bad_data" with
  * Prometheus's wording: `1:5: parse error: unexpected ...`.
  */
-export function parseExpr(text: string): Expr {
+export function parseExpr(text: string, limits?: ParseLimits): Expr {
   return guarded(() => {
-    const p = makeParser(text);
+    const p = makeParser(text, limits);
     if (peekType(p) === "eof") throw parseError(text, 0, "no expression found in input");
     const expr = parseExpression(p);
     expectEnd(p);
@@ -22,9 +30,9 @@ export function parseExpr(text: string): Expr {
 }
 
 /** Parses a series selector without modifiers, as in `match[]`: `up{job="x"}`. Throws `QueryError`. */
-export function parseSelector(text: string): Matcher[] {
+export function parseSelector(text: string, limits?: ParseLimits): Matcher[] {
   return guarded(() => {
-    const p = makeParser(text);
+    const p = makeParser(text, limits);
     const { type } = peekToken(p);
     if (type !== "{" && !canBeMetric(type)) unexpected(p);
     const { matchers } = parseVectorSelector(p);

@@ -1,3 +1,4 @@
+import { compileCost } from "../../lib/regex.ts";
 import { QueryError } from "../../model/query.ts";
 import type { Pos } from "./ast.ts";
 import { type Lexer, makeLexer, nextToken } from "./lex.ts";
@@ -18,6 +19,14 @@ export interface ErrorContext {
   readonly expected: string;
 }
 
+/** What a tenant's expressions may be; unlimited but for the heights above where nothing is said. */
+export interface ParseLimits {
+  /** Levels of the tree (limits.max_query_depth). */
+  readonly maxDepth: number;
+  /** Of all regular expressions together (limits.max_regex_cost). */
+  readonly maxRegexCost: number;
+}
+
 export interface Parser {
   readonly text: string;
   readonly lexer: Lexer;
@@ -30,14 +39,28 @@ export interface Parser {
   /** UTF-16 offset behind the last taken token that can end an expression. */
   lastClosing: number;
   readonly toBytes: (offset: number) => number;
+  readonly limits: ParseLimits | undefined;
+  /** Of the regular expressions so far. */
+  regexCost: number;
 }
 
-export function makeParser(text: string): Parser {
+export function makeParser(text: string, limits?: ParseLimits): Parser {
   const toBytes = byteOffsets(text);
   const lexer = makeLexer(text, (offset, message) => {
     throw parseError(text, toBytes(offset), message);
   });
-  return { text, lexer, next: undefined, context: undefined, nesting: 0, height: 0, lastClosing: 0, toBytes };
+  return {
+    text,
+    lexer,
+    next: undefined,
+    context: undefined,
+    nesting: 0,
+    height: 0,
+    lastClosing: 0,
+    toBytes,
+    limits,
+    regexCost: 0,
+  };
 }
 
 export function peekToken(p: Parser): Token {
@@ -92,6 +115,16 @@ export function failAt(p: Parser, offset: number, message: string): never {
   throw parseError(p.text, p.toBytes(offset), message);
 }
 
+/** Counts what a regular expression may cost, before it is compiled. Throws a parse error at a UTF-16 offset. */
+export function spendOnRegex(p: Parser, offset: number, pattern: string): void {
+  if (p.limits === undefined) return;
+  p.regexCost += compileCost(pattern);
+  const { maxRegexCost } = p.limits;
+  if (p.regexCost <= maxRegexCost) return;
+  const what = `the query's regular expressions cost ${p.regexCost} steps`;
+  failAt(p, offset, `${what}, over the limit of ${maxRegexCost} (limits.max_regex_cost)`);
+}
+
 /** Throws a parse error at the start of a node. */
 export function failAtPos(p: Parser, pos: Pos, message: string): never {
   throw parseError(p.text, pos.start, message);
@@ -119,6 +152,11 @@ export function nested<T>(p: Parser, parse: (p: Parser) => T): T {
 /** Notes the height of a node over its highest child. */
 export function setHeight(p: Parser, highestChild: number, start: number): void {
   p.height = highestChild + 1;
+  const most = p.limits?.maxDepth ?? MAX_HEIGHT;
+  if (p.height > most) {
+    const what = `expression has more than ${most} levels of operators and calls (limits.max_query_depth)`;
+    if (most < MAX_HEIGHT) throw parseError(p.text, start, what);
+  }
   if (p.height > MAX_HEIGHT) {
     throw parseError(p.text, start, `expression has more than ${MAX_HEIGHT} levels of operators`);
   }

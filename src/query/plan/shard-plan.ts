@@ -32,13 +32,20 @@ export interface ShardPlan {
   readonly countWindows?: boolean;
   /** The answer says what the shard's work took. */
   readonly trace?: boolean;
+  /** Nothing is read: a `ShardEstimate` of what would be is answered. */
+  readonly estimate?: boolean;
   readonly limits: PlanLimits;
 }
 
 export interface PlanLimits {
   /** Samples a shard may read for this plan; the front end checks the sum over the shards again. */
   readonly maxSamples: number;
+  /** Series that the selector may match, in this shard and in all together. */
   readonly maxSeries: number;
+  /** A shard that finds more than this tells how many before it reads any; the front end then adds up. */
+  readonly seriesShare?: number;
+  /** Bytes of points, samples and labels that a shard may hold. */
+  readonly maxMemoryBytes?: number;
   /** Milliseconds that the shard may work on it. */
   readonly timeoutMs: number;
 }
@@ -127,10 +134,18 @@ export type ShardNote =
   /** Raw samples are gone in places: windows were rounded to the tier's buckets, or points of it stand for samples. */
   | { readonly kind: "rounded" | "points"; readonly tier: RollupTier };
 
-export type ShardAnswer = ShardRows | ShardPartials | ShardRaw | ShardFailure;
+export type ShardAnswer = ShardRows | ShardPartials | ShardRaw | ShardCount | ShardFailure;
+
+/** The selector matches more series than the shard's share; nothing was read. */
+export interface ShardCount {
+  readonly kind: "count";
+  readonly matched: number;
+}
 
 /** What every answer says of the work. */
 export interface Counted {
+  /** Series that the selector matches. */
+  readonly matched?: number;
   /** Samples and buckets read. */
   readonly samples: number;
   readonly tiers: readonly TierUse[];
@@ -210,6 +225,14 @@ export interface ShardRaw extends Counted {
   /** Native histograms among them as model/sample.ts has them: offsets in `histograms`. */
   readonly values: Float64Array;
   readonly histograms: Uint8Array;
+}
+
+/** The answer to a plan that asks for an estimate; rows of tiers may have fractions. */
+export interface ShardEstimate {
+  readonly kind: "estimate";
+  readonly series: number;
+  readonly bytes: number;
+  readonly tiers: readonly TierUse[];
 }
 
 /** The plan cannot be carried out (a limit, a bad plan): the query fails with this error. */

@@ -4,6 +4,7 @@
  * where that is less work.
  */
 import { literalAlternatives } from "../../lib/regex.ts";
+import { spend } from "../../lib/work-at-hand.ts";
 import { compileMatcher, type Matcher } from "../../model/matcher.ts";
 import type { Block } from "./block.ts";
 import { VALUE_COUNT } from "./index-tables.ts";
@@ -121,6 +122,8 @@ const FAR = 16;
 const LOOK_FROM_DISK = 1000;
 /** Trying a value that is a string. */
 const TRY = 16;
+/** Of a candidate's label, at most. */
+const LOOK_NS = 200;
 /** Of a list only the groups around candidates are read. */
 const GROUP = 128;
 
@@ -220,6 +223,7 @@ function filterByLook(block: Block, ids: Uint32Array, test: Test): Uint32Array {
   let last = -2;
   let verdict = false;
   for (let k = 0; k < ids.length; k++) {
+    if ((k & 1023) === 1023) spend(1024 * LOOK_NS);
     const id = ids[k] as number;
     if (part === undefined || id >>> shift !== partOf) {
       partOf = id >>> shift;

@@ -3,6 +3,7 @@
  * very many values. What was found over a large field is remembered: a block never changes.
  */
 import { literalPrefix, type StringTest } from "../../lib/regex.ts";
+import { spend } from "../../lib/work-at-hand.ts";
 import type { Matcher } from "../../model/matcher.ts";
 import type { Block } from "./block.ts";
 import { VALUE_SYMBOL } from "./index-tables.ts";
@@ -101,6 +102,9 @@ export function numbersOfBits(bits: Uint32Array, base: number, out: Uint32Array)
   return n;
 }
 
+/** What trying a value costs at least. */
+const TRY_NS = 100;
+
 /** Values are tried in order, each once. */
 function tryValues(block: Block, field: Field, matcher: Matcher, matches: StringTest, refused: boolean): Uint32Array {
   const { values, symbols } = block;
@@ -124,6 +128,7 @@ function tryValues(block: Block, field: Field, matcher: Matcher, matches: String
     const part = row >>> values.table.shift;
     const column = runPart(values, valueRun, part, lastValues)[VALUE_SYMBOL] as Float64Array;
     const stop = Math.min(end, (part + 1) * (values.mask + 1));
+    spend((stop - row) * TRY_NS);
     for (; row < stop; row++) {
       const symbol = column[(row & values.mask) + 1] as number;
       if (strings === undefined || symbol >>> symbols.table.shift !== partOf) {

@@ -7,6 +7,7 @@
  */
 import type { StringTest } from "../../lib/regex.ts";
 import { firstWordAt } from "../../lib/search.ts";
+import { spend } from "../../lib/work-at-hand.ts";
 import type { Postings } from "./postings.ts";
 import { passingText, type Symbols } from "./symbols.ts";
 
@@ -56,7 +57,10 @@ export function matchLists(
     m.found.set(key, found);
     if (found.upTo === newest) return found.lists;
     const before = found.lists.length;
-    collectMatches(p, symbols, newest, found.upTo, test, found.lists);
+    // The test may be called off in the middle.
+    const newer: number[] = [];
+    collectMatches(p, symbols, newest, found.upTo, test, newer);
+    for (const list of newer) found.lists.push(list);
     found.upTo = newest;
     m.size += found.lists.length - before;
     forgetOld(m);
@@ -82,6 +86,8 @@ function forgetOld(m: MatchedValues): void {
 
 /** Bytes made a text at once. */
 const WINDOW = 8192;
+/** What a value costs at least. */
+const TRY_NS = 100;
 /** A window pays from this number of values in it on. */
 const WORTH = 16;
 
@@ -102,6 +108,7 @@ function collectMatches(
   let served = WORTH;
   let single = 0;
   for (let next = newest; next > oldest; next = listNext[next - 1] as number) {
+    spend(TRY_NS);
     const symbol = listValue[next - 1] as number;
     const start = starts[symbol] as number;
     const end = starts[symbol + 1] as number;

@@ -5,6 +5,7 @@
  * their lists, by a bit set of their lists, or by looking at each candidate's own label.
  */
 import { literalAlternatives, type StringTest } from "../../lib/regex.ts";
+import { spend } from "../../lib/work-at-hand.ts";
 import { compileMatcher, type Matcher } from "../../model/matcher.ts";
 import { type Head, tenantList } from "./head.ts";
 import { matchLists, remembersMatch } from "./match-values.ts";
@@ -197,6 +198,7 @@ function filterByLook(head: Head, ids: Uint32Array, test: Test): Uint32Array {
   const positions = new Int32Array(head.shapes.length).fill(-2);
   let k = 0;
   for (let i = 0; i < ids.length; i++) {
+    if ((i & 1023) === 1023) spend(1024 * LOOK);
     const id = ids[i] as number;
     const row = id << ROW_SHIFT;
     const shape = rows[row + SHAPE] as number;
