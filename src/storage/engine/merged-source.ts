@@ -244,7 +244,7 @@ export function makeMergedSource(cache?: SeriesCache): MergedSource {
       isKept = appendKept(cache, number, gathered);
     }
     if (!isKept) {
-      const from = keepFrom(minT, maxT);
+      const from = keepFrom(m, minT, maxT);
       if (from === undefined) return false;
       const { damage } = cache;
       cache.misses++;
@@ -262,19 +262,25 @@ export function makeMergedSource(cache?: SeriesCache): MergedSource {
     return true;
   };
 
-  /** Since when samples are kept for a request that begins at minT; undefined where that would not be all of them. */
-  const keepFrom = (minT: number, maxT: number): number | undefined => {
+  /** Since when samples are kept for a request that begins at minT; undefined where not all later ones can be told. */
+  const keepFrom = (m: number, minT: number, maxT: number): number | undefined => {
     const [selection] = asked;
     if (selection === undefined || minT < selection.minT) return undefined;
     // Requests move along with the time, some a little behind others.
-    let from = minT - SLACK_MS - (maxT - minT) / 16;
-    for (const part of parts) {
-      if (part.tier !== "raw") continue;
-      // What is newer than the selection was not looked into.
-      if (part.minT > selection.maxT && part.maxT >= part.minT) return undefined;
-      if (part.maxT < selection.minT) from = Math.max(from, part.maxT + 1);
+    let from = Math.floor(minT - SLACK_MS - (maxT - minT) / 16);
+    let e = (series.first[m] as number) + 1;
+    for (let p = 0; p < parts.length; p++) {
+      if (e !== 0 && members.part[e - 1] === p) {
+        e = members.next[e - 1] as number;
+        continue;
+      }
+      const part = parts[p] as SourcePart;
+      if (part.tier !== "raw" || part.maxT < from) continue;
+      // Of a part in which the series was not found, only the times of the selection are known: there is nothing.
+      if (part.maxT > selection.maxT) return undefined;
+      from = Math.max(from, Math.min(part.maxT + 1, selection.minT));
     }
-    return Math.floor(Math.min(from, minT));
+    return Math.min(from, minT);
   };
 
   const names = (read: (source: SeriesSource) => string[], minT: number, maxT: number): string[] => {
