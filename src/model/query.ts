@@ -10,6 +10,8 @@ export interface Engine {
   /** Throws `QueryError`. */
   instant(request: InstantRequest): Promise<InstantResult>;
   range(request: RangeRequest): Promise<RangeResult>;
+  /** What a query would read, without reading it. Absent: nobody can tell. Throws `QueryError`. */
+  cost?(request: CostRequest): Promise<QueryCost>;
 }
 
 export interface QueryOptions {
@@ -125,6 +127,51 @@ export interface TierUse {
   readonly rows: number;
   /** Raw samples are gone there and windows are not made of whole buckets: the answer is that of near-by windows. */
   readonly rounded: boolean;
+}
+
+/** A range query, or with a step of 0 an instant query at `start`, which is `end` then. */
+export type CostRequest = RangeRequest;
+
+/** What a query would go through. Samples are raw ones and buckets of rollups; bytes are of how they are stored. */
+export interface QueryCost {
+  /** In the order of the text. */
+  readonly selectors: readonly SelectorCost[];
+  /** Over all selectors: what two of them select counts twice. */
+  readonly series: number;
+  readonly samples: number;
+  readonly bytes: number;
+  readonly steps: number;
+  /** The most points that the answer may have. */
+  readonly points: number;
+  readonly exceeds: readonly ExceededLimit[];
+  readonly warnings: readonly string[];
+  readonly partial: boolean;
+}
+
+export interface SelectorCost extends ShardCost {
+  /** As it stands in the query. */
+  readonly selector: string;
+  /** The times of its windows: after < t <= until, Unix ms. */
+  readonly after: number;
+  readonly until: number;
+  /** At so many times it is evaluated. */
+  readonly steps: number;
+  readonly shards: readonly (ShardCost & { readonly partition: number })[];
+}
+
+/** Series are those that the selector matches and that may have samples in its times; the rest is estimated. */
+export interface ShardCost {
+  readonly series: number;
+  readonly samples: number;
+  readonly bytes: number;
+  readonly tiers: readonly TierUse[];
+}
+
+export interface ExceededLimit {
+  /** The key of the configuration. */
+  readonly limit: string;
+  readonly most: number;
+  readonly wanted: number;
 }
 
 /** The API's errorType values; HTTP status: bad_data 400, execution 422, timeout and unavailable 503, canceled 499, internal 500. */

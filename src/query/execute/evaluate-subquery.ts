@@ -30,15 +30,22 @@ export interface SubqueryRows {
   readonly windows: Windows;
 }
 
-/** Evaluates the inner expression once over all points that any outer step needs: multiples of the subquery's step. */
-export async function evaluateSubquery(ctx: QueryContext, expr: SubqueryExpr, outer: Grid): Promise<SubqueryRows> {
+/** The points that any outer step needs of a subquery: multiples of its step. */
+export function subqueryGrid(ctx: QueryContext, expr: SubqueryExpr, outer: Grid): Grid {
   const { range, offset } = expr;
   const at = atOf(ctx, expr.at);
   const step = expr.step === 0 ? ctx.subqueryStep : expr.step;
   const after = (at ?? outer.start) - offset - range;
   const end = (at ?? gridEnd(outer)) - offset;
   const start = (Math.floor(after / step) + 1) * step;
-  const grid: Grid = { start, step, steps: start > end ? 0 : Math.floor((end - start) / step) + 1 };
+  return { start, step, steps: start > end ? 0 : Math.floor((end - start) / step) + 1 };
+}
+
+/** Evaluates the inner expression once over all points that any outer step needs. */
+export async function evaluateSubquery(ctx: QueryContext, expr: SubqueryExpr, outer: Grid): Promise<SubqueryRows> {
+  const { range, offset } = expr;
+  const at = atOf(ctx, expr.at);
+  const grid = subqueryGrid(ctx, expr, outer);
   checkSteps(ctx, grid.steps);
   const windows = emptyWindows(outer.steps);
   await overRows(ctx, 1, outer.steps, (_, from, to) => placeWindows(windows, outer, range, offset, at, from, to));

@@ -233,7 +233,7 @@ interface Way {
 }
 
 /** What the plan reads. */
-function segmentsOf(
+export function segmentsOf(
   plan: ShardPlan,
   need: Need,
   range: number,
