@@ -1,5 +1,5 @@
 /**
- * What decoding pages costs, cold: nanoseconds of CPU time a sample of raw pages (times and values) and a value of pages of rollups
+ * What decoding pages costs, cold: nanoseconds a sample, the best of many runs, of raw pages (times and values) and a value of pages of rollups
  * (the columns that a function needs). 64 series every 15 s, chunks as long as blocks have them, written as a merge writes them.
  *
  * Run: node_modules/.bin/node bench/storage/column-read.ts [part of a row's name]
@@ -13,7 +13,7 @@ const START = 1_699_999_200_000;
 const STEP = 15_000;
 const SERIES = 64;
 const ROWS = 1920;
-const RUNS = 9;
+const RUNS = 200;
 
 let seed = 1;
 function random(): number {
@@ -66,24 +66,21 @@ function samples(kind: string, n: number): SampleBuffer {
 const ts = new Float64Array(ROWS);
 const values = new Float64Array(ROWS);
 
-/** The median CPU time of a run in ns, and what it returned. */
+/** The least time of a run in ns (other work on the machine only adds to it), and what it returned. */
 function measure(run: () => number): { ns: number; count: number } {
-  const times: number[] = [];
+  let ns = Number.POSITIVE_INFINITY;
   let count = 0;
-  for (let i = 0; i < RUNS + 3; i++) {
-    const before = process.cpuUsage();
-    count = 0;
-    for (let k = 0; k < 4; k++) count += run();
-    const { user, system } = process.cpuUsage(before);
-    if (i >= 3) times.push((user + system) * 1000);
+  for (let i = 0; i < RUNS; i++) {
+    const before = performance.now();
+    count = run();
+    ns = Math.min(ns, (performance.now() - before) * 1e6);
   }
-  times.sort((a, b) => a - b);
-  return { ns: times[RUNS >> 1] as number, count };
+  return { ns, count };
 }
 
 function show(name: string, bytes: number, run: () => number): void {
   const { ns, count } = measure(run);
-  const size = ((bytes * 4) / count).toFixed(2);
+  const size = (bytes / count).toFixed(2);
   console.log(`${name.padEnd(46)} ${(ns / count).toFixed(1).padStart(6)} ns each, ${size} B`);
 }
 

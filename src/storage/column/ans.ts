@@ -23,8 +23,8 @@ function spread(freq: Uint16Array, n: number, log: number): void {
 }
 
 /**
- * Fills table[from, from + 2^log): by state, heads[symbol] + bits * head + the next state without those bits. The frequencies sum up
- * to 2^log, log is 5 to 11.
+ * Fills table[from, from + 2^log): by state, heads[symbol] + bits * head + the next state without those bits; and the masks of the
+ * bits. The frequencies sum up to 2^log, log is 5 to 11.
  */
 export function buildDecoder(
   freq: Uint16Array,
@@ -33,6 +33,7 @@ export function buildDecoder(
   heads: Int32Array,
   head: number,
   table: Int32Array,
+  masks: Int32Array,
   from: number,
 ): void {
   const size = 1 << log;
@@ -44,6 +45,7 @@ export function buildDecoder(
     const x = next[s] as number;
     next[s] = x + 1;
     const bits = most + Math.clz32(x);
+    masks[from + i] = (1 << bits) - 1;
     table[from + i] = ((heads[s] as number) + Math.imul(bits, head) + (x << bits) - size) | 0;
   }
 }

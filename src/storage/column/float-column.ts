@@ -22,7 +22,6 @@ import {
   scaleFloats,
   type Unscaling,
   unscale,
-  unscalingOf,
 } from "./scale.ts";
 
 /** Rows that are not what the code says: where, and their bits. */
@@ -79,7 +78,7 @@ export function takeFloat(d: DirectoryReader, words: Uint32Array, at: number): v
   }
   if (head > MAX_DECIMALS) throw new PageError("too many decimals");
   one[0] = takeSigned(d);
-  unscale(one, 1, unscalingOf(SCALE_DIVIDE, head, 0), one, 0);
+  unscale({ mode: SCALE_DIVIDE, places: head, origin: 0 }, one, 0, 1);
   words[at] = oneWords[0] as number;
   words[at + 1] = oneWords[1] as number;
 }
@@ -131,8 +130,7 @@ export function putScaling(d: DirectoryWriter, scaling: Scaling, words: Uint32Ar
   putExceptions(d, scaling.exceptions, scaling.exceptionCount, words, from);
 }
 
-export interface ScaledColumn {
-  readonly scaling: Unscaling;
+export interface ScaledColumn extends Unscaling {
   readonly exceptions: Exceptions;
 }
 
@@ -143,7 +141,7 @@ export function takeScaling(d: DirectoryReader, n: number): ScaledColumn {
   if (places > (mode === SCALE_BINARY ? MAX_BINARY : MAX_DECIMALS)) throw new PageError("too many decimals");
   if (mode === SCALE_BINARY) takeFloat(d, oneWords, 0);
   const origin = mode === SCALE_BINARY ? (one[0] as number) : 0;
-  return { scaling: unscalingOf(mode, places, origin), exceptions: takeExceptions(d, n) };
+  return { mode, places, origin, exceptions: takeExceptions(d, n) };
 }
 
 /** The order of floats as that of whole numbers: the high word of a float's bits, negative floats mirrored. */

@@ -92,6 +92,19 @@ export function putGolomb(w: BitWriter, v: number, k: number): void {
 }
 
 export function takeGolomb(r: BitReader, k: number): number {
+  const p = r.bit;
+  const word = r.view.getUint32(p >>> 3, true) >>> (p & 7);
+  const zeros = 31 - Math.clz32(word & -word);
+  const length = 2 * zeros + 1 + k;
+  // Most are short; 25 bits are sure to be loaded.
+  if (word === 0 || length > 25) return takeLongGolomb(r, k);
+  if (p + length > r.end) throw new PageError("a column's bits end too soon");
+  r.bit = p + length;
+  const e = zeros + k;
+  return (1 << e) + ((word >>> (zeros + 1)) & ((1 << e) - 1)) - (1 << k);
+}
+
+function takeLongGolomb(r: BitReader, k: number): number {
   let zeros = 0;
   while (takeBits(r, 1) === 0) if (++zeros > 20) throw new PageError("a number is too large");
   const e = zeros + k;

@@ -1,20 +1,15 @@
 import type { BitReader } from "./bit-stream.ts";
 import { type DirectoryReader, takeByte, takeNumber, takeSigned } from "./directory.ts";
 import { PageError } from "./page-error.ts";
-import { PREDICTORS, type Unfolding, unfold, unfoldNothing } from "./predict.ts";
+import { PREDICTORS, type Unfolding, unfoldNothing } from "./predict.ts";
 import { MAX_CONTEXTS } from "./residual-plan.ts";
-import { readResiduals } from "./residual-read.ts";
-import { divideBy, UNSCALED, type Unscaling } from "./scale.ts";
+import { readCoded } from "./residual-read.ts";
 
 /**
  * A column of whole numbers (at most 2^51): n[i] = offset + unit * x[i], x predicted, residuals entropy coded. When all residuals
  * are zero there is no body.
  */
-export interface NumberColumn {
-  readonly predictor: number;
-  readonly offset: number;
-  readonly unit: number;
-  readonly base: number;
+export interface NumberColumn extends Unfolding {
   /** Where in the page's bodies, in bytes. */
   readonly from: number;
   readonly to: number;
@@ -63,11 +58,7 @@ function takeSource(d: DirectoryReader): NumberSource {
   return { back: Math.floor(head / 2), level: head % 2 === 1, cuts };
 }
 
-let scratch = new Float64Array(4096);
-
-/**
- * Reads n numbers into out[at, at + n), whole ones or, with a scaling, floats, with the contexts that they were written with, if any.
- */
+/** Reads n whole numbers into out[at, at + n), with the contexts that they were written with, if any. */
 export function readNumbers(
   view: DataView,
   bodyAt: number,
@@ -76,17 +67,11 @@ export function readNumbers(
   out: Float64Array,
   at: number,
   contexts?: Uint8Array,
-  scaling: Unscaling = UNSCALED,
 ): void {
-  const { predictor, base, offset, unit } = column;
-  const { origin, factor, divisor, again } = scaling;
-  const how: Unfolding = { predictor, base, offset, unit, origin, factor, divisor };
-  if (column.to === column.from) unfoldNothing(n, how, out, at);
-  else {
-    if (scratch.length < n) scratch = new Float64Array(2 * n);
-    const reader: BitReader = { view, bit: 8 * (bodyAt + column.from), end: 8 * (bodyAt + column.to) };
-    readResiduals(reader, n, scratch, contexts);
-    unfold(scratch, n, how, out, at);
+  if (column.to === column.from) {
+    unfoldNothing(n, column, out, at);
+    return;
   }
-  if (again !== 1) divideBy(out, at, n, again);
+  const reader: BitReader = { view, bit: 8 * (bodyAt + column.from), end: 8 * (bodyAt + column.to) };
+  readCoded(reader, n, column, out, at, contexts);
 }

@@ -103,7 +103,7 @@ export function readDirectory(bytes: Uint8Array, count: number, bodies: number, 
         throw new PageError("a column is the same as one that is not there");
       }
       // Times that are read again with the next series are kept; the others are read once for each.
-      if (kind === KIND_TIME && hasBody(entry)) entry.referenced = true;
+      if (kind === KIND_TIME && entry.source.code === CODE_NUMBERS) entry.referenced = true;
       entries.push(entry);
       continue;
     }
@@ -111,10 +111,6 @@ export function readDirectory(bytes: Uint8Array, count: number, bodies: number, 
   }
   if (d.cursor.at !== bytes.length) throw new PageError("the directory has more than its columns");
   return entries;
-}
-
-function hasBody({ source }: ColumnEntry): boolean {
-  return source.code === CODE_NUMBERS && source.numbers.to > source.numbers.from;
 }
 
 function takeSource(

@@ -22,7 +22,7 @@ import {
   PAGE_VERSION,
   REFERENCE_HI,
 } from "./page-layout.ts";
-import { type Unscaling, unscale } from "./scale.ts";
+import { unscale } from "./scale.ts";
 import { joinTicks, quarters } from "./ticks.ts";
 import { readTimePart } from "./time-part.ts";
 
@@ -122,28 +122,16 @@ function keptWhole(page: Page, column: number): Float64Array {
   return y;
 }
 
-/** The numbers of a column into out[at, at + rows): whole, or where nothing is to be added to them, scaled. */
-function readOwn(
-  page: Page,
-  source: NumbersSource,
-  rows: number,
-  out: Float64Array,
-  at: number,
-  scaling: Unscaling | undefined,
-): void {
+/** The whole numbers of a column into out[at, at + rows). */
+function readWhole(page: Page, source: NumbersSource, rows: number, out: Float64Array, at: number): void {
   const by = source.contexts;
-  if (by === undefined) readNumbers(page.view, page.bodies, source.numbers, rows, out, at, undefined, scaling);
+  if (by === undefined) readNumbers(page.view, page.bodies, source.numbers, rows, out, at);
   else {
     const y = keptWhole(page, by.column);
     reserveContexts(rows);
     contextsBy(y, rows, by.level, by.cuts, contexts);
-    readNumbers(page.view, page.bodies, source.numbers, rows, out, at, contexts, scaling);
+    readNumbers(page.view, page.bodies, source.numbers, rows, out, at, contexts);
   }
-}
-
-/** The whole numbers of a column into out[at, at + rows). */
-function readWhole(page: Page, source: NumbersSource, rows: number, out: Float64Array, at: number): void {
-  readOwn(page, source, rows, out, at, undefined);
   if (source.ticks !== undefined) {
     const { tick, off } = source.ticks;
     reserveContexts(rows);
@@ -166,19 +154,9 @@ function addTerm(y: Float64Array, num: number, den: number, rows: number, out: F
 /** The numbers of a column into out[at, at + rows), as floats where they have a scaling. */
 function readScaled(page: Page, entry: ColumnEntry, source: NumbersSource, out: Float64Array, at: number): void {
   const { column, rows, referenced } = entry;
-  const scaling = source.scaled?.scaling;
-  if (referenced) {
-    const whole = keptWhole(page, column);
-    if (scaling === undefined) out.set(whole, at);
-    else unscale(whole, rows, scaling, out, at);
-  } else if (source.ticks === undefined && source.terms.length === 0) readOwn(page, source, rows, out, at, scaling);
-  else {
-    readWhole(page, source, rows, out, at);
-    if (scaling === undefined) return;
-    reserve(rows);
-    scratch.set(out.subarray(at, at + rows));
-    unscale(scratch, rows, scaling, out, at);
-  }
+  if (referenced) out.set(keptWhole(page, column), at);
+  else readWhole(page, source, rows, out, at);
+  if (source.scaled !== undefined) unscale(source.scaled, out, at, rows);
 }
 
 function entryOf(page: Page, column: number, kind: number): ColumnEntry {

@@ -39,31 +39,24 @@ export function residualsOf(x: Float64Array, n: number, predictor: number, base:
   }
 }
 
-/** How the numbers of a column follow from its residuals: x as predicted, then ((offset + unit * x + origin) * factor) / divisor. */
+/** How the whole numbers of a column follow from its residuals: x as predicted, then offset + unit * x. */
 export interface Unfolding {
   readonly predictor: number;
   readonly base: number;
   readonly offset: number;
   readonly unit: number;
-  /** Taken to whole numbers: 0, 1 and 1 leave them as they are, to the bit. */
-  readonly origin: number;
-  readonly factor: number;
-  readonly divisor: number;
 }
 
-/** The inverse of `residualsOf` and of what scaled the numbers: r[0, n) to out[at, at + n), which may be the same array at 0. */
+/** The inverse of `residualsOf`, of r[0, n) to out[at, at + n). */
 export function unfold(r: Float64Array, n: number, how: Unfolding, out: Float64Array, at: number): void {
-  const { predictor, base, offset, unit, origin, factor, divisor } = how;
+  const { predictor, base, offset, unit } = how;
   if (predictor === PREDICT_NONE) {
-    for (let i = 0; i < n; i++) {
-      const x = (r[i] as number) + base;
-      out[at + i] = ((x * unit + offset + origin) * factor) / divisor;
-    }
+    for (let i = 0; i < n; i++) out[at + i] = ((r[i] as number) + base) * unit + offset;
   } else if (predictor === PREDICT_LAST) {
     let last = -base;
     for (let i = 0; i < n; i++) {
       last += (r[i] as number) + base;
-      out[at + i] = ((last * unit + offset + origin) * factor) / divisor;
+      out[at + i] = last * unit + offset;
     }
   } else if (predictor === PREDICT_LINE) {
     let last = -base;
@@ -71,25 +64,22 @@ export function unfold(r: Float64Array, n: number, how: Unfolding, out: Float64A
     for (let i = 0; i < n; i++) {
       step += r[i] as number;
       last += step;
-      out[at + i] = ((last * unit + offset + origin) * factor) / divisor;
+      out[at + i] = last * unit + offset;
     }
   } else {
     let last = 0;
     for (let i = 0; i < n; i++) {
       last = (r[i] as number) + Math.floor(last / 2);
-      out[at + i] = (((last + base) * unit + offset + origin) * factor) / divisor;
+      out[at + i] = (last + base) * unit + offset;
     }
   }
 }
 
 /** The same where all residuals are 0. */
 export function unfoldNothing(n: number, how: Unfolding, out: Float64Array, at: number): void {
-  const { predictor, base, offset, unit, origin, factor, divisor } = how;
-  const step = predictor === PREDICT_LAST || predictor === PREDICT_LINE ? base : 0;
-  if (step === 0) {
-    const x = predictor === PREDICT_LAST || predictor === PREDICT_LINE ? 0 : base;
-    out.fill(((x * unit + offset + origin) * factor) / divisor, at, at + n);
-    return;
-  }
-  for (let i = 0; i < n; i++) out[at + i] = ((i * step * unit + offset + origin) * factor) / divisor;
+  const { predictor, base, offset, unit } = how;
+  const isLine = predictor === PREDICT_LAST || predictor === PREDICT_LINE;
+  const step = isLine ? base * unit : 0;
+  if (step === 0) out.fill(isLine ? offset : base * unit + offset, at, at + n);
+  else for (let i = 0; i < n; i++) out[at + i] = i * step + offset;
 }

@@ -49,34 +49,28 @@ function factorOf(mode: number, places: number): number {
   return mode === SCALE_BINARY ? 2 ** places : (POWERS[places] as number);
 }
 
-/** A mode as what it does to a whole number n: ((n + origin) * factor) / divisor, and that again / again. */
+/** How floats come of whole numbers. */
 export interface Unscaling {
+  readonly mode: number;
+  readonly places: number;
   readonly origin: number;
-  readonly factor: number;
-  readonly divisor: number;
-  readonly again: number;
 }
 
-/** Whole numbers as they are. */
-export const UNSCALED: Unscaling = { origin: 0, factor: 1, divisor: 1, again: 1 };
-
-/** The inverse of a mode, to the bit: what does nothing leaves every float as it is. */
-export function unscalingOf(mode: number, places: number, origin: number): Unscaling {
-  if (mode === SCALE_DIVIDE) return { ...UNSCALED, divisor: POWERS[places] as number };
-  if (mode === SCALE_DIVIDE_TWICE) return { ...UNSCALED, divisor: 1000, again: 1000 };
-  if (mode === SCALE_MULTIPLY) return { ...UNSCALED, factor: INVERSE[places] as number };
-  return { ...UNSCALED, origin, factor: 2 ** -places };
-}
-
-/** Turns whole numbers into floats; in place is allowed. */
-export function unscale(whole: Float64Array, n: number, how: Unscaling, out: Float64Array, at: number): void {
-  const { origin, factor, divisor, again } = how;
-  for (let i = 0; i < n; i++) out[at + i] = (((whole[i] as number) + origin) * factor) / divisor;
-  if (again !== 1) divideBy(out, at, n, again);
-}
-
-export function divideBy(out: Float64Array, at: number, n: number, by: number): void {
-  for (let i = at; i < at + n; i++) out[i] = (out[i] as number) / by;
+/** Turns the whole numbers in out[at, at + n) into floats: the inverse of every mode, to the bit. */
+export function unscale({ mode, places, origin }: Unscaling, out: Float64Array, at: number, n: number): void {
+  if (mode === SCALE_DIVIDE && places === 0) return;
+  const end = at + n;
+  if (mode === SCALE_DIVIDE) {
+    const p = POWERS[places] as number;
+    for (let i = at; i < end; i++) out[i] = (out[i] as number) / p;
+  } else if (mode === SCALE_DIVIDE_TWICE) for (let i = at; i < end; i++) out[i] = (out[i] as number) / 1000 / 1000;
+  else if (mode === SCALE_MULTIPLY) {
+    const f = INVERSE[places] as number;
+    for (let i = at; i < end; i++) out[i] = (out[i] as number) * f;
+  } else {
+    const f = 2 ** -places;
+    for (let i = at; i < end; i++) out[i] = ((out[i] as number) + origin) * f;
+  }
 }
 
 function comesBack(v: number, mode: number, places: number): boolean {
