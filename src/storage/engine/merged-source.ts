@@ -18,6 +18,7 @@ import type { RuleCoverage, SeriesCoverage } from "./coverage.ts";
 import { estimateParts, readCountsOf } from "./estimate-parts.ts";
 import type { IdentifiedSource } from "./identified-source.ts";
 import { grown, insertInOrder, makeIdentities, makeMembers, NOWHERE, obtain, pushMember } from "./merged-series.ts";
+import { internText, makeSymbols, partSymbols } from "./request-symbols.ts";
 import {
   appendKept,
   keepSeries,
@@ -230,7 +231,7 @@ export function makeMergedSource(cache?: SeriesCache): MergedSource {
   };
 
   const view = (m: number, start: number, maxT: number, out: SampleView): boolean => {
-    if (cache === undefined || asked.length !== 1) return false;
+    if (cache === undefined || asked.length !== 1 || series.count > WIDEST) return false;
     const last = series.last[m] as number;
     const newest = (parts[members.part[last] as number] as SourcePart).source.newestT?.(members.id[last] as number);
     if (newest === undefined || Number.isNaN(newest)) return false;
@@ -361,37 +362,10 @@ interface Selection {
   readonly maxT: number;
 }
 
+/** Selections of more series than this would drive out everything else, and be driven out by themselves. */
+const WIDEST = 1 << 17;
 /** How far before a request samples are kept besides, at least. */
 const SLACK_MS = 60_000;
 
 /** Tables larger than this many slots are given back after the request. */
 const LARGE = 1 << 20;
-
-/** Symbols of the request: texts that somebody asked for, and how each part numbers them. */
-interface RequestSymbols {
-  readonly texts: string[];
-  readonly numbers: Map<string, number>;
-  readonly parts: Map<number, { readonly names: Map<number, number>; readonly values: Map<number, number> }>;
-}
-
-function makeSymbols(): RequestSymbols {
-  return { texts: [], numbers: new Map(), parts: new Map() };
-}
-
-function internText(symbols: RequestSymbols, text: string): number {
-  let number = symbols.numbers.get(text);
-  if (number === undefined) {
-    number = symbols.texts.push(text) - 1;
-    symbols.numbers.set(text, number);
-  }
-  return number;
-}
-
-function partSymbols(symbols: RequestSymbols, part: number) {
-  let own = symbols.parts.get(part);
-  if (own === undefined) {
-    own = { names: new Map(), values: new Map() };
-    symbols.parts.set(part, own);
-  }
-  return own;
-}
