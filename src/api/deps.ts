@@ -7,6 +7,7 @@ import type { Engine } from "../model/query.ts";
 import type { ActiveAlert, RuleGroupStatus } from "../model/rules.ts";
 import type { ShardClient } from "../model/shard.ts";
 import type { DroppedTarget, TargetStatus } from "../model/targets.ts";
+import type { Patience } from "../query/execute/gather.ts";
 
 /** What the HTTP layer needs from the rest of the process; wired in src/main. */
 export interface ApiDeps {
@@ -16,7 +17,12 @@ export interface ApiDeps {
   /** Resolves, soon in any case, when what was acknowledged until now can be queried; undefined when it can be already. */
   readonly visible: () => Promise<unknown> | undefined;
   readonly admin: StorageAdmin;
+  /** Of the server, as it was started. */
   readonly limits: LimitsConfig;
+  /** What holds for a tenant now. */
+  readonly limitsOf: (tenant: string) => LimitsConfig;
+  /** How long shards are waited for, shared with the engine. */
+  readonly patience?: Patience;
   readonly rules: () => readonly RuleGroupStatus[];
   readonly alerts: () => readonly ActiveAlert[];
   readonly targets: () => readonly TargetStatus[];

@@ -5,7 +5,7 @@ import { QueryError } from "../model/query.ts";
 import type { ShardClient } from "../model/shard.ts";
 import type { ApiDeps } from "./deps.ts";
 import { parseDurationParam } from "./params.ts";
-import { clientSignal, paramsOf } from "./request.ts";
+import { clientSignal, paramsOf, tenantOf } from "./request.ts";
 import { sendQueryError } from "./respond.ts";
 
 /** The response header of a write, and the request header of a query that is to see it. */
@@ -84,7 +84,7 @@ const shown = (token: string) => JSON.stringify(token.length > 80 ? `${token.sli
 
 function patience(request: FastifyRequest, deps: ApiDeps): number {
   const timeout = parseDurationParam(paramsOf(request), "timeout") ?? Number.POSITIVE_INFINITY;
-  return Math.max(0, Math.min(timeout, deps.limits.queryTimeoutMs, DEFAULT_WAIT_MS));
+  return Math.max(0, Math.min(timeout, deps.limitsOf(tenantOf(request)).queryTimeoutMs, DEFAULT_WAIT_MS));
 }
 
 /** Waits for one shard, also for one that is being restarted. */

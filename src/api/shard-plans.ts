@@ -3,8 +3,8 @@ import type { Matcher } from "../model/matcher.ts";
 import { QueryError } from "../model/query.ts";
 import { instantGrid } from "../query/plan/grid.ts";
 import type { PackedLabels, ShardAnswer, ShardPlan } from "../query/plan/shard-plan.ts";
+import { askAll } from "./ask-all.ts";
 import type { ApiDeps } from "./deps.ts";
-import { askAll } from "./routes/series.ts";
 
 /** One selector's samples, asked of the shards without PromQL: for the calls that hand on samples as they are. */
 export interface SelectorRequest {
@@ -21,9 +21,6 @@ export interface Answers<K extends ShardAnswer["kind"]> {
   /** Shards that did not answer, in words. */
   readonly warnings: readonly string[];
 }
-
-/** Series that one selector may match in one shard; as the engine has it. */
-const MAX_SERIES = 1_000_000;
 
 /**
  * The newest sample of each series in the window: its value or its time (seconds). Series whose newest sample is a staleness
@@ -59,7 +56,8 @@ async function ask<K extends ShardAnswer["kind"]>(
   { select, end, maxSamples, ...parts }: PlanParts,
   kind: K,
 ): Promise<Answers<K>> {
-  const most = Math.min(deps.limits.maxQuerySamples, maxSamples ?? Number.POSITIVE_INFINITY);
+  const own = deps.limitsOf(tenant);
+  const most = Math.min(own.maxQuerySamples, maxSamples ?? Number.POSITIVE_INFINITY);
   const plan: ShardPlan = {
     version: 1,
     tenant,
@@ -67,9 +65,14 @@ async function ask<K extends ShardAnswer["kind"]>(
     select: { matchers, offset: 0, ...select },
     maps: [],
     ...parts,
-    limits: { maxSamples: most, maxSeries: MAX_SERIES, timeoutMs: deps.limits.queryTimeoutMs },
+    limits: {
+      maxSamples: most,
+      maxSeries: own.maxQuerySeries,
+      maxMemoryBytes: own.maxQueryMemoryBytes,
+      timeoutMs: own.queryTimeoutMs,
+    },
   };
-  const { answers, warnings } = await askAll<"query">(deps.shards, { kind: "query", tenant, plan }, signal);
+  const { answers, warnings } = await askAll<"query">(deps, { kind: "query", tenant, plan }, signal);
   if (answers.length === 0) throw new QueryError("internal", `no shard answered: ${warnings.join("; ")}`);
   for (const answer of answers as ShardAnswer[]) {
     if (answer.kind === "failure") throw new QueryError(answer.type, answer.message);

@@ -7,6 +7,7 @@ import { makeStorageAdmin } from "../actors/shard/storage-admin.ts";
 import { superviseSystem } from "../actors/system.ts";
 import type { ApiDeps } from "../api/deps.ts";
 import { realDisk } from "../lib/disk.ts";
+import { limitsOf } from "../model/config.ts";
 import { type IngestReader, ingestSubjectChild } from "../streams/nats/ingest-subject.ts";
 import type { Say } from "../streams/nats/say.ts";
 import { attempt } from "./attempt.ts";
@@ -68,6 +69,8 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
     visible: parts.visibility.wait,
     admin: makeStorageAdmin({ shards: shards.clients, dataDir: dataDir.path, disk: realDisk, now: Date.now }),
     limits: config.limits,
+    limitsOf: (tenant) => limitsOf(live.current().config, tenant),
+    patience: parts.queries.patience,
     rules: rules.rules,
     alerts: rules.alerts,
     targets: () => scrapes.current()?.targets() ?? [],

@@ -2,6 +2,7 @@ import type { Registry } from "prom-client";
 import type { Census } from "../actors/runtime/census.ts";
 import type { ApiMetrics } from "../api/deps.ts";
 import { makeApiMetrics, makeRegistry } from "../api/metrics.ts";
+import { registerQueryMetrics } from "../api/query-metrics.ts";
 import { registerResultsCacheMetrics } from "../api/results-cache-metrics.ts";
 import { registerShardMetrics } from "../api/shard-metrics.ts";
 import { registerSystemMetrics } from "../api/system-metrics.ts";
@@ -22,10 +23,11 @@ export function wireMetrics({ parts, busParts, census, ingestReader }: MetricsOp
   readonly registry: Registry;
   readonly observe: ApiMetrics;
 } {
-  const { gateway, shards, results, alertManager, rules, scrapes, hostCollector } = parts;
+  const { gateway, shards, queries, results, alertManager, rules, scrapes, hostCollector } = parts;
   const registry = makeRegistry();
   const observe = makeApiMetrics(registry);
   registerShardMetrics(registry, shards.clients);
+  registerQueryMetrics(registry, { queue: queries.queue.stats, missed: () => queries.missed });
   if (results !== undefined) registerResultsCacheMetrics(registry, results.stats);
   for (const host of shards.hosts) census.watch({ stats: host.mailbox });
   registerSystemMetrics(registry, {

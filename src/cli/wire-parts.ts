@@ -13,15 +13,14 @@ import type { StorageSettings } from "../actors/shard/storage-settings.ts";
 import { makeVisibility, type Visibility } from "../actors/shard/visibility.ts";
 import { type HostCollector, makeHostCollector } from "../agent/host-collector.ts";
 import type { Engine } from "../model/query.ts";
-import { makeEngine } from "../query/engine.ts";
-import { makeQueryQueue } from "../query/queue.ts";
-import { makeResultsCache, type ResultsCache } from "../query/results-cache/results-cache.ts";
+import type { ResultsCache } from "../query/results-cache/results-cache.ts";
 import { loadKernel } from "../streams/codec/kernel/kernel.ts";
 import { type Gateway, makeGateway } from "../streams/ingest/gateway.ts";
 import type { DataDir } from "./data-dir.ts";
 import { type ListenOption, urlOf } from "./listen.ts";
 import type { Loaded } from "./load-all.ts";
 import type { BusParts } from "./wire-bus.ts";
+import { type EngineParts, wireEngine } from "./wire-engine.ts";
 
 /** Everything between the bus and the API. Nothing of it runs until the supervision tree does. */
 export interface Parts {
@@ -30,6 +29,7 @@ export interface Parts {
   readonly visibility: Visibility;
   readonly compactor: Compactor;
   readonly engine: Engine;
+  readonly queries: EngineParts;
   /** Of the engine; undefined where the configuration has no room for one. */
   readonly results: ResultsCache | undefined;
   readonly alertManager: AlertManager;
@@ -94,23 +94,8 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
     })),
     onDeath,
   );
-  const { queryCacheBytes } = config.limits;
-  const results = queryCacheBytes > 0 ? makeResultsCache(queryCacheBytes) : undefined;
-  const engine = makeEngine({
-    ...(results === undefined ? {} : { results }),
-    shards: shards.clients,
-    maxSamples: config.limits.maxQuerySamples,
-    maxPoints: config.limits.maxQueryPoints,
-    maxSeries: config.limits.maxQuerySeries,
-    maxQueryBytes: config.limits.maxQueryBytes,
-    queue: makeQueryQueue({
-      maxRunning: config.limits.maxConcurrentQueries,
-      maxWaiting: config.limits.maxQueuedQueries,
-    }),
-    timeoutMs: config.limits.queryTimeoutMs,
-    lookbackMs: config.limits.queryLookbackMs,
-    defaultSubqueryStepMs: config.global.evaluationIntervalMs,
-  });
+  const queries = wireEngine(shards.clients, () => options.loaded().config, log);
+  const { engine, results } = queries;
 
   const userAgent = `Tocsin/${options.version}`;
   let events = 0;
@@ -153,6 +138,7 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
     visibility,
     compactor,
     engine,
+    queries,
     results,
     alertManager,
     rules,

@@ -33,6 +33,7 @@ function setup(port: number) {
     visible: () => undefined,
     admin: makeStorageAdmin({ shards: [], dataDir: "/nowhere", disk: makeSimDisk(), now: () => 0 }),
     limits: configOf("").limits,
+    limitsOf: () => configOf("").limits,
     rules: () => [],
     alerts: () => [],
     targets: () => [],

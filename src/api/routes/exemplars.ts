@@ -6,11 +6,12 @@ import { QueryError } from "../../model/query.ts";
 import type { FamilyMetadata } from "../../model/shard.ts";
 import type { Expr } from "../../query/parse/ast.ts";
 import { parseExpr } from "../../query/parse/parse.ts";
+import { askAll } from "../ask-all.ts";
 import type { ApiDeps } from "../deps.ts";
 import { parseGoInt } from "../go-number.ts";
 import { clientSignal, paramsOf, tenantOf } from "../request.ts";
 import { sendData, sendError } from "../respond.ts";
-import { answer, askAll, parseWindow } from "./series.ts";
+import { answer, parseWindow } from "./series.ts";
 
 /** /api/v1/query_exemplars and /api/v1/metadata: what senders tell beside samples. */
 export function exemplarRoutes(app: FastifyInstance, deps: ApiDeps): void {
@@ -29,7 +30,7 @@ async function queryExemplars(deps: ApiDeps, request: FastifyRequest, reply: Fas
   const sets = selectorsOf(parseExpr(params.get("query") ?? ""));
   if (sets.length === 0) return reply.code(204).send();
   const ask = { kind: "exemplars", tenant: tenantOf(request), sets, minT, maxT } as const;
-  const { answers, warnings } = await askAll(deps.shards, ask, clientSignal(request, reply));
+  const { answers, warnings } = await askAll(deps, ask, clientSignal(request, reply));
   const all = answers.flat().sort((a, b) => compareLabels(a.series, b.series));
   const data = all.map(({ series, exemplars }) => ({
     seriesLabels: labelsToObject(series),
@@ -76,7 +77,7 @@ async function metadata(deps: ApiDeps, request: FastifyRequest, reply: FastifyRe
   }
   const metric = params.get("metric") ?? "";
   const ask = { kind: "metadata", tenant: tenantOf(request), ...(metric === "" ? {} : { family: metric }) } as const;
-  const { answers, warnings } = await askAll(deps.shards, ask, clientSignal(request, reply));
+  const { answers, warnings } = await askAll(deps, ask, clientSignal(request, reply));
   const families = new Map<string, FamilyMetadata[]>();
   for (const family of answers.flat()) {
     const known = families.get(family.family);

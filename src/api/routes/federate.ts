@@ -28,11 +28,13 @@ export function federateRoutes(app: FastifyInstance, deps: ApiDeps): void {
 
 async function federate(deps: ApiDeps, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   // Unlike other calls this one takes selectors that every series fits; but `{}` selects none, as with Prometheus.
-  const selectors = paramsOf(request).getAll("match[]").map((text) => parseSelector(text));
+  const selectors = paramsOf(request)
+    .getAll("match[]")
+    .map((text) => parseSelector(text));
   const sets = selectors.filter((matchers) => matchers.length > 0);
   const ask = { tenant: tenantOf(request), end: deps.now(), signal: clientSignal(request, reply) };
   // A sample exactly as old as the lookback counts here.
-  const width = deps.limits.queryLookbackMs + 1;
+  const width = deps.limitsOf(ask.tenant).queryLookbackMs + 1;
   const found = new Map<string, Newest>();
   const partial = await Promise.all(sets.map((matchers) => newest(deps, { ...ask, matchers, width }, found)));
   markPartial(reply, partial.includes(true));

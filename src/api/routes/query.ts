@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { QueryError } from "../../model/query.ts";
+import { checkedLength, checkPoints, parseLimits } from "../../query/limits.ts";
 import { prettyExpr } from "../../query/parse/format.ts";
 import { parseExpr } from "../../query/parse/parse.ts";
 import type { ApiDeps } from "../deps.ts";
@@ -47,13 +48,7 @@ export function queryRoutes(app: FastifyInstance, deps: ApiDeps): void {
       const end = requiredTime(params, "end");
       if (end < start) throw invalidParameter("end", "end timestamp must not be before start time");
       const step = requiredStep(params);
-      const maxPoints = deps.limits.maxQueryPoints;
-      if (Math.floor((end - start) / step) > maxPoints) {
-        throw new QueryError(
-          "bad_data",
-          `exceeded maximum resolution of ${maxPoints.toLocaleString("en-US")} points per timeseries. Try decreasing the query resolution (?step=XX)`,
-        );
-      }
+      checkPoints(Math.floor((end - start) / step), deps.limitsOf(tenantOf(request)).maxQueryPoints);
       const asked = { ...options(deps, request, reply, params), start, end, step };
       const result = await deps.engine.range(asked).catch((e) => Promise.reject(named("query", e)));
       markPartial(reply, result.partial);
@@ -71,7 +66,7 @@ export function queryRoutes(app: FastifyInstance, deps: ApiDeps): void {
 
   get("/api/v1/parse_query", (request, reply) => {
     try {
-      return sendData(request, reply, syntaxTree(parse(paramsOf(request).get("query") ?? "")));
+      return sendData(request, reply, syntaxTree(parseOf(deps, request, paramsOf(request).get("query") ?? "")));
     } catch (e) {
       return sendQueryError(reply, e);
     }
@@ -80,7 +75,7 @@ export function queryRoutes(app: FastifyInstance, deps: ApiDeps): void {
   get("/api/v1/format_query", (request, reply) => {
     try {
       const query = paramsOf(request).get("query") ?? "";
-      return sendData(request, reply, prettyExpr(parse(query)));
+      return sendData(request, reply, prettyExpr(parseOf(deps, request, query)));
     } catch (e) {
       return sendQueryError(reply, e);
     }
@@ -89,9 +84,12 @@ export function queryRoutes(app: FastifyInstance, deps: ApiDeps): void {
 
 export const TRUNCATED = "results truncated due to limit";
 
-function parse(query: string) {
+/** Parses within the tenant's limits. */
+function parseOf(deps: ApiDeps, request: FastifyRequest, query: string) {
+  const { maxQueryBytes, maxQueryDepth, maxRegexCost } = deps.limitsOf(tenantOf(request));
+  checkedLength({ maxQueryBytes }, query);
   try {
-    return parseExpr(query);
+    return parseExpr(query, parseLimits({ maxDepth: maxQueryDepth, maxRegexCost }));
   } catch (e) {
     throw named("query", e);
   }
@@ -106,12 +104,12 @@ function options(deps: ApiDeps, request: FastifyRequest, reply: FastifyReply, pa
   const timeout = parseDurationParam(params, "timeout");
   const lookbackMs = parseLookback(params);
   const query = params.get("query") ?? "";
-  parse(query);
+  parseOf(deps, request, query);
   if (timeout !== undefined && timeout <= 0) throw new QueryError("timeout", "query timed out in query execution");
   return {
     tenant: tenantOf(request),
     query,
-    timeoutMs: Math.min(timeout ?? Number.POSITIVE_INFINITY, deps.limits.queryTimeoutMs),
+    timeoutMs: Math.min(timeout ?? Number.POSITIVE_INFINITY, deps.limitsOf(tenantOf(request)).queryTimeoutMs),
     signal: clientSignal(request, reply),
     ...(lookbackMs === undefined ? {} : { lookbackMs }),
     ...statsOf(params),

@@ -52,13 +52,13 @@ async function remoteRead(deps: ApiDeps, request: FastifyRequest, reply: Fastify
   const tenant = tenantOf(request);
   const signal = clientSignal(request, reply);
   const results: SelectedSeries[][] = [];
-  let left = deps.limits.maxQuerySamples;
+  let left = deps.limitsOf(tenant).maxQuerySamples;
   // One after the other: what one has taken of the limit, the next has not.
   for (const query of queries) {
     const { series, partial } = await select(deps, query, tenant, left, signal);
     if (partial) markPartial(reply, true);
     left -= series.reduce((sum, { from, to }) => sum + to - from, 0);
-    if (left < 0) throw overLimit(deps);
+    if (left < 0) throw overLimit(deps, tenant);
     results.push(series);
   }
   if (type === SAMPLES) {
@@ -95,11 +95,12 @@ async function select(
     return { series: selectedSeries(answers), partial: warnings.length > 0 };
   } catch (e) {
     // The shards' own words are of a query in PromQL.
-    if (e instanceof QueryError && isTooMany(e)) throw overLimit(deps);
+    if (e instanceof QueryError && isTooMany(e)) throw overLimit(deps, tenant);
     throw e;
   }
 }
 
-function overLimit(deps: ApiDeps): QueryError {
-  return new QueryError("bad_data", `exceeded sample limit (${deps.limits.maxQuerySamples}, limits.max_query_samples)`);
+function overLimit(deps: ApiDeps, tenant: string): QueryError {
+  const { maxQuerySamples } = deps.limitsOf(tenant);
+  return new QueryError("bad_data", `exceeded sample limit (${maxQuerySamples}, limits.max_query_samples)`);
 }

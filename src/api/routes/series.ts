@@ -1,7 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { compareLabels, type Labels, labelsKey, labelsToObject } from "../../model/labels.ts";
 import { QueryError } from "../../model/query.ts";
-import type { Listed, ShardClient, ShardRequest, ShardResponses } from "../../model/shard.ts";
+import type { Listed, ShardRequest } from "../../model/shard.ts";
+import { parseLimits } from "../../query/limits.ts";
+import { askAll } from "../ask-all.ts";
 import type { ApiDeps } from "../deps.ts";
 import { unescapeName } from "../name-escaping.ts";
 import { MAX_TIME, MIN_TIME, matchSetsNamed, type Params, parseLimit, parseMatchSets, parseTime } from "../params.ts";
@@ -20,16 +22,18 @@ export function seriesRoutes(app: FastifyInstance, deps: ApiDeps): void {
         if (params.getAll("match[]").length === 0) throw new QueryError("bad_data", "no match[] parameter provided");
         const limit = parseLimit(params);
         const window = parseWindow(params);
-        const ask = {
-          kind: "series",
-          tenant: tenantOf(request),
-          sets: matchSetsNamed(params),
-          ...window,
-          limit: limit > 0 ? limit + 1 : 0,
-        } as const;
-        const { answers, warnings } = await listAll<Labels, "series">(request, reply, deps.shards, ask);
+        const tenant = tenantOf(request);
+        const { maxQuerySeries } = deps.limitsOf(tenant);
+        const most = limit > 0 ? Math.min(limit, maxQuerySeries) : maxQuerySeries;
+        const sets = matchSetsNamed(params, selectorLimits(deps, tenant));
+        const ask = { kind: "series", tenant, sets, ...window, limit: most + 1 } as const;
+        const { answers, warnings } = await listAll<Labels, "series">(request, reply, deps, ask);
         const bySet = new Map<string, Labels>();
         for (const labels of answers) bySet.set(labelsKey(labels), labels);
+        if (bySet.size > maxQuerySeries && (limit === 0 || limit > maxQuerySeries)) {
+          const over = `match[] selects more than ${maxQuerySeries} series, the limit (limits.max_query_series)`;
+          throw new QueryError("execution", `${over}: narrow the matchers or ask for fewer with limit`);
+        }
         const all = [...bySet.values()].sort(compareLabels);
         const data = limited(all, limit, warnings).map(labelsToObject);
         return sendData(request, reply, data, { warnings, infos: [] });
@@ -44,8 +48,10 @@ export function seriesRoutes(app: FastifyInstance, deps: ApiDeps): void {
         const params = paramsOf(request);
         const limit = parseLimit(params);
         const window = parseWindow(params);
-        const ask = { kind: "labelNames", tenant: tenantOf(request), sets: parseMatchSets(params), ...window } as const;
-        return strings(request, reply, deps.shards, ask, limit);
+        const tenant = tenantOf(request);
+        const sets = parseMatchSets(params, selectorLimits(deps, tenant));
+        const ask = { kind: "labelNames", tenant, sets, ...window } as const;
+        return strings(request, reply, deps, ask, limit);
       }),
   });
 
@@ -56,16 +62,18 @@ export function seriesRoutes(app: FastifyInstance, deps: ApiDeps): void {
       const params = paramsOf(request);
       const limit = parseLimit(params);
       const window = parseWindow(params);
-      const ask = {
-        kind: "labelValues",
-        tenant: tenantOf(request),
-        name,
-        sets: parseMatchSets(params),
-        ...window,
-      } as const;
-      return strings(request, reply, deps.shards, ask, limit);
+      const tenant = tenantOf(request);
+      const sets = parseMatchSets(params, selectorLimits(deps, tenant));
+      const ask = { kind: "labelValues", tenant, name, sets, ...window } as const;
+      return strings(request, reply, deps, ask, limit);
     }),
   );
+}
+
+/** What a tenant's selectors may be. */
+function selectorLimits(deps: ApiDeps, tenant: string) {
+  const { maxQueryDepth, maxRegexCost } = deps.limitsOf(tenant);
+  return parseLimits({ maxDepth: maxQueryDepth, maxRegexCost });
 }
 
 /** A window that ends before it starts holds nothing: an empty answer, as Prometheus gives. */
@@ -77,11 +85,11 @@ export function parseWindow(params: Params): { readonly minT: number; readonly m
 async function strings(
   request: FastifyRequest,
   reply: FastifyReply,
-  shards: readonly ShardClient[],
+  deps: ApiDeps,
   ask: Extract<ShardRequest, { kind: "labelNames" | "labelValues" }>,
   limit: number,
 ): Promise<FastifyReply> {
-  const { answers, warnings } = await listAll<string, "labelNames" | "labelValues">(request, reply, shards, ask);
+  const { answers, warnings } = await listAll<string, "labelNames" | "labelValues">(request, reply, deps, ask);
   const all = [...new Set(answers)].sort();
   return sendData(request, reply, limited(all, limit, warnings), { warnings, infos: [] });
 }
@@ -93,37 +101,16 @@ const MAX_TOLD = 10;
 async function listAll<T, K extends "series" | "labelNames" | "labelValues">(
   request: FastifyRequest,
   reply: FastifyReply,
-  shards: readonly ShardClient[],
-  ask: Extract<ShardRequest, { kind: K }>,
+  deps: ApiDeps,
+  ask: Extract<ShardRequest, { kind: K }> & { readonly tenant: string },
 ): Promise<{ answers: T[]; warnings: string[] }> {
-  const { answers, warnings } = await askAll<K>(shards, ask, clientSignal(request, reply));
+  const { answers, warnings } = await askAll<K>(deps, ask, clientSignal(request, reply));
   const lists = answers as unknown as Listed<T>[];
   const problems = [...new Set(lists.flatMap((list) => list.problems))].sort();
   warnings.push(...problems.slice(0, MAX_TOLD));
   if (problems.length > MAX_TOLD) warnings.push(`${problems.length - MAX_TOLD} more warning annotations omitted`);
   markPartial(reply, warnings.length > 0);
   return { answers: lists.flatMap((list) => list.values), warnings };
-}
-
-/** Asks every shard; one that does not answer makes the result partial, which a warning says. */
-export async function askAll<K extends ShardRequest["kind"]>(
-  shards: readonly ShardClient[],
-  ask: Extract<ShardRequest, { kind: K }>,
-  signal: AbortSignal,
-): Promise<{ answers: ShardResponses[K][]; warnings: string[] }> {
-  const settled = await Promise.allSettled(shards.map((s) => s.request<K>(ask, signal)));
-  const answers: ShardResponses[K][] = [];
-  const warnings: string[] = [];
-  settled.forEach((outcome, i) => {
-    if (outcome.status === "fulfilled") {
-      answers.push(outcome.value);
-      return;
-    }
-    if (outcome.reason instanceof QueryError) throw outcome.reason;
-    const why = outcome.reason instanceof Error ? outcome.reason.message : String(outcome.reason);
-    warnings.push(`partial answer: shard ${shards[i]!.partition} did not answer: ${why}`);
-  });
-  return { answers, warnings };
 }
 
 function limited<T>(all: T[], limit: number, warnings: string[]): T[] {
