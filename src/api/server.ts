@@ -10,6 +10,7 @@ import { exemplarRoutes } from "./routes/exemplars.ts";
 import { federateRoutes } from "./routes/federate.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { queryRoutes } from "./routes/query.ts";
+import { queryCostRoutes } from "./routes/query-cost.ts";
 import { remoteReadRoutes } from "./routes/remote-read.ts";
 import { seriesRoutes } from "./routes/series.ts";
 import { statusRoutes } from "./routes/status.ts";
@@ -92,6 +93,7 @@ export function makeServer(deps: ApiDeps): FastifyInstance {
   healthRoutes(app, deps);
   writeRoutes(app, deps);
   queryRoutes(app, deps);
+  queryCostRoutes(app, deps);
   seriesRoutes(app, deps);
   alertingRoutes(app, deps);
   statusRoutes(app, deps);
