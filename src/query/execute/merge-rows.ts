@@ -54,9 +54,15 @@ async function numberTexts(
       }
       numbers[i] = number;
     });
-    ids.push(labels.ids.map((id) => numbers[id] as number));
+    ids.push(translated(labels.ids, numbers));
   }
   return { texts, ids };
+}
+
+function translated(ids: Uint32Array, numbers: Uint32Array): Uint32Array {
+  const out = new Uint32Array(ids.length);
+  for (let i = 0; i < ids.length; i++) out[i] = numbers[ids[i] as number] as number;
+  return out;
 }
 
 /** Whether the next row of answer `a` comes before that of answer `b`: as `compareLabels`. */
