@@ -5,7 +5,7 @@
  * Invariants:
  * - a query waits for nothing that was acknowledged after it came, MAX_WAIT_MS at most, and never fails for it;
  * - where the shards have everything it waits for nothing: two numbers a partition are compared;
- * - it does not wait for a shard that is behind by more than REACH_MS: the wait would be in vain, and each query had it.
+ * - it does not wait for a shard that has too much to do, or that stands: the wait would be in vain, and each query had it.
  */
 import { makeVisibleCell, type VisibleCell, visibleUpTo } from "./visible-cell.ts";
 
@@ -26,12 +26,15 @@ export interface Visibility {
 
 /** So long a query waits at most: what a busy machine with two cores takes for one message in a thousand, and as much again. */
 export const MAX_WAIT_MS = 100;
-/** A shard is waited for when the oldest message that it has not read was acknowledged no longer ago than this. */
+/** A shard is waited for when the oldest message that it has not read was acknowledged no longer ago than this ... */
 export const REACH_MS = 25;
+/** ... or than this, when it is behind by few messages: it was interrupted, and is not short of time. */
+export const FEW_REACH_MS = 250;
+export const FEW = 16;
 
 /** Acknowledgements of so long are remembered together: what is remembered of a partition is bounded, whatever comes. */
-const SPAN_MS = 2;
-const SPANS = 16;
+const SPAN_MS = 5;
+const SPANS = 64;
 
 interface Partition {
   readonly cell: VisibleCell;
@@ -66,7 +69,9 @@ export function makeVisibility(options: VisibilityOptions): Visibility {
       let waits: Promise<void>[] | undefined;
       for (const p of partitions) {
         const seen = visibleUpTo(p.cell);
-        if (p.highest <= seen || now() - behindSince(p, seen) > REACH_MS) continue;
+        if (p.highest <= seen) continue;
+        const reach = p.highest - seen > FEW ? REACH_MS : FEW_REACH_MS;
+        if (now() - behindSince(p, seen) > reach) continue;
         waits ??= [];
         waits.push(reached(p, p.highest));
       }
