@@ -1,7 +1,8 @@
-import type { ShardChanges } from "../../model/shard.ts";
+import type { ShardChanges, ShardClient } from "../../model/shard.ts";
 import { lacksData, tellNotes } from "../execute/annotations.ts";
+import { gather, ShardLate } from "../execute/gather.ts";
 import { hold } from "../execute/memory.ts";
-import { overRows } from "../execute/pace.ts";
+import { overRows, stopError } from "../execute/pace.ts";
 import type { QueryContext } from "../execute/query-context.ts";
 import { PRESENT_HISTOGRAM } from "../execute/vector.ts";
 import type { Expr } from "../parse/ast.ts";
@@ -76,15 +77,28 @@ function keyOf({ ctx, expr, grid }: CachedRange): string {
   return [ctx.tenant, step, phase, ctx.lookback, ctx.subqueryStep, formatExpr(expr)].join("\n");
 }
 
-/** What each shard says of its changes; undefined when one of them does not. */
+/** Of the time that is left, as the plans of a query are waited for (execute/ask-shards.ts). */
+const SHARE = 0.75;
+
+/** What each shard says of its changes; undefined when one of them does not. One that is late is not asked again for this query. */
 async function askChanges(ctx: QueryContext, kept: Kept | undefined): Promise<readonly ShardChanges[] | undefined> {
-  const asked = ctx.shards.map(async (shard, i) => {
-    const since = kept?.at[i];
-    return shard.request({ kind: "changes", ...(since === undefined ? {} : { since }) }, ctx.signal);
+  const { shards, signal, patience } = ctx;
+  const ask = (shard: ShardClient, off: AbortSignal): Promise<ShardChanges> => {
+    const since = kept?.at[shards.indexOf(shard)];
+    return shard.request({ kind: "changes", ...(since === undefined ? {} : { since }) }, off);
+  };
+  const waitMs = Math.min(SHARE * (ctx.deadline - ctx.now()), ctx.shardTimeoutMs || Number.POSITIVE_INFINITY);
+  const outcomes = await gather(shards, ask, { signal, waitMs, patience });
+  if (signal.aborted) throw stopError(ctx);
+  const told: ShardChanges[] = [];
+  outcomes.forEach(({ value, error }, i) => {
+    if (value !== undefined) told.push(value);
+    if (!(error instanceof ShardLate)) return;
+    const { partition } = shards[i] as ShardClient;
+    ctx.missing.set(partition, error.message);
+    patience?.missed(partition, error);
   });
-  const settled = await Promise.allSettled(asked);
-  const told = settled.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
-  return told.length === ctx.shards.length ? told : undefined;
+  return told.length === shards.length ? told : undefined;
 }
 
 /** Steps of a kept result that still hold, the first of them at `start`. */

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { RangeRequest, RangeResult } from "../../../src/model/query.ts";
 import { DEFAULT_TENANT } from "../../../src/model/sample.ts";
+import type { ShardClient } from "../../../src/model/shard.ts";
 import { makeEngine } from "../../../src/query/engine.ts";
 import type { ShardPlan } from "../../../src/query/plan/shard-plan.ts";
 import { makeResultsCache, type ResultsCache } from "../../../src/query/results-cache/results-cache.ts";
@@ -200,6 +201,16 @@ describe("nothing is kept", () => {
     };
     for (let i = 0; i < 2; i++) expect(row(await ask(10, 50))).toEqual(numbers(10, 50));
     expect(results.stats()).toMatchObject({ hits: 0, misses: 0, entries: 0, bypassed: { shard: 2 } });
+  });
+
+  it("where a shard is late, which is not waited for twice", async () => {
+    const hangs: ShardClient = { partition: 1, request: () => new Promise(() => undefined) };
+    engine = makeEngine({ shards: [shard.client, hangs], results, shardTimeoutMs: 20 });
+    const result = await ask(10, 50);
+    expect(row(result)).toEqual(numbers(10, 50));
+    expect(result.partial).toBe(true);
+    expect(result.warnings.join()).toMatch(/shard 1 .*late/);
+    expect(results.stats()).toMatchObject({ entries: 0, bypassed: { shard: 1 } });
   });
 
   it("of an answer that lacks a shard", async () => {
