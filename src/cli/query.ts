@@ -7,6 +7,7 @@ type Run = typeof import("./query/run.ts");
 const TIMES = `
 Times: now, -1h, now-30m, 2026-11-22, 2026-11-22T10:00:00Z (UTC where no zone is given) or Unix seconds.
 Durations: 30s, 5m, 1h30m or seconds.`;
+const TRACE = "tell where the time went, in front and in each shard";
 const CODES = `
 Exit code: 0 answered; 1 the server could not answer; 2 what was asked is wrong (options, PromQL).
 NO_COLOR and FORCE_COLOR are followed.`;
@@ -40,6 +41,7 @@ export function addQueryCommands(program: Command): void {
     .argument("<query>", "PromQL")
     .option("--time <time>", "when", "now")
     .option("--limit <n>", "the most series")
+    .option("--trace", TRACE)
     .action((text, options) => attempt(options, [text], (run, io) => run.runInstant(text, options, io)));
 
   add("range", "evaluate over a range of time and draw a chart", ["chart", "table", "json", "csv", "promql-text"])
@@ -49,6 +51,7 @@ export function addQueryCommands(program: Command): void {
     .option("--step <duration>", "distance of the points (default: a round one for some 240 points)")
     .option("--height <rows>", "rows of the chart", "16")
     .option("--limit <n>", "the most series")
+    .option("--trace", TRACE)
     .action((text, options) => attempt(options, [text], (run, io) => run.runRange(text, options, io)));
 
   const list = (command: Command): Command =>

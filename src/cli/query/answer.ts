@@ -46,6 +46,31 @@ export interface StatsJson {
   }[];
 }
 
+/** `trace=1`: where the time went. */
+export interface TraceJson {
+  readonly name: string;
+  readonly ms: number;
+  readonly parallel?: boolean;
+  readonly about?: Readonly<Record<string, string | number>>;
+  readonly children?: readonly TraceJson[];
+}
+
+/** /api/v1/query_cost */
+export interface CostJson {
+  readonly series: number;
+  readonly samples: number;
+  readonly bytes: number;
+  readonly points: number;
+  readonly exceeds: readonly { readonly limit: string; readonly most: number; readonly wanted: number }[];
+  readonly selectors: readonly {
+    readonly selector: string;
+    readonly series: number;
+    readonly samples: number;
+    readonly bytes: number;
+    readonly tiers: readonly { readonly tier: string }[];
+  }[];
+}
+
 export interface TsdbStatus {
   readonly headStats: { readonly numSeries: number; readonly numLabelPairs: number };
   readonly seriesCountByMetricName: Ranking;

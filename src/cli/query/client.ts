@@ -1,4 +1,5 @@
 import { formatDuration } from "../../lib/duration.ts";
+import type { TraceJson } from "./answer.ts";
 import { UsageError } from "./times.ts";
 
 /** The server that is asked, and as whom. */
@@ -12,6 +13,8 @@ export interface Answer<T> {
   readonly data: T;
   readonly warnings: readonly string[];
   readonly infos: readonly string[];
+  /** Where it was asked for, and the server has one. */
+  readonly trace?: TraceJson;
 }
 
 /** The server's answer is an error, or none of Prometheus's API. */
@@ -105,13 +108,20 @@ function read<T>(response: Response, text: string, base: URL): Answer<T> {
     body = {};
   }
   if (body?.status === "success" && "data" in body) {
-    return { data: body.data as T, warnings: stringsOf(body.warnings), infos: stringsOf(body.infos) };
+    const trace = isTrace(body.trace) ? { trace: body.trace } : {};
+    return { data: body.data as T, warnings: stringsOf(body.warnings), infos: stringsOf(body.infos), ...trace };
   }
   if (typeof body?.error === "string") throw new ServerError(String(body.errorType ?? ""), body.error);
   const start = text.trim().split("\n")[0]?.slice(0, 120) ?? "";
   const said = start === "" ? "" : `: ${start}`;
   const hint = `is ${base.origin} a Tocsin or Prometheus? Look at --url`;
   throw new ServerError("", `HTTP ${response.status} without an answer of Prometheus's API${said}`, hint);
+}
+
+function isTrace(value: unknown): value is TraceJson {
+  if (typeof value !== "object" || value === null) return false;
+  const { name, ms } = value as Partial<TraceJson>;
+  return typeof name === "string" && typeof ms === "number";
 }
 
 function stringsOf(list: unknown): string[] {

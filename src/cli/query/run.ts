@@ -1,7 +1,8 @@
 import { parseExpr } from "../../query/parse/parse.ts";
-import { labelOf, type Metric, type QueryData, type TsdbStatus } from "./answer.ts";
-import { ask, ServerError } from "./client.ts";
+import { type CostJson, labelOf, type Metric, type QueryData, type TsdbStatus } from "./answer.ts";
+import { type Answer, ask, ServerError } from "./client.ts";
 import { type CommonOptions, type Io, serverOf, tellNotes, wholeNumber, writeLines } from "./command.ts";
+import { askCost, formatCost } from "./cost.ts";
 import { csvLine } from "./csv.ts";
 import { countReads, formatPlan, formatStats, type SelectorCount } from "./explain.ts";
 import { formatInstant, formatPromText } from "./instant.ts";
@@ -12,11 +13,13 @@ import { formatSeries } from "./series-name.ts";
 import { visible } from "./terminal.ts";
 import { parseSpan, parseWhen, stepFor, UsageError } from "./times.ts";
 import { formatTop, RANKINGS, type RankingName } from "./top.ts";
+import { formatTrace } from "./trace.ts";
 import { unitOfQuery } from "./unit.ts";
 
 export interface InstantOptions extends CommonOptions {
   readonly time: string;
   readonly limit?: string;
+  readonly trace?: boolean;
 }
 export interface RangeOptions extends CommonOptions {
   readonly start: string;
@@ -24,6 +27,7 @@ export interface RangeOptions extends CommonOptions {
   readonly step?: string;
   readonly height: string;
   readonly limit?: string;
+  readonly trace?: boolean;
 }
 export interface ListOptions extends CommonOptions {
   readonly start?: string;
@@ -47,13 +51,14 @@ type Params = [string, string][];
 /** `tocsin query instant`. Throws `ServerError` and `UsageError`, as all of these do. */
 export async function runInstant(query: string, options: InstantOptions, io: Io): Promise<void> {
   const time = parseWhen(options.time, "--time", io.now()) / 1000;
-  const params: Params = [["query", query], ["time", String(time)], ...limitOf(options)];
+  const params: Params = [["query", query], ["time", String(time)], ...limitOf(options), ...traceOf(options)];
   const answer = await ask<QueryData>(serverOf(options), "/api/v1/query", params);
   const data = known(answer.data);
   if (options.output === "json") writeLines(io, [JSON.stringify(data)]);
   else if (options.output === "csv") writeLines(io, formatCsv(data));
   else if (options.output === "promql-text") writeLines(io, formatPromText(data));
   else writeLines(io, formatInstant(data, time, io.out));
+  tellTrace(io, answer, options);
   tellNotes(io, answer, query);
 }
 
@@ -61,7 +66,7 @@ export async function runInstant(query: string, options: InstantOptions, io: Io)
 export async function runRange(query: string, options: RangeOptions, io: Io): Promise<void> {
   const asked = rangeOf(options.start, options.end, options.step, io.now());
   const rows = wholeNumber(options.height, "--height", 4);
-  const params: Params = [["query", query], ...rangeParams(asked), ...limitOf(options)];
+  const params: Params = [["query", query], ...rangeParams(asked), ...limitOf(options), ...traceOf(options)];
   const answer = await ask<QueryData>(serverOf(options), "/api/v1/query_range", params);
   const data = known(answer.data);
   if (data.resultType !== "matrix") throw new ServerError("", `a range query was answered with a ${data.resultType}`);
@@ -70,6 +75,7 @@ export async function runRange(query: string, options: RangeOptions, io: Io): Pr
   else if (options.output === "promql-text") writeLines(io, formatPromText(data));
   else if (options.output === "table") writeLines(io, formatInstant(data, asked.end / 1000, io.out));
   else writeLines(io, formatRange(data.result, asked, unitOfQuery(query), rows, io.out));
+  tellTrace(io, answer, options);
   tellNotes(io, answer, query);
 }
 
@@ -129,16 +135,21 @@ export async function runExplain(query: string, options: ExplainOptions, io: Io)
     : { start: time, end: time, step: 0 };
   const tree = planTree(parseExpr(query), LOOKBACK_MS);
   const asJson = options.output === "json";
+  let cost: CostJson | undefined;
   const tell = (counts: ReadonlyMap<SelectorRead, SelectorCount>, stats?: QueryData["stats"]): void => {
-    const below = formatStats(stats, io.out);
-    const text = [...formatPlan(tree, counts, isRange, io.out), ...(below.length > 0 ? ["", ...below] : [])];
-    writeLines(io, asJson ? [JSON.stringify({ query, plan: planJson(tree, counts), stats })] : text);
+    const below = [cost === undefined ? [] : formatCost(cost, io.out), formatStats(stats, io.out)];
+    const text = [
+      ...formatPlan(tree, counts, isRange, io.out),
+      ...below.flatMap((b) => (b.length > 0 ? ["", ...b] : b)),
+    ];
+    writeLines(io, asJson ? [JSON.stringify({ query, plan: planJson(tree, counts), cost, stats })] : text);
   };
   if (options.offline === true) return tell(new Map());
   const server = serverOf(options);
   const at: Params = isRange ? rangeParams(asked) : [["time", String(time / 1000)]];
   const path = isRange ? "/api/v1/query_range" : "/api/v1/query";
   try {
+    cost = await askCost(server, [["query", query], ...at]);
     const answer = await ask<QueryData>(server, path, [["query", query], ["stats", "all"], ...at]);
     tell(await countReads(server, readsOf(tree), asked), answer.data.stats);
     tellNotes(io, answer, query);
@@ -175,6 +186,19 @@ function rangeParams({ start, end, step }: AskedRange): Params {
 
 function limitOf({ limit }: { readonly limit?: string }): Params {
   return limit === undefined ? [] : [["limit", String(wholeNumber(limit, "--limit", 1))]];
+}
+
+function traceOf({ trace }: { readonly trace?: boolean }): Params {
+  return trace === true ? [["trace", "1"]] : [];
+}
+
+/** Below what people read; what programs read stays as it is, and the trace goes where warnings go. */
+function tellTrace(io: Io, { trace }: Answer<unknown>, options: CommonOptions & { readonly trace?: boolean }): void {
+  if (options.trace !== true) return;
+  const forPeople = options.output === "table" || options.output === "chart";
+  const lines = trace === undefined ? ["the server tells no trace"] : formatTrace(trace, forPeople ? io.out : io.err);
+  if (forPeople) writeLines(io, ["", ...lines]);
+  else io.complain(`${lines.join("\n")}\n`);
 }
 
 function matchOf(selectors: readonly string[]): Params {
