@@ -20,10 +20,12 @@ import { encodeHistogramJson } from "./encode-histogram.ts";
 import { encodeTrace, timed } from "./encode-trace.ts";
 
 /**
- * Query results as Prometheus's JSON, written straight to bytes, in pieces of about 64 KiB: no object and no text a point, and a
+ * Query results as Prometheus's JSON, written straight to bytes, in pieces of about 128 KiB: no object and no text a point, and a
  * large answer never stands whole in memory. Number and time forms are those of Prometheus's util/jsonutil.
  */
-const PIECE = 64 * 1024;
+const PIECE = 128 * 1024;
+/** Room for what most answers are; it grows. */
+const AT_FIRST = 32 * 1024;
 /** Kinds of cells, as in Matrix. */
 const FLOAT = 1;
 const HISTOGRAM = 2;
@@ -103,7 +105,7 @@ export function annotations(a: { readonly warnings: readonly string[]; readonly 
 
 function* encodeMatrix(m: Matrix): Generator<Buffer> {
   const { steps, values, present } = m;
-  const out = makeTextBytes(PIECE);
+  const out = makeTextBytes(AT_FIRST);
   const heads = makeStamps(steps, (s) => `,[${formatTime(m.start + s * m.step)},"`);
   const metricOf = metricWriter();
   writeText(out, "[");
@@ -202,7 +204,7 @@ function metricWriter(): (labels: Labels) => string {
 function* encodeVector(result: Extract<InstantResult, { type: "vector" }>): Generator<Buffer> {
   const { labels, values, present, histograms } = result;
   const t = formatTime(result.time);
-  const out = makeTextBytes(PIECE);
+  const out = makeTextBytes(AT_FIRST);
   const metricOf = metricWriter();
   writeText(out, "[");
   for (let r = 0; r < labels.length; r++) {
@@ -222,7 +224,7 @@ function* encodeVector(result: Extract<InstantResult, { type: "vector" }>): Gene
 
 function* encodeSamples(result: Extract<InstantResult, { type: "matrix" }>): Generator<Buffer> {
   const { labels, ts, values, histograms } = result;
-  const out = makeTextBytes(PIECE);
+  const out = makeTextBytes(AT_FIRST);
   writeText(out, "[");
   for (let r = 0; r < labels.length; r++) {
     writeText(out, `${r === 0 ? "" : ","}{"metric":${encodeLabels(labels[r]!)}`);

@@ -3,6 +3,7 @@ import { constants, createGzip, createZstdCompress, gzipSync, zstdCompressSync }
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { QueryError } from "../model/query.ts";
 import { annotations } from "./encode.ts";
+import { gzipPieces } from "./gzip-pieces.ts";
 
 /** Prometheus's errorType values that only the API itself uses, next to those of QueryError. */
 export type ApiErrorType = QueryError["type"] | "not_found" | "unavailable" | "not_acceptable";
@@ -71,8 +72,11 @@ export function sendPieces(request: FastifyRequest, reply: FastifyReply, pieces:
   }
   const head = Buffer.concat(heads, length);
   if (done && length <= AT_ONCE) return sendWhole(request, reply, head);
-  const source = Readable.from(rest(head, iterator), { objectMode: false, highWaterMark: 2 * AT_ONCE });
-  return compressed(request, reply, source);
+  const bytes = { objectMode: false, highWaterMark: 2 * AT_ONCE };
+  if (encodingFor(request.headers["accept-encoding"]) === "gzip") {
+    return reply.header("content-encoding", "gzip").send(Readable.from(gzipPieces(rest(head, iterator)), bytes));
+  }
+  return compressed(request, reply, Readable.from(rest(head, iterator), bytes));
 }
 
 function sendWhole(request: FastifyRequest, reply: FastifyReply, body: Buffer): FastifyReply {
