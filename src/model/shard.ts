@@ -53,6 +53,8 @@ export type ShardRequest =
       readonly minT: number;
       readonly maxT: number;
     }
+  /** The blocks on disk, of all tenants. */
+  | { readonly kind: "blocks" }
   /** Takes what was deleted out of the blocks on disk. */
   | { readonly kind: "cleanTombstones" }
   /** Copies all data to a folder that is not there yet: blocks by links, the head as a block unless it is left out. */
@@ -78,6 +80,7 @@ export interface ShardResponses {
   readonly exemplars: readonly SeriesExemplars[];
   readonly metadata: readonly FamilyMetadata[];
   readonly delete: { readonly series: number };
+  readonly blocks: readonly StoredBlock[];
   readonly cleanTombstones: { readonly blocks: number };
   readonly snapshot: { readonly blocks: number; readonly bytes: number };
   /** "other_stream": the stream was made anew since, so the message will never come. */
@@ -125,6 +128,24 @@ export interface FamilyMetadata {
   readonly type: string;
   readonly help: string;
   readonly unit: string;
+}
+
+/** What a block on disk says of itself. */
+export interface StoredBlock {
+  readonly id: string;
+  readonly tier: Tier;
+  /** Unix ms, inclusive. */
+  readonly minT: number;
+  readonly maxT: number;
+  readonly series: number;
+  /** Of a rollup's block: rows. */
+  readonly samples: number;
+  readonly chunks: number;
+  readonly bytes: number;
+  /** 1 for a block cut from the head, more for what was compacted of others. */
+  readonly level: number;
+  readonly sources: readonly string[];
+  readonly version: number;
 }
 
 /** Name (or name=value) and a number, the largest first. */

@@ -45,6 +45,7 @@ import {
   takeLabelsWanted,
   waitsForLabels,
 } from "./shard.core.ts";
+import { answerLater } from "./slow-answers.ts";
 import type { StorageSettings } from "./storage-settings.ts";
 import { storageStats } from "./storage-stats.ts";
 import { formatEpoch, parseEpoch, resumeStream, type StreamEpoch } from "./stream-epoch.ts";
@@ -375,26 +376,8 @@ export function startShard(options: ShardOptions): Shard {
       return answerFrom(storage, () => answerRequest(from, request, stopped), unread);
     },
     later: (request) => {
-      switch (request.kind) {
-        case "reached":
-          return waiters.wait(request);
-        case "delete":
-          return (
-            recovered()
-              .delete(request)
-              .then((series) => ({ series }))
-              // Also when it failed half-way.
-              .finally(() => noteChange(core.changes, Number.NEGATIVE_INFINITY))
-          );
-        case "cleanTombstones":
-          return recovered()
-            .maintenance.cleanTombstones()
-            .then((blocks) => ({ blocks }));
-        case "snapshot":
-          return recovered().copy(request.dir, request.skipHead);
-        default:
-          return undefined;
-      }
+      const onDeleted = () => noteChange(core.changes, Number.NEGATIVE_INFINITY);
+      return answerLater({ waiters, recovered, onDeleted }, request);
     },
   };
 }

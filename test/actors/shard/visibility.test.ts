@@ -20,7 +20,7 @@ function setup(partitions = 1) {
 /** Whether a promise is settled after all that a turn of the event loop brings. */
 async function settled(promise: Promise<unknown> | undefined): Promise<boolean> {
   let done = false;
-  promise?.then(() => {
+  void promise?.then(() => {
     done = true;
   });
   for (let i = 0; i < 3; i++) await new Promise(setImmediate);
