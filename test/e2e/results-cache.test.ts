@@ -2,17 +2,17 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { killLeftOvers, startTocsin, type Tocsin } from "./tocsin.ts";
 
 const CONFIG = "agent: { enabled: false }\nstorage: { partitions: 2, out_of_order_window: 2h }\n";
-const STEP = 15_000;
+const STEP = 5_000;
 const SERIES = 6;
-const WINDOW = 2 * 3_600_000;
-/** The newest step there is. All lies in a window that is not over: a cut of the head would have everything evaluated anew. */
-const NOW = Math.floor(Date.now() / WINDOW) * WINDOW + 90 * 60_000;
+/** The newest step there is. All is younger than what a cut of the head takes, after which everything would be evaluated anew. */
+const NOW = Math.floor(Date.now() / STEP) * STEP;
+const STEPS = 140;
 const QUERIES = ["hits", "sum by (job) (rate(hits_total[1m]))", "topk(2, hits)", "avg_over_time(hits[5m:1m])"];
 
 let tocsin: Tocsin;
 beforeAll(async () => {
   tocsin = await startTocsin({ config: CONFIG });
-  const steps = Array.from({ length: 240 }, (_, i) => NOW - (239 - i) * STEP);
+  const steps = Array.from({ length: STEPS }, (_, i) => NOW - (STEPS - 1 - i) * STEP);
   await write(steps.map((t, i) => [t, i % 7]));
 }, 60_000);
 afterAll(killLeftOvers);
