@@ -87,7 +87,7 @@ describe("trace=1", () => {
     expect(table).toMatchObject({ code: 0, err: "" });
     expect(table.out).toMatch(/^trace +ms +%$/m);
     expect(table.out).toMatch(/^query +\d+\.\d{3} +100\.0$/m);
-    expect(table.out).toMatch(/plan +\d+\.\d{3} +\d+\.\d +selector jobs_total, aggregation count by \(\), steps 1$/m);
+    expect(table.out).toMatch(/plan +\d+\.\d{3} +\d+\.\d +selector jobs_total, aggregation count, steps 1$/m);
     expect(table.out).toMatch(/shard 0 +\d+\.\d{3} +\d+\.\d +series \d+, samples \d+, rows 1/m);
     const json = await run(["range", "count(jobs_total)", "--start", "-1h", "-o", "json", "--trace"]);
     expect(JSON.parse(json.out)).toHaveProperty("resultType", "matrix");

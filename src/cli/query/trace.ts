@@ -15,9 +15,7 @@ export function formatTrace(trace: TraceJson, screen: Screen): string[] {
   const rows: string[][] = [];
   const walk = (span: TraceJson, first: string, rest: string): void => {
     const share = trace.ms > 0 ? ((100 * span.ms) / trace.ms).toFixed(1) : "";
-    const notes = Object.entries(span.about ?? {}).map(([name, value]) => {
-      return `${name} ${typeof value === "number" ? formatCount(value) : value}`;
-    });
+    const notes = Object.entries(span.about ?? {}).flatMap(([name, value]) => noteOf(name, value));
     if (span.parallel === true && (span.children?.length ?? 0) > 1) notes.unshift("at the same time");
     rows.push([first + span.name, span.ms.toFixed(3), share, notes.join(", ")]);
     span.children?.forEach((child, i, all) => {
@@ -28,3 +26,12 @@ export function formatTrace(trace: TraceJson, screen: Screen): string[] {
   walk(trace, "", "");
   return formatTable(COLUMNS, rows, screen);
 }
+
+/** `bytesRead` of JSON is `bytes read` here; counts of nothing are left out, except of what one looks for. */
+function noteOf(name: string, value: string | number): string[] {
+  if (typeof value === "string") return [`${name} ${value}`];
+  if (value === 0 && !ALWAYS.has(name)) return [];
+  return [`${name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)} ${formatCount(value)}`];
+}
+
+const ALWAYS: ReadonlySet<string> = new Set(["series", "samples", "rows"]);

@@ -7,7 +7,7 @@
  */
 import type { TraceSpan } from "../../model/query.ts";
 import type { Pos } from "../parse/ast.ts";
-import type { ShardAnswer, ShardPlan, ShardTrace } from "../plan/shard-plan.ts";
+import type { PartialAggregation, ShardAnswer, ShardPlan, ShardTrace } from "../plan/shard-plan.ts";
 import { sharedClock } from "./trace-shard.ts";
 
 /** The phases in front of a query. What is evaluated is what remains. */
@@ -131,14 +131,17 @@ function aboutPlan(
   { grid, range, aggregate, raw }: Pick<ShardPlan, "grid" | "range" | "aggregate" | "raw">,
   selector: string,
 ): Record<string, string | number> {
-  const by =
-    aggregate === undefined ? "" : ` ${aggregate.without ? "without" : "by"} (${aggregate.grouping.join(", ")})`;
   return {
     selector,
     ...(range === undefined || raw === true ? {} : { function: range.func }),
-    ...(aggregate === undefined ? {} : { aggregation: `${aggregate.op}${by}` }),
+    ...(aggregate === undefined ? {} : { aggregation: aggregation(aggregate) }),
     steps: grid.steps,
   };
+}
+
+function aggregation({ op, grouping, without }: PartialAggregation): string {
+  if (grouping.length === 0 && !without) return op;
+  return `${op} ${without ? "without" : "by"} (${grouping.join(", ")})`;
 }
 
 /** What a shard says of its work, and the way there and back: what its answer was awaited for besides. */
