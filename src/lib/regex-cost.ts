@@ -37,7 +37,7 @@ export function regexCost(pattern: string): number {
           break;
         }
         const least = Number(count[1]);
-        const most = count[3] === undefined || count[3] === "" ? least + 1 : Number(count[3]);
+        const most = count[2] === undefined ? least : count[3] === "" ? least + 1 : Number(count[3]);
         const times = Math.max(1, least, most);
         // What is optional takes a step more each.
         const repeated = group.last * times + (count[2] === undefined ? 0 : times);

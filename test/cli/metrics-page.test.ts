@@ -3,6 +3,7 @@ import type { Registry } from "prom-client";
 import { describe, expect, it } from "vitest";
 import { makeCensus } from "../../src/actors/runtime/census.ts";
 import { makeApiMetrics, makeRegistry } from "../../src/api/metrics.ts";
+import { registerQueryMetrics } from "../../src/api/query-metrics.ts";
 import { registerResultsCacheMetrics } from "../../src/api/results-cache-metrics.ts";
 import { registerShardMetrics } from "../../src/api/shard-metrics.ts";
 import { registerSystemMetrics, type SystemSources } from "../../src/api/system-metrics.ts";
@@ -71,6 +72,7 @@ function exampleRegistry(): Registry {
     partition: 0,
     request: <K extends keyof ShardResponses>() => Promise.resolve(stats as ShardResponses[K]),
   };
+  registerQueryMetrics(registry, { queue: () => ({ running: 1, waiting: 1 }), missed: () => new Map([[0, 1]]) });
   registerShardMetrics(registry, [shard]);
   registerResultsCacheMetrics(registry, makeResultsCache(1).stats);
   const census = makeCensus();
@@ -138,7 +140,7 @@ A counter without labels is there from the start. A row with labels appears with
 
 /** Which part of the system a metric tells of, by the beginning of its name; the first that fits. */
 const PARTS: readonly (readonly [title: string, pattern: RegExp])[] = [
-  ["HTTP API", /^tocsin_(samples|http|query)_/],
+  ["HTTP API", /^tocsin_(samples|http|query|queries)_/],
   ["Gateway", /^tocsin_(gateway|ingest_subject)_/],
   ["Bus", /^tocsin_(bus|stream)_/],
   ["Shards", /^tocsin_(shard|head|wal)_/],

@@ -40,6 +40,60 @@ test("what is too much is refused by the limits' names, and what is called off l
   expect(queue.stats()).toEqual({ running: 0, waiting: 0 });
 });
 
+test("a tenant's own bound holds while others run, and does not stop them", async () => {
+  const queue = makeQueryQueue({ maxRunning: 3, maxWaiting: 10 });
+  const first = await queue.enter("a", open, 1);
+  const order: string[] = [];
+  const waits = ["a2", "a3"].map(async (name) => {
+    const done = await queue.enter("a", open, 1);
+    order.push(name);
+    return done;
+  });
+  const other = await queue.enter("b", open, 1);
+  expect(queue.stats()).toEqual({ running: 2, waiting: 2 });
+  other();
+  await settled();
+  expect(order).toEqual([]);
+  first();
+  (await waits[0])?.();
+  (await waits[1])?.();
+  expect(order).toEqual(["a2", "a3"]);
+  expect(queue.stats()).toEqual({ running: 0, waiting: 0 });
+});
+
+test("when all places are taken it is the tenant with the most that loses one", async () => {
+  const queue = makeQueryQueue({ maxRunning: 1, maxWaiting: 4 });
+  const done = await queue.enter("a", open);
+  const outcomes: string[] = [];
+  const ask = (tenant: string, name: string) =>
+    queue.enter(tenant, open).then(
+      (end) => {
+        outcomes.push(`${name} ran`);
+        end();
+      },
+      (e: Error) => void outcomes.push(`${name} ${e.message.slice(0, 21)}`),
+    );
+  const all = ["a1", "a2", "a3", "a4"].map((name) => ask("a", name));
+  all.push(ask("a", "a5"), ask("b", "b1"), ask("b", "b2"));
+  await settled();
+  expect(outcomes).toEqual(["a5", "a4", "a3"].map((name) => `${name} 1 queries are running`));
+  done();
+  await Promise.all(all);
+  expect(outcomes.slice(3)).toEqual(["a1 ran", "b1 ran", "a2 ran", "b2 ran"]);
+  expect(queue.stats()).toEqual({ running: 0, waiting: 0 });
+});
+
+test("bounds may change while queries wait", async () => {
+  let maxRunning = 1;
+  const queue = makeQueryQueue(() => ({ maxRunning, maxWaiting: 10 }));
+  const first = await queue.enter("a", open);
+  const waits = ["b", "c"].map((tenant) => queue.enter(tenant, open));
+  maxRunning = 2;
+  first();
+  for (const done of await Promise.all(waits)) done();
+  expect(queue.stats()).toEqual({ running: 0, waiting: 0 });
+});
+
 test("whatever comes, ends and is called off: never more than may run, and nobody is forgotten", () =>
   fc.assert(
     fc.asyncProperty(
