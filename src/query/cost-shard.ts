@@ -1,4 +1,5 @@
 /** A shard's answer to a plan that asks what it would read: series are found, chunks are counted by their headers, none is read. */
+import { watched } from "../lib/work-at-hand.ts";
 import { QueryError, type TierUse } from "../model/query.ts";
 import type { Coverage, SeriesSource, Touched } from "../model/series-source.ts";
 import { segmentsOf } from "./execute/row-evaluator.ts";
@@ -22,7 +23,7 @@ export function estimatePlan(
     if (performance.now() > deadline) throw new QueryError("timeout", "query timed out in query execution");
   };
   try {
-    return estimate(source, plan, check);
+    return watched(check, () => estimate(source, plan, check));
   } catch (error) {
     if (error instanceof QueryError) return { kind: "failure", type: error.type, message: error.message };
     throw error;

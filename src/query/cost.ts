@@ -7,9 +7,11 @@ import {
   type ShardCost,
   type TierUse,
 } from "../model/query.ts";
+import type { ShardClient } from "../model/shard.ts";
 import { type SelectorPlan, selectorPlans } from "./cost-plans.ts";
 import { mostRows } from "./cost-points.ts";
 import { subqueryGrid } from "./execute/evaluate-subquery.ts";
+import { gather } from "./execute/gather.ts";
 import { checkAlive, stopError } from "./execute/pace.ts";
 import type { QueryContext } from "./execute/query-context.ts";
 import { joinUses } from "./execute/series-reader.ts";
@@ -95,6 +97,9 @@ async function costOf(ctx: QueryContext, { body }: SelectorPlan, selector: strin
   };
 }
 
+/** What a shard may take of the time that is left, so that the others' answers still arrive in time. */
+const SHARE = 0.75;
+
 /** One entry a shard that has answered, in the order of the partitions; the others are noted in `ctx.missing`. */
 async function askShards(
   ctx: QueryContext,
@@ -108,18 +113,27 @@ async function askShards(
     tenant: ctx.tenant,
     limits: { ...ctx.limits, timeoutMs: Math.max(0, ctx.deadline - ctx.now()) },
   };
-  const asked = ctx.shards.map(async (shard) => shard.request({ kind: "query", tenant: ctx.tenant, plan }, ctx.signal));
-  const settled = await Promise.allSettled(asked);
+  const shards = ctx.shards.filter((s) => !ctx.missing.has(s.partition));
+  const ask = (shard: ShardClient, signal: AbortSignal): Promise<unknown> => {
+    return shard.request({ kind: "query", tenant: ctx.tenant, plan }, signal);
+  };
+  const outcomes = await gather(shards, ask, {
+    signal: ctx.signal,
+    waitMs: Math.min(SHARE * plan.limits.timeoutMs, ctx.shardTimeoutMs || Number.POSITIVE_INFINITY),
+    patience: ctx.patience,
+    isFatal: ({ error }) => error instanceof QueryError,
+  });
   if (ctx.signal.aborted) throw stopError(ctx);
   const out: (ShardCost & { readonly partition: number })[] = [];
-  settled.forEach((outcome, i) => {
-    const { partition } = ctx.shards[i] as (typeof ctx.shards)[number];
-    if (outcome.status === "rejected") {
-      if (outcome.reason instanceof QueryError) throw outcome.reason;
-      ctx.missing.set(partition, outcome.reason instanceof Error ? outcome.reason.message : String(outcome.reason));
+  outcomes.forEach(({ error, value }, i) => {
+    const { partition } = shards[i] as ShardClient;
+    if (error !== undefined) {
+      if (error instanceof QueryError) throw error;
+      ctx.missing.set(partition, error.message);
+      ctx.patience?.missed(partition, error);
       return;
     }
-    const answer = outcome.value as ShardEstimate | ShardFailure;
+    const answer = value as ShardEstimate | ShardFailure;
     if (answer.kind === "failure") throw new QueryError(answer.type, answer.message);
     const tiers = wholeRows(answer.tiers);
     const samples = tiers.reduce((sum, t) => sum + t.rows, 0);

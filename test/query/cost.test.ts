@@ -6,6 +6,7 @@ import { makeSampleBuffer } from "../../src/model/sample.ts";
 import type { SeriesSource } from "../../src/model/series-source.ts";
 import type { ShardClient } from "../../src/model/shard.ts";
 import { type EngineOptions, makeEngine } from "../../src/query/engine.ts";
+import { runShardQuery } from "../../src/query/execute/run-shard-query.ts";
 import { localShard, type MemorySource, makeMemorySource, partitionOf } from "./promqltest/memory-source.ts";
 import { makeTierSource } from "./tier-source.ts";
 
@@ -197,12 +198,36 @@ describe("errors", () => {
     expect(await ask("size", { signal: AbortSignal.abort() })).toMatchObject({ type: "canceled" });
   });
 
+  it("of a shard's limits and of its stop come back as the query's", async () => {
+    const [source] = sources(1) as [MemorySource];
+    const plan = {
+      version: 1,
+      tenant: "",
+      estimate: true,
+      grid: { start: HOUR, step: 1, steps: 1 },
+      select: { matchers: [], offset: 0, lookback: HOUR, output: "value" },
+      maps: [],
+      limits: { maxSamples: 1, maxSeries: 1, timeoutMs: 60_000 },
+    };
+    const ask = (more: object, stopped = () => false) => runShardQuery(telling(source), { ...plan, ...more }, stopped);
+    // Limits are told in front, where all shards are known.
+    expect(ask({}).result).toMatchObject({ kind: "estimate", series: 36 });
+    expect(ask({}, () => true).result).toMatchObject({ kind: "failure", type: "canceled" });
+    const late = { limits: { ...plan.limits, timeoutMs: -1 } };
+    expect(ask(late).result).toMatchObject({ kind: "failure", type: "timeout" });
+    expect(ask({ version: 2 }).result).toMatchObject({ kind: "failure", type: "internal" });
+  });
+
   it("a shard that does not answer makes the estimate partial; none is an error", async () => {
     const dead: ShardClient = { partition: 7, request: () => Promise.reject(new Error("worker exited")) };
     const [alive] = clients(1) as [ShardClient];
     const partly = await costOf(makeEngine({ shards: [alive, dead] }), { ...hour, query: "size" });
     expect(partly).toMatchObject({ series: 6, partial: true });
     expect(partly.warnings).toEqual(["shard 7 did not answer, the estimate is partial: worker exited"]);
+    const silent: ShardClient = { partition: 8, request: () => new Promise(() => undefined) };
+    const waited = makeEngine({ shards: [alive, silent], shardTimeoutMs: 1 });
+    const late = await costOf(waited, { ...hour, query: "size + size" });
+    expect(late).toMatchObject({ series: 12, partial: true, warnings: [expect.stringMatching(/shard 8 is late/)] });
     const none = costOf(makeEngine({ shards: [dead] }), { ...hour, query: "size" });
     await expect(none).rejects.toMatchObject({ type: "internal", message: "no shard answered: worker exited" });
   });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { labelsFromObject } from "../../../src/model/labels.ts";
 import type { TraceSpan } from "../../../src/model/query.ts";
 import { makeSampleBuffer } from "../../../src/model/sample.ts";
@@ -125,7 +125,10 @@ describe("without being asked for", () => {
         return shard.request(request, signal);
       },
     };
+    const clock = vi.spyOn(process, "hrtime");
     const result = await makeEngine({ shards: [watched] }).range({ ...hours, trace: false, query: "hits_total" });
+    expect(clock).not.toHaveBeenCalled();
+    clock.mockRestore();
     expect(result).not.toHaveProperty("trace");
     expect(plans).toHaveLength(1);
     expect(plans[0]).not.toHaveProperty("trace");
