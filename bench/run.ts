@@ -24,7 +24,23 @@ const all: Readonly<Record<string, Benchmark>> = {
   "disk-size": { title: "Bytes on disk", load: async () => (await import("./disk-size.ts")).benchDiskSize },
   recovery: { title: "Recovery", load: async () => (await import("./recovery.ts")).benchRecovery },
   "label-index": { title: "Label index", load: async () => (await import("./label-index.ts")).benchLabelIndex },
-  query: { title: "Range queries", load: async () => (await import("./query.ts")).benchQuery },
+  query: { title: "Range queries", load: async () => (await import("./query-recent.ts")).benchQueryRecent },
+  "query-blocks": {
+    title: "Range queries over blocks",
+    load: async () => (await import("./query-blocks.ts")).benchQueryBlocks,
+  },
+  "query-rollups": {
+    title: "Range queries over a year",
+    load: async () => (await import("./query-rollups.ts")).benchQueryRollups,
+  },
+  "query-crowd": {
+    title: "Range queries among other series",
+    load: async () => (await import("./query-crowd.ts")).benchQueryCrowd,
+  },
+  "query-dashboards": {
+    title: "Dashboards",
+    load: async () => (await import("./query-dashboards.ts")).benchQueryDashboards,
+  },
   "alert-latency": {
     title: "Sample to webhook",
     load: async () => (await import("./alert-latency.ts")).benchAlertLatency,

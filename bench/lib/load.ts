@@ -8,14 +8,18 @@ export interface LoadResult {
 }
 
 /** Posts every body once, `inFlight` at a time over kept-alive connections; a 429 or 503 is sent again, any other failure throws. */
-export async function postAll(url: string, bodies: Iterable<Buffer>, inFlight: number): Promise<LoadResult> {
+export async function postAll(
+  url: string,
+  bodies: Iterable<Buffer> | AsyncIterable<Buffer>,
+  inFlight: number,
+): Promise<LoadResult> {
   const agent = new Agent({ keepAlive: true, maxSockets: inFlight });
   const target = new URL("/api/v1/write", url);
-  const pending = bodies[Symbol.iterator]();
+  const pending = Symbol.iterator in bodies ? bodies[Symbol.iterator]() : bodies[Symbol.asyncIterator]();
   let retried = 0;
   const start = performance.now();
   const worker = async () => {
-    for (let next = pending.next(); next.done !== true; next = pending.next()) {
+    for (let next = await pending.next(); next.done !== true; next = await pending.next()) {
       for (;;) {
         const { status, text } = await post(agent, target, next.value);
         if (status >= 200 && status < 300) break;

@@ -16,6 +16,8 @@ export interface Server {
   stop(): Promise<void>;
   /** Kills the whole process tree at once (SIGKILL) and starts it again on the same data; resolves when it is ready. */
   killAndRestart(): Promise<void>;
+  /** Ends it, has `meanwhile` done, and starts it again on the same data. */
+  restart(meanwhile?: () => void): Promise<void>;
 }
 
 export type ServerName = "tocsin" | "victoria-metrics" | "prometheus";
@@ -46,6 +48,8 @@ export interface StartOptions {
   /** More lines for Tocsin's configuration file. */
   readonly config?: string;
   readonly files?: Readonly<Record<string, string>>;
+  /** VictoriaMetrics keeps its cache of results, which is off else. */
+  readonly resultsCache?: boolean;
 }
 
 export async function startServer(name: ServerName, options: StartOptions = {}): Promise<Server> {
@@ -83,6 +87,11 @@ export async function startServer(name: ServerName, options: StartOptions = {}):
       await gone;
       child = await start();
     },
+    restart: async (meanwhile) => {
+      await ended(child);
+      meanwhile?.();
+      child = await start();
+    },
   };
 }
 
@@ -100,7 +109,7 @@ function commandOf(name: ServerName, dir: string, port: number, options: StartOp
       `-storageDataPath=${dir}/data`,
       `-httpListenAddr=${listen}`,
       "-retentionPeriod=100y",
-      "-search.disableCache",
+      ...(options.resultsCache === true ? [] : ["-search.disableCache"]),
     ];
     return { command: findPeer(name)!, args, ready: "/health" };
   }

@@ -51,7 +51,7 @@ async function snapshotDir(server: Server): Promise<string> {
 }
 
 /** Has VictoriaMetrics write what it holds in memory and merge its parts; both are only begun by the request. */
-async function mergeAll(url: string): Promise<void> {
+export async function mergeAll(url: string): Promise<void> {
   await text(`${url}/internal/force_flush`);
   await untilMetrics(url, /^vm_pending_rows\{.*\} [1-9]/m);
   await text(`${url}/internal/force_merge`);

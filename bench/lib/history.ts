@@ -1,0 +1,99 @@
+/** History of months in a server, until it lies in blocks and all the work on them is done; and queries of it, cold and warm. */
+import { execFileSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { postAll, settled } from "./load.ts";
+import { medianTime, type RangeQuery, timeQuery } from "./range-queries.ts";
+import { makeRequestSeries, requestBodies } from "./request-series.ts";
+import type { Server } from "./servers.ts";
+import { mergeAll } from "./snapshot-size.ts";
+
+const DEADLINE_MS = 300_000;
+/** Nothing was merged or rolled up for so long: it is over. */
+const QUIET_MS = 6_000;
+
+export interface History {
+  readonly hosts: number;
+  readonly endpoints: number;
+  /** Unix ms; at least a few hours ago, so that all of it leaves memory. */
+  readonly end: number;
+  readonly spanMs: number;
+  readonly intervalMs: number;
+}
+
+export function samplesOf({ hosts, endpoints, spanMs, intervalMs }: History): number {
+  return 2 * hosts * endpoints * (spanMs / intervalMs);
+}
+
+/** Sends the history in order of time and waits until it is on disk and merged; resolves to the seconds that both took. */
+export async function loadHistory(server: Server, history: History): Promise<{ load: number; rest: number }> {
+  const { hosts, endpoints, end, spanMs, intervalMs } = history;
+  const series = makeRequestSeries(hosts, endpoints);
+  const rounds = Math.max(1, Math.round(3_600_000 / intervalMs));
+  const { seconds } = await postAll(server.url, requestBodies(series, end - spanMs, end, intervalMs, rounds), 1);
+  const start = performance.now();
+  await settled(server);
+  if (server.name === "victoria-metrics") await mergeAll(server.url);
+  if (server.name === "tocsin") await untilQuiet(server, samplesOf(history));
+  return { load: seconds, rest: (performance.now() - start) / 1000 };
+}
+
+/** Until all samples are in blocks and the counters of work on them stand still. */
+async function untilQuiet(server: Server, samples: number): Promise<void> {
+  const deadline = performance.now() + DEADLINE_MS;
+  let last = "";
+  let since = performance.now();
+  for (;;) {
+    const text = await (await fetch(`${server.url}/metrics`)).text();
+    const lines = text
+      .split("\n")
+      .filter((l) => /^tocsin_storage_(blocks|cuts|compactions|rollups|blocks_samples)\b/.test(l));
+    const held = lines
+      .filter((l) => l.startsWith("tocsin_storage_blocks_samples") && l.includes('tier="raw"'))
+      .reduce((sum, l) => sum + Number(l.slice(l.lastIndexOf(" "))), 0);
+    const now = lines.filter((l) => !l.includes("seconds")).join("\n");
+    if (now !== last) {
+      last = now;
+      since = performance.now();
+    }
+    if (held >= samples && performance.now() - since > QUIET_MS) return;
+    if (performance.now() > deadline) {
+      throw new Error(
+        `of ${samples} samples ${held} are in blocks after ${DEADLINE_MS / 1000} s, or they are still merged`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+}
+
+/** Makes the operating system forget what it has of the files below a folder (dd's `nocache` is posix_fadvise(2), DONTNEED). */
+export function forgetFiles(dir: string): void {
+  execFileSync("sync");
+  for (const entry of readdirSync(dir, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    execFileSync("dd", [`if=${path}`, "iflag=nocache", "count=0", "status=none"]);
+  }
+}
+
+export interface ColdAndWarm {
+  readonly cold: number | undefined;
+  readonly warm: number | undefined;
+}
+
+/**
+ * The first run of a query in a server that was started anew, with none of its files in memory, and the median of the next ones. Ends
+ * move backwards by `move` seconds.
+ */
+export async function coldAndWarm(
+  server: Server,
+  query: RangeQuery,
+  end: number,
+  runs: number,
+  move: number,
+): Promise<ColdAndWarm> {
+  await server.restart(() => forgetFiles(join(server.dir, "data")));
+  const cold = await timeQuery(server.url, query, end);
+  const warm = await medianTime(server.url, query, end - move, runs, move);
+  return { cold, warm };
+}
