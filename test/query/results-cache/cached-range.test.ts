@@ -122,6 +122,31 @@ describe("a range that was asked for before", () => {
     expect(row(await ask(20, 50))).toEqual([...new Array(21).fill(""), 2, 2, 2, 2, 2, ...new Array(5).fill("")]);
   });
 
+  it("picks the same of equal rows as when it is evaluated as a whole", async () => {
+    const second = coreShard(1, 100 * STEP);
+    const job = (name: string, i: string) => testSeries(["__name__", "m", "i", i, "job", name]);
+    // The first shard knows of one group only, and of nothing later on.
+    shard.write([[job("b", "0"), at(10), 1]]);
+    for (let s = 0; s <= 60; s++) {
+      second.write([
+        [job("a", "1"), at(s), 1],
+        [job("b", "1"), at(s), 1],
+      ]);
+    }
+    const shards = [shard.client, second.client];
+    engine = makeEngine({ shards, results });
+    const plain = makeEngine({ shards });
+    for (const query of ["topk(1, sum by (job) (m))", "bottomk(1, sum by (job) (m))", "limitk(1, sum by (job) (m))"]) {
+      await ask(5, 40, { query });
+      const { matrix } = await ask(6, 50, { query });
+      const range = { start: at(6), end: at(50), step: STEP };
+      const whole = await plain.range({ tenant: DEFAULT_TENANT, query, ...range });
+      expect(matrix.labels).toEqual(whole.matrix.labels);
+      expect(matrix.present).toEqual(whole.matrix.present);
+    }
+    expect(results.stats().hits).toBe(3);
+  });
+
   it("is evaluated anew after a deletion, and in another life of the shard", async () => {
     await ask(10, 50);
     shard.delete([{ name: "i", op: "=", value: "0" }], at(15), at(15));
