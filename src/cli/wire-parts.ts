@@ -12,6 +12,7 @@ import { makeShards, type Shards } from "../actors/shard/shard-host.ts";
 import type { StorageSettings } from "../actors/shard/storage-settings.ts";
 import { makeVisibility, type Visibility } from "../actors/shard/visibility.ts";
 import { type HostCollector, makeHostCollector } from "../agent/host-collector.ts";
+import { limitsOf } from "../model/config.ts";
 import type { Engine } from "../model/query.ts";
 import type { ResultsCache } from "../query/results-cache/results-cache.ts";
 import { loadKernel } from "../streams/codec/kernel/kernel.ts";
@@ -71,6 +72,7 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
         partitions,
         publisher,
         limits: config.limits,
+        limitsOf: (tenant) => limitsOf(options.loaded().config, tenant),
         now: Date.now,
         kernel,
         onAcknowledged: visibility.acknowledged,

@@ -1,6 +1,7 @@
 /** Answers to what a shard is asked, from its storage. Synchronous: a shard is one thread. */
 
 import { RegexError } from "../../lib/regex.ts";
+import { watched } from "../../lib/work-at-hand.ts";
 import { type Labels, labelsKey } from "../../model/labels.ts";
 import type { Matcher } from "../../model/matcher.ts";
 import { QueryError } from "../../model/query.ts";
@@ -32,8 +33,12 @@ export interface AnswerSources {
  * @param stopped asked now and then; true ends the work early, its answer is then of no interest
  */
 export function answerRequest(from: AnswerSources, request: ShardRequest, stopped: () => boolean): Answer {
+  // A search for series in the index may be long as well.
+  const check = () => {
+    if (stopped()) throw new QueryError("canceled", "the request was canceled");
+  };
   try {
-    return answerUnchecked(from, request, stopped);
+    return watched(check, () => answerUnchecked(from, request, stopped));
   } catch (error) {
     // A matcher's pattern that is no regular expression is the caller's fault.
     if (error instanceof RegexError) throw new QueryError("bad_data", error.message);

@@ -11,7 +11,8 @@ import { insertSeries, lookupAll, lookupRaw, NOT_FOUND, setAmbiguous, speaker } 
 import type { TenantInfo } from "./tenants.ts";
 
 export interface BatchCore extends MetadataCore {
-  readonly limits: LabelLimits;
+  /** What holds for a tenant's labels. */
+  readonly limitsOf: (tenant: string) => LabelLimits;
   readonly partitions: number;
   /** Series hashes that a shard called ambiguous (`ambiguousKey`). */
   readonly ambiguous: Set<string>;
@@ -73,7 +74,8 @@ export function appendBatch(
       canonicalOf = s;
       core.canonicalized++;
       const start = batch.labelStart[s] as number;
-      return canonicalize(canonical, tenant.bytes, batch.arena.bytes, start, batch.labelEnd[s] as number, core.limits);
+      const limits = core.limitsOf(tenant.name);
+      return canonicalize(canonical, tenant.bytes, batch.arena.bytes, start, batch.labelEnd[s] as number, limits);
     },
     describe: (s) => {
       run.define(s);

@@ -44,7 +44,7 @@ function canonicalLabels(core: AppendCore & BatchCore, tenant: TenantInfo, label
   let end = 0;
   for (let i = 0; i < labels.length; i += 2) end = writeLabel(arena, end, labels[i] as string, labels[i + 1] as string);
   hash96(arena.view, 0, end, tenant.seeds.a, tenant.seeds.b, tenant.seeds.c, rawHash, 0);
-  return canonicalize(core.canonical, tenant.bytes, arena.bytes, 0, end, core.limits);
+  return canonicalize(core.canonical, tenant.bytes, arena.bytes, 0, end, core.limitsOf(tenant.name));
 }
 
 /** Columns of samples, one a handle; `histograms` is what tagged values point into, where there are any. */

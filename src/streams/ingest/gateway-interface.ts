@@ -10,6 +10,10 @@ export interface GatewayOptions {
     LimitsConfig,
     "maxDecodedBytes" | "maxLabelNamesPerSeries" | "maxLabelNameBytes" | "maxLabelValueBytes"
   >;
+  /** What holds for a tenant's labels now; default: `limits`. */
+  readonly limitsOf?: (
+    tenant: string,
+  ) => Pick<LimitsConfig, "maxLabelNamesPerSeries" | "maxLabelNameBytes" | "maxLabelValueBytes">;
   /** Unix milliseconds. */
   now(): number;
   /** Told where each frame is, before the writers whose samples it has are told that these are durable. */

@@ -91,7 +91,7 @@ export function makeGateway(options: GatewayOptions): Gateway {
     canonical: makeCanonical(),
     maxFrameBytes: shared.maxFrameBytes,
     idleSeconds,
-    limits,
+    limitsOf: options.limitsOf ?? (() => limits),
     partitions,
     ambiguous: new Set(),
     metadataSent: new Map(),
