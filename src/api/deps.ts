@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { StorageAdmin } from "../actors/shard/storage-admin.ts";
-import type { LimitsConfig } from "../model/config.ts";
+import type { LimitsConfig, ScrapeConfig } from "../model/config.ts";
 import type { Ingest } from "../model/ingest.ts";
 import type { Engine } from "../model/query.ts";
 import type { ActiveAlert, RuleGroupStatus } from "../model/rules.ts";
@@ -28,6 +28,8 @@ export interface ApiDeps {
   readonly targets: () => readonly TargetStatus[];
   /** Targets that relabeling took out. */
   readonly droppedTargets: () => readonly DroppedTarget[];
+  /** The scrape jobs of the configuration in force. */
+  readonly scrapeConfigs: () => readonly ScrapeConfig[];
   readonly registry: Registry;
   readonly observe: ApiMetrics;
   readonly ready: () => { readonly ready: boolean; readonly reason: string };

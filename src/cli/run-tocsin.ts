@@ -74,6 +74,7 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
     rules: rules.rules,
     alerts: rules.alerts,
     targets: () => scrapes.current()?.targets() ?? [],
+    scrapeConfigs: () => live.current().config.scrapeConfigs,
     droppedTargets: () => scrapes.current()?.dropped() ?? [],
     registry,
     observe,

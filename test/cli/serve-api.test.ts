@@ -38,6 +38,7 @@ function setup(port: number) {
     alerts: () => [],
     targets: () => [],
     droppedTargets: () => [],
+    scrapeConfigs: () => [],
     registry,
     observe: makeApiMetrics(registry),
     ready: () => ({ ready: true, reason: "" }),
