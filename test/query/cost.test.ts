@@ -84,6 +84,10 @@ describe("what is told before is what is read then", () => {
     "timestamp(size) - time()",
     'count_values("v", size)',
     "-size > 5",
+    "rate(hits_total[5m] anchored)",
+    "increase(hits_total[5m] smoothed)",
+    "size smoothed offset 3m",
+    "histogram_count(size)",
     "vector(1) + 2",
     'label_replace(size, "a", "$1", "job", "(.*)") and on (n) hits_total{n=~"1.*"}',
   ])("%s", async (query) => {
