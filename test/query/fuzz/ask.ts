@@ -1,7 +1,10 @@
+import { encodeHistogramJson } from "../../../src/api/encode-histogram.ts";
 import { formatFloat, formatSampleValue } from "../../../src/lib/float-format.ts";
+import type { Histogram } from "../../../src/model/histogram.ts";
+import { decodeHistogram } from "../../../src/model/histogram-code.ts";
 import { labelsToObject } from "../../../src/model/labels.ts";
 import { type Engine, QueryError } from "../../../src/model/query.ts";
-import { DEFAULT_TENANT } from "../../../src/model/sample.ts";
+import { DEFAULT_TENANT, histogramRef, isHistogramAt } from "../../../src/model/sample.ts";
 
 /** A question for both engines; times in Unix ms, `end` and `step` for a range. */
 export interface Question {
@@ -11,7 +14,7 @@ export interface Question {
   readonly lookback?: number;
 }
 
-/** An answer in the form of the API: values and times as Prometheus prints them. */
+/** An answer in the form of the API: times, and values as Prometheus prints them; native histograms as JSON. */
 export interface Answer {
   readonly error?: string;
   readonly type?: string;
@@ -22,6 +25,14 @@ export interface Answer {
 const keyOf = (labels: Readonly<Record<string, string>>): string =>
   JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
 
+interface Row {
+  readonly metric: Record<string, string>;
+  readonly value?: [number, string];
+  readonly values?: [number, string][];
+  readonly histogram?: [number, object];
+  readonly histograms?: [number, object][];
+}
+
 interface Body {
   readonly status: string;
   readonly errorType?: string;
@@ -30,9 +41,7 @@ interface Body {
   readonly infos?: readonly string[];
   readonly data?: {
     readonly resultType: string;
-    readonly result:
-      | [number, string]
-      | { metric: Record<string, string>; value?: [number, string]; values?: [number, string][] }[];
+    readonly result: [number, string] | Row[];
   };
 }
 
@@ -60,10 +69,14 @@ export async function askPrometheus(url: string, q: Question): Promise<Answer> {
     const [t, v] = result as [number, string];
     return { type, notes, series: [{ labels: "", points: [[Math.round(t * 1000), v]] }] };
   }
-  const rows = result as Exclude<typeof result, [number, string]>;
-  const series = rows.map(({ metric, value, values }) => ({
+  const series = (result as Row[]).map(({ metric, value, values, histogram, histograms }) => ({
     labels: keyOf(metric),
-    points: (values ?? [value!]).map(([t, v]) => [Math.round(t * 1000), v] as const),
+    points: [
+      ...(values ?? (value === undefined ? [] : [value])),
+      ...(histograms ?? (histogram === undefined ? [] : [histogram])).map(([t, h]) => [t, JSON.stringify(h)] as const),
+    ]
+      .map(([t, v]) => [Math.round(t * 1000), v] as const)
+      .sort(([a], [b]) => a - b),
   }));
   return { type, notes, series };
 }
@@ -82,7 +95,7 @@ export async function askTocsin(engine: Engine, q: Question): Promise<Answer> {
         for (let s = 0; s < matrix.steps; s++) {
           const cell = r * matrix.steps + s;
           if (matrix.present[cell] === 0) continue;
-          points.push([matrix.start + s * matrix.step, formatSampleValue(matrix.values[cell]!)]);
+          points.push([matrix.start + s * matrix.step, show(matrix, cell)]);
         }
         return { labels: keyOf(labelsToObject(labels)), points };
       });
@@ -97,19 +110,24 @@ export async function askTocsin(engine: Engine, q: Question): Promise<Answer> {
       case "string":
         return { type, notes, series: [{ labels: "", points: [[result.time, result.value]] }] };
       case "vector": {
-        const { labels, values, time } = result;
+        const { labels, time } = result;
         const series = labels.map((l, i) => ({
           labels: keyOf(labelsToObject(l)),
-          points: [[time, formatSampleValue(values[i]!)] as const],
+          points: [[time, show(result, i)] as const],
         }));
         return { type, notes, series };
       }
       default: {
-        const { labels, ts, values } = result;
-        const series = labels.map((l, i) => ({
-          labels: keyOf(labelsToObject(l)),
-          points: Array.from(ts[i]!, (t, k) => [t, formatSampleValue(values[i]![k]!)] as const),
-        }));
+        const { labels, ts, values, histograms } = result;
+        const series = labels.map((l, i) => {
+          const own = values[i]!;
+          const words = new Uint32Array(own.buffer, own.byteOffset, 2 * own.length);
+          const value = (k: number): string =>
+            Number.isNaN(own[k]) && isHistogramAt(words, k)
+              ? encodeHistogramJson(decodeHistogram(histograms[i]!, histogramRef(words, k)))
+              : formatSampleValue(own[k]!);
+          return { labels: keyOf(labelsToObject(l)), points: Array.from(ts[i]!, (t, k) => [t, value(k)] as const) };
+        });
         return { type, notes, series };
       }
     }
@@ -117,4 +135,15 @@ export async function askTocsin(engine: Engine, q: Question): Promise<Answer> {
     if (!(e instanceof QueryError)) throw e;
     return { error: `${e.type}: ${e.message}`, series: [], notes: [] };
   }
+}
+
+interface Cells {
+  readonly values: Float64Array;
+  readonly present: Uint8Array;
+  readonly histograms: readonly Histogram[];
+}
+
+function show({ values, present, histograms }: Cells, i: number): string {
+  const value = values[i]!;
+  return present[i] === 2 ? encodeHistogramJson(histograms[value]!) : formatSampleValue(value);
 }

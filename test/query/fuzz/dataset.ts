@@ -1,3 +1,4 @@
+import type { Histogram } from "../../../src/model/histogram.ts";
 import { STALE_NAN_HI, STALE_NAN_LO } from "../../../src/model/sample.ts";
 import type { Random } from "./prng.ts";
 
@@ -6,6 +7,8 @@ export interface FuzzSeries {
   readonly labels: Readonly<Record<string, string>>;
   readonly ts: readonly number[];
   readonly words: Uint32Array;
+  /** Native histograms by their places among the samples; the words there say nothing. */
+  readonly histograms?: ReadonlyMap<number, Histogram>;
 }
 
 /** Where the data lies: an hour and a bit, at about 15 s. */

@@ -4,9 +4,9 @@ import { makeEngine } from "../../../src/query/engine.ts";
 import { findProgram } from "../../e2e/tocsin.ts";
 import { localShard } from "../promqltest/memory-source.ts";
 import { makeDataset } from "./dataset.ts";
-import { makeRandom, type Random } from "./prng.ts";
+import { makeRandom } from "./prng.ts";
 import { type Prometheus, startPrometheus } from "./prometheus.ts";
-import { check, type Finding, makeQuestion, shrink } from "./run.ts";
+import { askAll, makeQuestion } from "./run.ts";
 import { makeSources } from "./sources.ts";
 
 /**
@@ -17,7 +17,6 @@ import { makeSources } from "./sources.ts";
 const program = findProgram("prometheus");
 const seed = Number(process.env.TOCSIN_FUZZ_SEED ?? 20_251_122);
 const cases = Number(process.env.TOCSIN_FUZZ_CASES ?? 600);
-const AT_ONCE = 4;
 
 describe.skipIf(program === undefined)(
   "against Prometheus (skipped where there is none on PATH or in PEERS_BIN)",
@@ -34,7 +33,7 @@ describe.skipIf(program === undefined)(
     afterAll(() => prometheus?.stop());
 
     test(`${cases} queries, seed ${seed}`, { timeout: 30_000 + cases * 50 }, async () => {
-      const { findings, explained, empty } = await ask(engine, prometheus.url, random);
+      const { findings, explained, empty } = await askAll(engine, prometheus.url, random, cases, makeQuestion);
       console.log(`seed ${seed}: ${cases} queries, ${empty} without a result, ${explained} explained differences`);
       expect(findings.map((f) => `${f.question.query}  ${JSON.stringify(f.question)}\n${f.what}`)).toEqual([]);
       // A fuzzer that asks nothing would agree as well.
@@ -43,22 +42,3 @@ describe.skipIf(program === undefined)(
     });
   },
 );
-
-async function ask(engine: Engine, url: string, random: Random) {
-  const findings: Finding[] = [];
-  const base = random.int(0, 2 ** 31);
-  let next = 0;
-  let explained = 0;
-  let empty = 0;
-  const work = async (): Promise<void> => {
-    while (next < cases) {
-      const question = makeQuestion(makeRandom(base + next++));
-      const { want, what, why } = await check(engine, url, question);
-      if (want.error !== undefined || want.series.length === 0) empty++;
-      if (why !== undefined) explained++;
-      if (what !== undefined) findings.push(await shrink(engine, url, { question, what }));
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
-  return { findings, explained, empty };
-}

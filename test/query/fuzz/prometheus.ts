@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { compress } from "snappyjs";
 import { freePort, until } from "../../e2e/tocsin.ts";
+import { histogramBytes } from "../../streams/support/wire-bytes.ts";
 import { writeRequestBytes } from "../../streams/support/write-request-bytes.ts";
 import { DATA_END, DATA_START, type FuzzSeries } from "./dataset.ts";
 
@@ -14,9 +15,12 @@ export interface Prometheus {
   stop(): Promise<void>;
 }
 
-const FEATURES = "promql-experimental-functions,promql-duration-expr,promql-delayed-name-removal";
-/** Written in pieces of time: what is much older than the newest sample would be refused. */
-const PIECE_MS = 20 * 60_000;
+const FEATURES = "promql-experimental-functions,promql-duration-expr,promql-delayed-name-removal,native-histograms";
+/**
+ * Written in pieces of time: what is much older than the newest sample would be refused. Within a piece a series has samples of
+ * one kind: floats are appended before histograms, whatever their times.
+ */
+export const PIECE_MS = 5 * 60_000;
 
 export async function startPrometheus(program: string, data: readonly FuzzSeries[]): Promise<Prometheus> {
   const dir = mkdtempSync(join(tmpdir(), "tocsin-fuzz-"));
@@ -55,13 +59,20 @@ export async function startPrometheus(program: string, data: readonly FuzzSeries
 }
 
 async function write(url: string, data: readonly FuzzSeries[], from: number, to: number): Promise<void> {
-  const series = data.map(({ labels, ts, words }) => ({
-    labels: Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)),
-    samples: ts.flatMap((t, i) =>
-      t >= from && t < to ? [{ ts: t, bits: [words[2 * i]!, words[2 * i + 1]!] as const }] : [],
-    ),
-  }));
-  const body = compress(writeRequestBytes(series.filter((s) => s.samples.length > 0)));
+  const series = data.map(({ labels, ts, words, histograms }) => {
+    const at = ts.flatMap((t, i) => (t >= from && t < to ? [i] : []));
+    return {
+      labels: Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)),
+      samples: at
+        .filter((i) => histograms?.has(i) !== true)
+        .map((i) => ({ ts: ts[i]!, bits: [words[2 * i]!, words[2 * i + 1]!] as const })),
+      histograms: at.flatMap((i) => {
+        const h = histograms?.get(i);
+        return h === undefined ? [] : [histogramBytes({ h, ts: ts[i]! })];
+      }),
+    };
+  });
+  const body = compress(writeRequestBytes(series.filter((s) => s.samples.length + s.histograms.length > 0)));
   const response = await fetch(`${url}/api/v1/write`, {
     method: "POST",
     headers: { "content-type": "application/x-protobuf", "content-encoding": "snappy" },

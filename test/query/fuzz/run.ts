@@ -6,7 +6,10 @@ import { type Answer, askPrometheus, askTocsin, type Question } from "./ask.ts";
 import { difference, explanation, type Order } from "./compare.ts";
 import { DATA_END, DATA_START } from "./dataset.ts";
 import { makeGenerator } from "./generate.ts";
-import type { Random } from "./prng.ts";
+import { makeHistogramGenerator } from "./histogram-generate.ts";
+import { makeRandom, type Random } from "./prng.ts";
+
+const AT_ONCE = 4;
 
 export interface Finding {
   readonly question: Question;
@@ -69,6 +72,24 @@ export function makeQuestion(r: Random): Question {
   return { query, time, range: { end: time + steps * step + r.pick([0, 0, 1, step - 1]), step }, ...lookback };
 }
 
+/** A question about native histograms. */
+export function makeHistogramQuestion(r: Random): Question {
+  const g = makeHistogramGenerator(r);
+  const depth = r.weighted([
+    [3, 1],
+    [4, 2],
+    [2, 3],
+  ]);
+  const query = r.weighted([
+    [5, () => g.histograms(depth)],
+    [6, () => g.floats(depth)],
+  ])();
+  const time = r.int(DATA_START - 60_000, DATA_END + 200_000);
+  if (r.chance(0.5)) return { query: r.chance(0.06) ? g.matrix() : query, time };
+  const step = r.pick([15_000, 60_000, 7_500, 300_000, 61_003]);
+  return { query, time, range: { end: time + r.int(0, 30) * step, step } };
+}
+
 /** Looks for the smallest part of a failing expression that fails by itself. */
 export async function shrink(engine: Engine, url: string, finding: Finding): Promise<Finding> {
   let best = finding;
@@ -111,4 +132,30 @@ function parts(e: Expr | undefined): Expr[] {
     default:
       return [e];
   }
+}
+
+/** Asks both so many generated questions; what differs comes as small as it can be made. */
+export async function askAll(
+  engine: Engine,
+  url: string,
+  random: Random,
+  cases: number,
+  question: (r: Random) => Question,
+) {
+  const findings: Finding[] = [];
+  const base = random.int(0, 2 ** 31);
+  let next = 0;
+  let explained = 0;
+  let empty = 0;
+  const work = async (): Promise<void> => {
+    while (next < cases) {
+      const asked = question(makeRandom(base + next++));
+      const { want, what, why } = await check(engine, url, asked);
+      if (want.error !== undefined || want.series.length === 0) empty++;
+      if (why !== undefined) explained++;
+      if (what !== undefined) findings.push(await shrink(engine, url, { question: asked, what }));
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return { findings, explained, empty };
 }
