@@ -117,7 +117,10 @@ function keptWhole(page: Page, column: number): Float64Array {
   const { rows, source } = page.columns[column] as ColumnEntry;
   y = new Float64Array(rows);
   readWhole(page, source as NumbersSource, rows, y, 0);
-  if (whole.size >= MAX_KEPT) for (const oldest of whole.keys()) if (whole.size >= MAX_KEPT) whole.delete(oldest);
+  for (const oldest of whole.keys()) {
+    if (whole.size < MAX_KEPT) break;
+    whole.delete(oldest);
+  }
   whole.set(column, y);
   return y;
 }
@@ -213,7 +216,7 @@ function fillFloats(out: Float64Array, at: number, rows: number, lo: number, hi:
   oneWords[1] = hi;
   const value = one[0] as number;
   // A NaN that is moved as a number may lose its bits.
-  if (value === value) {
+  if (!Number.isNaN(value)) {
     out.fill(value, at, at + rows);
     return;
   }

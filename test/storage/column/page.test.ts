@@ -256,6 +256,55 @@ describe("a page gives back what went in, bit for bit", () => {
     expect((together?.length as number) - (alone?.length as number)).toBeLessThan(320);
   });
 
+  test("columns of many more rows than are decoded at a time", () => {
+    const next = random(7);
+    const n = 9001;
+    const rows = (row: (i: number) => number): number[] => Array.from({ length: n }, (_, i) => row(i));
+    let counter = 0;
+    const counters = rows(() => (counter += 50 + Math.floor(next() * 64)));
+    let wave = 0;
+    const bursts = rows((i) => (wave += Math.floor(next() * (i % 900 < 100 ? 2000 : 3))));
+    const half = rows((i) => (i === 0 ? 0 : Math.floor(next() * 3)));
+    for (let i = 1; i < n; i++) half[i] = (half[i] as number) + Math.floor((half[i - 1] as number) / 2);
+    expectBack([
+      times(rows((i) => 1.7e12 + 15_000 * i + Math.floor(next() * 9))),
+      floats(counters),
+      floats(rows((i) => (counters[i] as number) * i)),
+      floats(bursts),
+      floats(bursts.map((v) => v + Math.floor(next() * 2))),
+      floats(half),
+      floats(rows(() => Math.round(next() * 1e15))),
+      floats(rows(() => next())),
+      floats(rows((i) => Math.round(Math.round(i * 97 * next()) * 41.67))),
+    ]);
+  });
+
+  test("times in common and more columns that others need than are kept, read in any order", () => {
+    const next = random(11);
+    const n = 300;
+    const ts = times(Array.from({ length: n }, (_, i) => 1.7e12 + 15_000 * i + Math.floor(next() * 5)));
+    const columns: PageColumn[] = [];
+    for (let s = 0; s < 50; s++) {
+      const own = Array.from({ length: n }, () => Math.floor(next() * 1e6));
+      columns.push(ts, floats(own), floats(own.map((v) => 4096 * v)));
+    }
+    const page = openPage(encodePage(columns, "small"));
+    expect(page.columns.filter((c) => c.referenced).length).toBeGreaterThan(40);
+    const out = new Float64Array(n);
+    for (let k = 0; k < 3 * columns.length; k++) {
+      const c = Math.floor(next() * columns.length);
+      const column = columns[c] as PageColumn;
+      if (column.kind === "time") {
+        expect(pageTimes(page, c, out, 0)).toBe(n);
+        expect(out).toEqual(column.ts);
+      } else if (column.kind === "float") {
+        expect(pageFloats(page, c, out, 0)).toBe(n);
+        expect(Buffer.compare(bytesOf(new Uint32Array(out.buffer), 0, 2 * n), bytesOf(column.words, 0, 2 * n))).toBe(0);
+      }
+    }
+    expect(page.whole.size).toBeLessThanOrEqual(32);
+  });
+
   test("words that stand at an odd place in their buffer", () => {
     const words = new Uint32Array(new ArrayBuffer(4 + 80), 4, 20);
     words.set(new Uint32Array(Float64Array.of(1, 2.5, 3.75, 1e9, 0.1, 7, 8, 9, 10, 11).buffer));
