@@ -175,6 +175,18 @@ describe("a trace by a clock that goes on when it is looked at", () => {
     expect(childOf(span, "evaluate in front").ms).toBe(2);
   });
 
+  it("counts the time in which one plan went out before another was back once, too", async () => {
+    const trace = startTrace("a + b", ticking());
+    const body = { grid: { start: 0, step: 1, steps: 1 } };
+    const a = trace.sends(body, { start: 0, end: 1 });
+    const b = trace.sends(body, { start: 4, end: 5 });
+    await a.awaited(0, Promise.resolve(undefined));
+    await b.awaited(0, Promise.resolve(undefined));
+    const plans = childOf(trace.span(), "plans");
+    expect(plans.children?.map((p) => p.ms)).toEqual([2, 2]);
+    expect(plans.ms).toBe(3);
+  });
+
   it("in a shard: index, decode and encode are what was asked for there, and compute is the rest", () => {
     const [source] = sources() as [MemorySource];
     const counted: SeriesSource = { ...source, readCounts: () => ({ bytesRead: 7, cacheHits: 1, cacheMisses: 0 }) };
