@@ -88,21 +88,24 @@ function thin(log: ChangeLog): void {
   log.count = out;
 }
 
-/** Looks at a storage; each look says whether its past is another one than at the look before, but for samples that came. */
-export function watchPast(storage: () => ShardStorage): () => boolean {
+/** What a shard answers about its changes: those of its log, and of what its storage is made of. */
+export function makeChanges(
+  log: ChangeLog,
+  storage: () => ShardStorage,
+): (since: ChangePoint | undefined) => ShardChanges {
   let before: readonly unknown[] = [];
-  return () => {
-    const { blocks, state, counts, missing } = storage();
+  return (since) => {
+    const { blocks, state, counts, missing, source } = storage();
     const { raw, "1m": m1, "1h": h1 } = blocks.tiers;
+    // These are replaced, or grow, with whatever happens to blocks, rollups and lost data.
     const now = [raw, m1, h1, state, missing.length, blocks.setAside.size, counts.cuts, counts.damagedReads];
-    const isOther = now.length !== before.length || now.some((it, i) => it !== before[i]);
+    if (now.some((it, i) => it !== before[i])) noteChange(log, Number.NEGATIVE_INFINITY);
     before = now;
-    return isOther;
+    return { ...changesSince(log, since), agedUpTo: agedUpTo(source) };
   };
 }
 
-/** Samples up to here (Unix ms) go by their age, of some series at least; -Infinity: none do. */
-export function agedUpTo({ rollups }: SeriesSource): number {
+function agedUpTo({ rollups }: SeriesSource): number {
   const all = rollups === undefined ? [] : (rollups.coverages?.() ?? [rollups.coverage()]);
   return all.reduce((most, { rawAfter }) => Math.max(most, rawAfter), Number.NEGATIVE_INFINITY);
 }

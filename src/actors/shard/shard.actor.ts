@@ -13,7 +13,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Disk } from "../../lib/disk.ts";
-import type { ChangePoint, ShardChanges, ShardRequest, ShardStats } from "../../model/shard.ts";
+import type { ShardRequest, ShardStats } from "../../model/shard.ts";
 import { timeText } from "../../storage/engine/name-missing.ts";
 import { answerFrom } from "../../storage/engine/shard-storage.ts";
 import { createHead, headStats } from "../../storage/head/head.ts";
@@ -28,7 +28,7 @@ import { messageOf, NatsError } from "../../streams/nats/nats-error.ts";
 import { type Say, sayEachReasonSometimes } from "../../streams/nats/say.ts";
 import { type StreamIdentity, streamIdentity, streamToken } from "../../streams/nats/stream-identity.ts";
 import { type Answer, answerRequest } from "./answer.ts";
-import { agedUpTo, changesSince, noteChange, watchPast } from "./changes.ts";
+import { makeChanges, noteChange } from "./changes.ts";
 import { makeCommitter } from "./committer.ts";
 import { FULL, makeDiskSpace } from "./disk-space.ts";
 import type { RunJob } from "./job-relay.ts";
@@ -327,11 +327,7 @@ export function startShard(options: ShardOptions): Shard {
     return keeper;
   };
 
-  const pastIsOther = watchPast(() => recovered().storage);
-  const changes = (since: ChangePoint | undefined): ShardChanges => {
-    if (pastIsOther()) noteChange(core.changes, Number.NEGATIVE_INFINITY);
-    return { ...changesSince(core.changes, since), agedUpTo: agedUpTo(recovered().storage.source) };
-  };
+  const changes = makeChanges(core.changes, () => recovered().storage);
 
   const stats = (): ShardStats => {
     const h = headStats(head);
