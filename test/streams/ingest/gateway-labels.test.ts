@@ -53,6 +53,20 @@ describe("labels that a gateway sends", () => {
     expect([...decodeFrame(other.bus.stored[0]!.frame).bound.rows]).toEqual([0]);
   });
 
+  test("limits are the tenant's own, those of the moment", async () => {
+    const large = { maxLabelNamesPerSeries: 64, maxLabelNameBytes: 1024, maxLabelValueBytes: 4096 };
+    let small = { ...large, maxLabelValueBytes: 3 };
+    const { bus, gateway } = setup({ partitions: 1, limitsOf: (tenant) => (tenant === "small" ? small : large) });
+    bus.open();
+    const send = (tenant: string, value: string) =>
+      gateway.remoteWrite(tenant, write([one({ __name__: "m", a: value })]));
+    expect((await send("small", "four")).accepted).toBe(0);
+    expect((await send("other", "four")).accepted).toBe(1);
+    expect((await send("small", "abc")).accepted).toBe(1);
+    small = large;
+    expect((await send("small", "longer")).accepted).toBe(1);
+  });
+
   test("a full series cache forgets idle series and sends labels again", async () => {
     const { bus, gateway, clock } = setup({ partitions: 1, maxSeries: 100 });
     bus.open();
