@@ -34,36 +34,36 @@ export async function loadHistory(server: Server, history: History): Promise<{ l
   const start = performance.now();
   await settled(server);
   if (server.name === "victoria-metrics") await mergeAll(server.url);
-  if (server.name === "tocsin") await untilQuiet(server, samplesOf(history));
+  if (server.name === "tocsin") await untilQuiet(server, samplesOf(history), end);
   return { load: seconds, rest: (performance.now() - start) / 1000 };
 }
 
-/** Until all samples are in blocks and the counters of work on them stand still. */
-async function untilQuiet(server: Server, samples: number): Promise<void> {
+const WORK = /^tocsin_storage_(blocks|blocks_samples|cuts_total|compactions_total|rollups_total)\{.*$/gm;
+
+/** Until all samples are in blocks and rolled up, and the counters of work on them stand still. */
+async function untilQuiet(server: Server, samples: number, end: number): Promise<void> {
   const deadline = performance.now() + DEADLINE_MS;
   let last = "";
   let since = performance.now();
   for (;;) {
     const text = await (await fetch(`${server.url}/metrics`)).text();
-    const lines = text
-      .split("\n")
-      .filter((l) => /^tocsin_storage_(blocks|cuts|compactions|rollups|blocks_samples)\b/.test(l));
-    const held = lines
-      .filter((l) => l.startsWith("tocsin_storage_blocks_samples") && l.includes('tier="raw"'))
-      .reduce((sum, l) => sum + Number(l.slice(l.lastIndexOf(" "))), 0);
-    const now = lines.filter((l) => !l.includes("seconds")).join("\n");
-    if (now !== last) {
-      last = now;
+    const held = valuesOf(text, /^tocsin_storage_blocks_samples\{.*tier="raw".* (\S+)$/gm).reduce((a, b) => a + b, 0);
+    const rolledUpTo = Math.min(...valuesOf(text, /^tocsin_storage_rolled_up_to_seconds\{.* (\S+)$/gm));
+    const work = (text.match(WORK) ?? []).join("\n");
+    if (work !== last) {
+      last = work;
       since = performance.now();
     }
-    if (held >= samples && performance.now() - since > QUIET_MS) return;
+    if (held >= samples && 1000 * rolledUpTo >= end && performance.now() - since > QUIET_MS) return;
     if (performance.now() > deadline) {
-      throw new Error(
-        `of ${samples} samples ${held} are in blocks after ${DEADLINE_MS / 1000} s, or they are still merged`,
-      );
+      throw new Error(`${held} of ${samples} samples are in blocks after ${DEADLINE_MS / 1000} s, or work goes on`);
     }
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
+}
+
+function valuesOf(metrics: string, line: RegExp): number[] {
+  return [...metrics.matchAll(line)].map((m) => Number(m[1]));
 }
 
 /** Makes the operating system forget what it has of the files below a folder (dd's `nocache` is posix_fadvise(2), DONTNEED). */
