@@ -229,7 +229,7 @@ receivers:
     Effect.gen(function* () {
       yield* begin;
       const made = config();
-      const webhook = made.receivers[0]?.webhooks[0] as object;
+      const webhook = made.receivers[0]?.integrations[0] as object;
       const maxAlerts = failsOnce(() => 0);
       Object.defineProperty(webhook, "maxAlerts", { get: maxAlerts });
       const s = setup({ config: made });

@@ -41,6 +41,8 @@ import {
 import { groupActor } from "./group.actor.ts";
 import type { AlertGroup } from "./group.core.ts";
 import { type NotifyDeps, notifyGroup } from "./notify-group.ts";
+import { runSilences } from "./silence-clock.ts";
+import { makeSilences, type Silences } from "./silences.ts";
 
 export interface AlertManagerOptions {
   readonly config: AlertmanagerConfig;
@@ -63,6 +65,9 @@ export interface AlertManager {
   readonly run: Effect.Effect<never, unknown, Scope.Scope>;
   /** Takes alerts in; never blocks. An alert without labels, or that ends before it starts, is dropped and logged. */
   readonly receive: AlertSink;
+  /** As `receive`; resolves when the alerts are among those shown, or after a moment when that takes long. */
+  accept(alerts: readonly PostedAlert[]): Promise<void>;
+  readonly silences: Silences;
   /** Takes a new configuration; alerts are grouped anew, what was told is remembered. */
   reload(config: AlertmanagerConfig): void;
   alerts(): readonly ManagedAlert[];
@@ -77,9 +82,11 @@ const SAVE_EVERY_MS = 1000;
 const TIDY_EVERY_MS = 60_000;
 /** What is under way gets this long at a stop or a new configuration. */
 const STOP_GRACE_MS = 2000;
+/** A sender is answered after so long, though its alerts still wait. */
+const ACCEPT_MS = 1000;
 
 type Message =
-  | { readonly type: "alerts"; readonly alerts: readonly PostedAlert[] }
+  | { readonly type: "alerts"; readonly alerts: readonly PostedAlert[]; readonly taken?: () => void }
   | { readonly type: "config"; readonly config: AlertmanagerConfig };
 
 /** The actor that owns the alerts and groups; each group and each receiver is an actor below it. */
@@ -89,6 +96,7 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
   const mailbox = makeMailbox<Message>("alert-manager", { capacity: WAITING_BATCHES, overflow: "dropOldest" });
   const events = makeEventOutlet("notification-events", options.publish);
   const counters = new Map<string, IntegrationCounters>();
+  const silences = makeSilences({ disk, path: join(options.dataDir, "silences.log") });
   let dispatcher = makeDispatcher(options.config);
   let changed = false;
   /** Messages taken out of the mailbox and not yet handled; a change of configuration leaves the rest to the next. */
@@ -108,6 +116,11 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
     yield* Effect.promise(() => disk.makeDir(options.dataDir));
     const ledger = yield* openState(options, disk);
     yield* spawn("notification-events", events.run);
+    yield* runSilences(silences, {
+      alerts: () => dispatcher.alerts.values(),
+      receive: (alerts) => mailbox.offer({ type: "alerts", alerts }),
+      event: (event) => events.offer("tocsin.alerts.default", event),
+    });
     const restored = yield* restoreAlerts(disk, alertsFile, ledger);
     // After a death the groups of before have no actors any more: the alerts are put into new ones, in their old rhythm.
     dispatcher = makeDispatcher(dispatcher.config, dispatcher.alerts);
@@ -146,11 +159,11 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
     const d = dispatcher;
     const receivers = yield* makeDynamicSupervisor("receivers", KEEP_TRYING, options.onDeath);
     const mailboxes = new Map<string, Mailbox<Delivery>>();
-    for (const { name, webhooks } of d.config.receivers) {
-      if (webhooks.length === 0) continue;
+    for (const { name, integrations } of d.config.receivers) {
+      if (integrations.length === 0) continue;
       const box = makeReceiverMailbox(name);
       mailboxes.set(name, box);
-      for (const i of webhooks.keys()) countersOf(name, `webhook[${i}]`);
+      for (const integration of integrations) countersOf(name, integration.name);
       const run = receiverActor(name, box, (integration) => countersOf(name, integration));
       yield* receivers.start({ id: name, restart: "permanent", run });
     }
@@ -162,6 +175,7 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
       ledger,
       mailboxOf: (receiver) => mailboxes.get(receiver),
       inhibitedBy: (alerts, now) => inhibitions(d, alerts, now),
+      silencedBy: (alerts, now) => silences.silencedBy(alerts, now),
       lastMoment: once(() => setTimeout(STOP_GRACE_MS, undefined, { ref: false })),
       event: (receiver, event) => events.offer(`tocsin.notifications.${subjectToken(receiver)}`, event),
     };
@@ -203,6 +217,7 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
           }
           yield* act(dispatched);
         }
+        message.taken?.();
       }
     }
   });
@@ -212,14 +227,24 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
     receive: (alerts) => {
       mailbox.offer({ type: "alerts", alerts });
     },
+    accept: (alerts) =>
+      new Promise((resolve) => {
+        const late = globalThis.setTimeout(resolve, ACCEPT_MS);
+        const taken = () => {
+          clearTimeout(late);
+          resolve();
+        };
+        mailbox.offer({ type: "alerts", alerts, taken });
+      }),
+    silences,
     reload: (config) => {
       if (config.text !== dispatcher.config.text) mailbox.offer({ type: "config", config });
     },
-    alerts: () => managedAlerts(dispatcher, wallClock()),
-    groups: () => managedGroups(dispatcher, wallClock()),
+    alerts: () => managedAlerts(dispatcher, silences, wallClock()),
+    groups: () => managedGroups(dispatcher, silences, wallClock()),
     config: () => dispatcher.config,
     stats: () => ({
-      alerts: countAlerts(dispatcher, wallClock()),
+      alerts: countAlerts(dispatcher, silences, wallClock()),
       groups: dispatcher.groups.size,
       integrations: [...counters].map(([key, c]) => {
         const [receiver, integration] = JSON.parse(key) as [string, string];
@@ -264,8 +289,8 @@ const restoreAlerts = Effect.fnUntraced(function* (disk: Disk, path: string, led
 function lastTold(ledger: Ledger, config: AlertmanagerConfig, group: AlertGroup, now: number): number | undefined {
   const receiver = config.receivers.find((r) => r.name === group.route.receiver);
   let last: number | undefined;
-  for (const i of (receiver?.webhooks ?? []).keys()) {
-    const entry = ledger.entryOf(group.key, group.route.receiver, `webhook[${i}]`, now);
+  for (const { name } of receiver?.integrations ?? []) {
+    const entry = ledger.entryOf(group.key, group.route.receiver, name, now);
     if (entry !== undefined && entry.firing.length > 0) last = Math.max(last ?? 0, entry.time);
   }
   return last;

@@ -34,11 +34,21 @@ export interface Route {
 
 export interface Receiver {
   readonly name: string;
-  readonly webhooks: readonly WebhookConfig[];
+  /** In Alertmanager's order of kinds. */
+  readonly integrations: readonly Integration[];
 }
 
-export interface WebhookConfig {
+/** One way that a receiver is told, told apart by `kind`. */
+export type Integration = WebhookConfig;
+
+export interface IntegrationBase {
+  /** The kind and its number among those of the kind in the receiver, as in Alertmanager: `slack[0]`. */
+  readonly name: string;
   readonly sendResolved: boolean;
+}
+
+export interface WebhookConfig extends IntegrationBase {
+  readonly kind: "webhook";
   readonly url: string;
   /** 0: no limit. */
   readonly maxAlerts: number;

@@ -13,7 +13,7 @@ import {
   type YamlReader,
 } from "../../lib/yaml-reader.ts";
 import { ConfigError } from "../../model/config.ts";
-import type { AlertmanagerConfig, Receiver } from "./alertmanager-config.ts";
+import type { AlertmanagerConfig, HttpConfig, Receiver } from "./alertmanager-config.ts";
 import { readHttpConfig } from "./load-http.ts";
 import { readReceiver } from "./load-receiver.ts";
 import { type RouteDefaults, readInhibitRule, readRoute } from "./load-route.ts";
@@ -91,12 +91,7 @@ export function parseAlertmanagerConfig(file: string, text: string): Alertmanage
   return config;
 }
 
-function readReceivers(
-  r: YamlReader,
-  node: Node | undefined,
-  folder: string,
-  http: AlertmanagerConfig["receivers"][number]["webhooks"][number]["http"],
-): Receiver[] {
+function readReceivers(r: YamlReader, node: Node | undefined, folder: string, http: HttpConfig): Receiver[] {
   const receivers: Receiver[] = [];
   for (const item of readList(r, node, "receivers")) {
     const receiver = readReceiver(r, item, folder, http);

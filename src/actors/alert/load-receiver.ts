@@ -31,12 +31,12 @@ export function readReceiver(r: YamlReader, node: Node, folder: string, http: Ht
     }
   }
   const webhooks = readList(r, entries.get("webhook_configs")?.value, "webhook_configs");
-  return { name, webhooks: webhooks.map((n) => readWebhook(r, n, folder, http)) };
+  return { name, integrations: webhooks.map((n, i) => readWebhook(r, n, `webhook[${i}]`, folder, http)) };
 }
 
 const WEBHOOK_KEYS = ["send_resolved", "http_config", "url", "url_file", "max_alerts", "timeout", "payload"];
 
-function readWebhook(r: YamlReader, node: Node, folder: string, http: HttpConfig): WebhookConfig {
+function readWebhook(r: YamlReader, node: Node, name: string, folder: string, http: HttpConfig): WebhookConfig {
   const entries = readMap(r, node, "the webhook", WEBHOOK_KEYS);
   const payload = entries.get("payload");
   if (payload !== undefined) report(r, payload.keyNode, "a webhook's payload is not supported yet");
@@ -47,6 +47,8 @@ function readWebhook(r: YamlReader, node: Node, folder: string, http: HttpConfig
     report(r, place, `unsupported URL ${JSON.stringify(url)}: it must begin with http:// or https://`);
   }
   return {
+    kind: "webhook",
+    name,
     sendResolved: field(entries, "send_resolved", (n) => readBoolean(r, n, "send_resolved")) ?? true,
     url,
     maxAlerts: field(entries, "max_alerts", (n) => readInteger(r, n, "max_alerts")) ?? 0,

@@ -61,8 +61,10 @@ receivers:
       continue: false,
       repeatIntervalMs: 86_400_000,
     });
-    expect(receivers[0]?.webhooks).toEqual([
+    expect(receivers[0]?.integrations).toEqual([
       {
+        kind: "webhook",
+        name: "webhook[0]",
         sendResolved: true,
         url: "http://x/",
         maxAlerts: 0,
@@ -70,6 +72,8 @@ receivers:
         http: { headers: { authorization: "Bearer secret" }, followRedirects: true },
       },
       {
+        kind: "webhook",
+        name: "webhook[1]",
         sendResolved: false,
         url: "http://y/",
         maxAlerts: 3,
@@ -135,14 +139,14 @@ time_intervals:
     writeFileSync(join(folder, "url"), "http://secret/\n");
     const file = join(folder, "am.yml");
     writeFileSync(file, "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url_file: url}]}]");
-    expect(loadAlertmanagerConfig(file).receivers[0]?.webhooks[0]?.url).toBe("http://secret/");
+    expect(loadAlertmanagerConfig(file).receivers[0]?.integrations[0]?.url).toBe("http://secret/");
     writeFileSync(file, "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url_file: nope}]}]");
     expect(() => loadAlertmanagerConfig(file)).toThrow(/am\.yml:2:52: cannot be read: ENOENT/);
   });
 
   it("the default configuration sends nothing", () => {
     const config = loadAlertmanagerConfig(resolve("config/alertmanager.yml"));
-    expect(config.receivers.every((r) => r.webhooks.length === 0)).toBe(true);
+    expect(config.receivers.every((r) => r.integrations.length === 0)).toBe(true);
   });
 });
 
