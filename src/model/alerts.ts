@@ -29,8 +29,11 @@ export interface ManagedAlert {
   readonly endsAt: number;
   readonly updatedAt: number;
   readonly generatorUrl: string;
+  /** Of every route that takes it, in the order of the routes; twice where two routes name the same. */
   readonly receivers: readonly string[];
   readonly state: "unprocessed" | "active" | "suppressed";
+  /** Ids of the silences that mute it. */
+  readonly silencedBy: readonly string[];
   /** Fingerprints of the alerts that inhibit it. */
   readonly inhibitedBy: readonly string[];
   /** Names of the time intervals that mute it. */
@@ -42,6 +45,8 @@ export interface ManagedGroup {
   readonly key: string;
   readonly receiver: string;
   readonly labels: Labels;
+  /** Names of the time intervals that mute it. */
+  readonly mutedBy: readonly string[];
   readonly alerts: readonly ManagedAlert[];
 }
 

@@ -1,35 +1,43 @@
 import type { ManagedAlert, ManagedGroup, NotifyStats } from "../../model/alerts.ts";
-import { compareAlerts, type HeldAlert, isResolved } from "./alert-store.ts";
+import { compareAlerts, compareLabels, type HeldAlert, isResolved } from "./alert-store.ts";
 import { type Dispatcher, inhibitions } from "./dispatcher.ts";
 import type { AlertGroup } from "./group.core.ts";
 import { mutedBy } from "./notify-group.ts";
+import { routesOf } from "./route.core.ts";
+import type { Silences } from "./silences.ts";
 
 /** The alerts that fire at `now`, with where they go and what holds them back. */
-export function managedAlerts(d: Dispatcher, now: number): ManagedAlert[] {
+export function managedAlerts(d: Dispatcher, silences: Silences, now: number): ManagedAlert[] {
   const groupsOf = new Map<string, AlertGroup[]>();
   for (const group of d.groups.values()) {
     for (const key of group.alerts.keys()) groupsOf.set(key, [...(groupsOf.get(key) ?? []), group]);
   }
   const firing = [...d.alerts.values()].filter((a) => !isResolved(a, now)).sort(compareAlerts);
   const inhibited = inhibitions(d, firing, now);
-  return firing.map((a) => managed(d, a, groupsOf.get(a.fingerprint) ?? [], inhibited.get(a.fingerprint) ?? [], now));
+  const silenced = silences.silencedBy(firing, now);
+  return firing.map((a) => {
+    const by = { silenced: silenced.get(a.fingerprint) ?? [], inhibited: inhibited.get(a.fingerprint) ?? [] };
+    return managed(d, a, groupsOf.get(a.fingerprint) ?? [], by, now);
+  });
 }
 
-export function managedGroups(d: Dispatcher, now: number): ManagedGroup[] {
-  const alerts = new Map(managedAlerts(d, now).map((a) => [a.fingerprint, a]));
+/** The groups with firing alerts, by their labels and receivers. */
+export function managedGroups(d: Dispatcher, silences: Silences, now: number): ManagedGroup[] {
+  const alerts = new Map(managedAlerts(d, silences, now).map((a) => [a.fingerprint, a]));
   const out: ManagedGroup[] = [];
   for (const group of d.groups.values()) {
     const members = [...group.alerts.keys()].map((key) => alerts.get(key)).filter((a) => a !== undefined);
     if (members.length === 0) continue;
     const { key, labels } = group;
-    out.push({ key, receiver: group.route.receiver, labels, alerts: members.sort(compareAlerts) });
+    const muted = mutedBy(d.config, group.route, now);
+    out.push({ key, receiver: group.route.receiver, labels, mutedBy: muted, alerts: members.sort(compareAlerts) });
   }
-  return out;
+  return out.sort((a, b) => compareLabels(a.labels, b.labels) || (a.receiver < b.receiver ? -1 : 1));
 }
 
-export function countAlerts(d: Dispatcher, now: number): NotifyStats["alerts"] {
+export function countAlerts(d: Dispatcher, silences: Silences, now: number): NotifyStats["alerts"] {
   const count = { active: 0, suppressed: 0, unprocessed: 0 };
-  for (const alert of managedAlerts(d, now)) count[alert.state]++;
+  for (const alert of managedAlerts(d, silences, now)) count[alert.state]++;
   return count;
 }
 
@@ -37,17 +45,18 @@ function managed(
   d: Dispatcher,
   alert: HeldAlert,
   groups: readonly AlertGroup[],
-  inhibitors: readonly string[],
+  by: { readonly silenced: readonly string[]; readonly inhibited: readonly string[] },
   now: number,
 ): ManagedAlert {
   const muted = [...new Set(groups.flatMap((g) => mutedBy(d.config, g.route, now)))];
-  const suppressed = inhibitors.length > 0 || muted.length > 0;
+  const suppressed = by.silenced.length > 0 || by.inhibited.length > 0 || muted.length > 0;
   const { timeout: _, ...rest } = alert;
   return {
     ...rest,
-    receivers: [...new Set(groups.map((g) => g.route.receiver))],
+    receivers: routesOf(d.root, alert.labels).map((r) => r.receiver),
     state: suppressed ? "suppressed" : groups.some((g) => g.hasFlushed) ? "active" : "unprocessed",
-    inhibitedBy: inhibitors,
+    silencedBy: by.silenced,
+    inhibitedBy: by.inhibited,
     mutedBy: muted,
   };
 }

@@ -65,14 +65,19 @@ export function compareAlerts(a: { readonly labels: Labels }, b: { readonly labe
     if (y === "") return -1;
     return x < y ? -1 : 1;
   }
-  if (a.labels.length !== b.labels.length) return a.labels.length - b.labels.length;
-  for (let i = 0; i < a.labels.length; i += 2) {
-    const x = a.labels[i] as string;
-    const y = b.labels[i] as string;
+  return compareLabels(a.labels, b.labels);
+}
+
+/** Alertmanager's order of label sets: fewer first, then by names and values. */
+export function compareLabels(a: Labels, b: Labels): number {
+  if (a.length !== b.length) return a.length - b.length;
+  for (let i = 0; i < a.length; i += 2) {
+    const x = a[i] as string;
+    const y = b[i] as string;
     // The set that has the smaller name at the first difference lacks the other's: Alertmanager puts it last.
     if (x !== y) return x < y ? 1 : -1;
-    const v = a.labels[i + 1] as string;
-    const w = b.labels[i + 1] as string;
+    const v = a[i + 1] as string;
+    const w = b[i + 1] as string;
     if (v !== w) return v < w ? -1 : 1;
   }
   return 0;
