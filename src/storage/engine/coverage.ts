@@ -4,8 +4,8 @@ import type { Coverage } from "../../model/series-source.ts";
 import type { RuleOf, SeriesRetention, TierAges } from "./retention-rules.ts";
 import { allRolledUpTo, completeStretches, type RollupProgress } from "./rollup-progress.ts";
 
-/** A few raw samples are read sooner than a row of many columns, and those of the last hours are in memory. */
-const WORTH_FROM_MS: Readonly<Record<RollupTier, number>> = { "1m": 2 * 86_400_000, "1h": 0 };
+/** The few samples of a minute are read sooner than its row of many columns: minutes are for times whose samples are gone. */
+const WORTH_FROM_MS: Readonly<Record<RollupTier, number>> = { "1m": Number.POSITIVE_INFINITY, "1h": 0 };
 
 /** What is served of the series of one rule. */
 export interface RuleCoverage {
