@@ -1,10 +1,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
-import { checkConfig, checkRules } from "./cli/check.ts";
+import { checkConfig } from "./cli/check.ts";
+import type { CheckRulesOptions } from "./cli/check-rules.ts";
 import { addQueryCommands } from "./cli/query.ts";
 import type { ServeOptions } from "./cli/serve-options.ts";
 import { inspectStorage, repairStorage, verifyStorage } from "./cli/storage.ts";
+import type { TestRulesOptions } from "./cli/test-rules.ts";
 
 const root = join(import.meta.dirname, "..");
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
@@ -35,7 +37,37 @@ check
   .command("config")
   .argument("<file>", "configuration file; its rule and alert manager files are checked too")
   .action(checkConfig);
-check.command("rules").argument("<file...>", "rule files").action(checkRules);
+check
+  .command("rules")
+  .description("rule files; exit code 1 with every mistake and its place, 3 for what --lint-fatal makes one")
+  .argument("[file...]", "rule files (default: the standard input)")
+  .option("--lint <what>", "all, duplicate-rules or none", "duplicate-rules")
+  .option("--lint-fatal", "what lint finds is an error, with exit code 3")
+  .option("--ignore-unknown-fields", "pass over keys that nobody knows")
+  .action(async (files: string[], options: CheckRulesOptions) => {
+    const { checkRules } = await import("./cli/check-rules.ts");
+    process.exitCode = checkRules(files, options);
+  });
+
+program
+  .command("test")
+  .description("run tests of files without a server")
+  .command("rules")
+  .description("promtool's unit tests for rules, in virtual time; exit code 1 when one fails")
+  .argument("<file...>", "test files")
+  .option(
+    "--run <regex>",
+    "only tests whose name it finds; may be given several times",
+    (regex, all: string[] = []) => [...all, regex],
+  )
+  .option("--diff", "tell alerts that differ as a coloured difference")
+  .option("--debug", "tell of each test, and all its data at the end")
+  .option("--junit <file>", "write the results as JUnit XML")
+  .option("--ignore-unknown-fields", "pass over keys that nobody knows")
+  .action(async (files: string[], options: TestRulesOptions) => {
+    const { testRules } = await import("./cli/test-rules.ts");
+    process.exitCode = await testRules(files, options);
+  });
 
 const storage = program.command("storage").description("look at the data of a stopped server, or of a snapshot");
 storage

@@ -1,6 +1,3 @@
-import { resolve } from "node:path";
-import { checkExpression } from "../actors/rule/check-expression.ts";
-import { loadRuleFiles } from "../actors/rule/rule-file.ts";
 import { ConfigError } from "../model/config.ts";
 import { loadAll } from "./load-all.ts";
 
@@ -12,18 +9,6 @@ export function checkConfig(file: string): void {
     const { config, groups } = loadAll(file, { warn });
     const rules = groups.reduce((n, g) => n + g.rules.length, 0);
     return `${file} is valid: ${config.scrapeConfigs.length} scrape configs, ${groups.length} rule groups with ${rules} rules`;
-  });
-}
-
-/** `tocsin check rules FILE…` */
-export function checkRules(files: readonly string[]): void {
-  report(() => {
-    const { groups, warnings } = loadRuleFiles(
-      files.map((f) => resolve(f)),
-      { evaluationIntervalMs: 60_000, checkExpression },
-    );
-    for (const w of warnings) warn(w);
-    return `${groups.length} rule groups with ${groups.reduce((n, g) => n + g.rules.length, 0)} rules are valid`;
   });
 }
 

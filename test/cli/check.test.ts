@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { checkConfig, checkRules } from "../../src/cli/check.ts";
+import { checkConfig } from "../../src/cli/check.ts";
 
 let dir: string;
 beforeAll(() => {
@@ -80,16 +80,6 @@ describe("tocsin check", { timeout: 90_000 }, () => {
     expect(status).toBe(1);
     expect(stderr).toContain("none.yml");
     expect(stderr).not.toMatch(/^\s+at /m);
-  });
-
-  it("rules: counts what is good, names the place of what is not", () => {
-    const good = file("good-rules.yml", RULES);
-    expect(said(() => checkRules([good, good]))).toMatchObject({ status: 0, stderr: "" });
-    const bad = file("bad-expr.yml", "groups:\n  - name: g\n    rules:\n      - { alert: A, expr: up ==, for: 1x }\n");
-    const { status, stderr } = said(() => checkRules([good, bad]));
-    expect(status).toBe(1);
-    expect(stderr).toContain(`${bad}:4:`);
-    expect(stderr).not.toContain(good);
   });
 
   it("exits with 1 when something is wrong, and with its place on stderr", () => {

@@ -24,6 +24,8 @@ export interface RuleFileOptions {
   /** `global.evaluation_interval`, for groups that name none. */
   readonly evaluationIntervalMs: number;
   readonly checkExpression: CheckExpression;
+  /** Keys that nobody knows are passed over, not problems. */
+  readonly ignoreUnknown?: boolean;
 }
 
 export interface RuleFiles {
@@ -73,7 +75,7 @@ export function parseRuleFile(
   const r = readYaml(file, text);
   const groups: RuleGroupSpec[] = [];
   if (r.problems.length > 0) return { groups, problems: r.problems };
-  const root = readMap(r, r.root, "the rule file", ["groups", "namespace"]);
+  const root = keysOf(r, r.root, "the rule file", ["groups", "namespace"], options);
   const names = new Set<string>();
   for (const node of readList(r, root.get("groups")?.value, "groups")) {
     const group = readGroup(r, node, options);
@@ -88,7 +90,7 @@ export function parseRuleFile(
 const GROUP_KEYS = ["name", "interval", "query_offset", "limit", "labels", "rules"];
 
 function readGroup(r: YamlReader, node: Node, options: RuleFileOptions): RuleGroupSpec {
-  const entries = readMap(r, node, "the group", GROUP_KEYS);
+  const entries = keysOf(r, node, "the group", GROUP_KEYS, options);
   const name = field(entries, "name", (n) => readString(r, n, "name")) ?? "";
   if (name === "") report(r, node, "Groupname must not be empty");
   const interval = durationOf(r, entries, "interval") ?? 0;
@@ -111,7 +113,7 @@ function readRule(
   groupLabels: Readonly<Record<string, string>>,
   options: RuleFileOptions,
 ): RuleSpec {
-  const entries = readMap(r, node, "the rule", RULE_KEYS);
+  const entries = keysOf(r, node, "the rule", RULE_KEYS, options);
   const record = field(entries, "record", (n) => readString(r, n, "record")) ?? "";
   const alert = field(entries, "alert", (n) => readString(r, n, "alert")) ?? "";
   if (record !== "" && alert !== "") {
@@ -177,4 +179,14 @@ function checkTemplates(r: YamlReader, entry: YamlEntry | undefined, alert: stri
 
 function durationOf(r: YamlReader, entries: ReadonlyMap<string, YamlEntry>, key: string): number | undefined {
   return field(entries, key, (n) => readParsed(r, n, key, parseDuration));
+}
+
+function keysOf(
+  r: YamlReader,
+  node: Node | undefined,
+  what: string,
+  known: readonly string[],
+  { ignoreUnknown }: RuleFileOptions,
+) {
+  return ignoreUnknown === true ? readOpenMap(r, node, what) : readMap(r, node, what, known);
 }

@@ -1,5 +1,5 @@
 import { CUSTOM_BUCKETS_SCHEMA, type Histogram, RESET_GAUGE } from "../../../src/model/histogram.ts";
-import { bucketsOf, type WrittenHistogram } from "./histogram-notation.ts";
+import { bucketsOf, type WrittenHistogram } from "../../../src/query/notation/histogram-notation.ts";
 
 /**
  * How much of the counter reset hints is compared, where a script writes one down: all of it, or only whether it is a gauge.

@@ -1,5 +1,5 @@
 import { CUSTOM_BUCKETS_SCHEMA, makeHistogram } from "../../../src/model/histogram.ts";
-import { spansOf, type WrittenHistogram } from "./histogram-notation.ts";
+import { spansOf, type WrittenHistogram } from "../../../src/query/notation/histogram-notation.ts";
 
 /** A classic histogram at one time. */
 export interface ClassicHistogram {

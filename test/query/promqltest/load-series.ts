@@ -1,12 +1,12 @@
 import { encodeHistogram, makeHistogramBytes } from "../../../src/model/histogram-code.ts";
 import { labelsFromEntries, labelsKey, labelValue, METRIC_NAME } from "../../../src/model/labels.ts";
 import { writeHistogramRef, writeStale } from "../../../src/model/sample.ts";
+import { readNumber } from "../../../src/query/notation/read-number.ts";
+import type { Point } from "../../../src/query/notation/series-notation.ts";
+import { storedHistograms } from "../../../src/query/notation/stored-histograms.ts";
 import { type ClassicHistogram, customHistogram, setBucket } from "./custom-histogram.ts";
 import { type MemorySource, partitionOf } from "./memory-source.ts";
-import { readNumber } from "./read-number.ts";
 import type { Command, LoadedSeries } from "./script.ts";
-import type { Point } from "./series-notation.ts";
-import { storedHistograms } from "./stored-histograms.ts";
 
 /** Which counter reset hints the samples have: those of the script, or those that Prometheus's storage gives back for them. */
 export type LoadedHints = "sent" | "stored";

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type { Histogram } from "../../../src/model/histogram.ts";
+import { bucketsOf, readHistogram, type WrittenHistogram } from "../../../src/query/notation/histogram-notation.ts";
+import { readSeries } from "../../../src/query/notation/series-notation.ts";
+import { storedHistograms } from "../../../src/query/notation/stored-histograms.ts";
 import { sameHistogram } from "./compare-histograms.ts";
 import { customHistogram } from "./custom-histogram.ts";
-import { bucketsOf, readHistogram, type WrittenHistogram } from "./histogram-notation.ts";
-import { readSeries } from "./series-notation.ts";
-import { storedHistograms } from "./stored-histograms.ts";
 
 /** The runner of the scripts must read, load and compare what they say, or they prove nothing. */
 const histograms = (line: string): WrittenHistogram[] =>

@@ -1,10 +1,10 @@
 import { compareLabels, type Labels, labelsKey } from "../../../src/model/labels.ts";
 import { type Engine, type InstantResult, QueryError, type RangeResult } from "../../../src/model/query.ts";
 import { formatMetric } from "../../../src/query/execute/format-metric.ts";
+import type { Point } from "../../../src/query/notation/series-notation.ts";
 import { type HintCare, near, sameHistogram } from "./compare-histograms.ts";
 import { type Cell, cellAt, type Rows, rangeRows, rawRows, showCell } from "./result-cells.ts";
 import type { EvalCommand, Expectation } from "./script.ts";
-import type { Point } from "./series-notation.ts";
 
 /** Evaluates a case; undefined when it is as expected, else what is wrong. */
 export async function check(engine: Engine, c: EvalCommand, hints: HintCare): Promise<string | undefined> {

@@ -1,6 +1,12 @@
 import type { Labels } from "../../../src/model/labels.ts";
-import { readNumber } from "./read-number.ts";
-import { type Point, readDuration, readSeries, readStartTimes, type SeriesLine } from "./series-notation.ts";
+import { readNumber } from "../../../src/query/notation/read-number.ts";
+import {
+  type Point,
+  readDuration,
+  readSeries,
+  readStartTimes,
+  type SeriesLine,
+} from "../../../src/query/notation/series-notation.ts";
 
 /** A promqltest script as commands. The language is that of Prometheus's promql/promqltest. */
 export type Command =

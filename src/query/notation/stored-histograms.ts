@@ -1,4 +1,4 @@
-import { type Histogram, RESET_GAUGE, RESET_NO, RESET_UNKNOWN, RESET_YES } from "../../../src/model/histogram.ts";
+import { type Histogram, RESET_GAUGE, RESET_NO, RESET_UNKNOWN, RESET_YES } from "../../model/histogram.ts";
 import { bucketsOf } from "./histogram-notation.ts";
 import type { Point } from "./series-notation.ts";
 

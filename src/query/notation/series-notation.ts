@@ -1,9 +1,9 @@
-import { parseDuration } from "../../../src/lib/duration.ts";
-import { type Labels, labelsFromEntries, METRIC_NAME } from "../../../src/model/labels.ts";
+import { parseDuration } from "../../lib/duration.ts";
+import { type Labels, labelsFromEntries, METRIC_NAME } from "../../model/labels.ts";
 import { histogramSequence, readHistogram, type WrittenHistogram } from "./histogram-notation.ts";
 import { readNumber } from "./read-number.ts";
 
-/** The notation of series in promqltest scripts: `metric{label="value"} 1 2+3x4 _ stale {{count:1 sum:2}}x3`. */
+/** The notation of series in promqltest scripts and in unit tests of rules: `metric{label="value"} 1 2+3x4 _ stale {{count:1 sum:2}}x3`. */
 export type Point =
   | { readonly kind: "none" | "stale" }
   | { readonly kind: "float"; readonly value: number }
@@ -52,15 +52,27 @@ export function readMetric(line: string): { labels: Labels; rest: string } {
 const NUMBER = "(?:(?:\\d[\\d_]*\\.?\\d*|\\.\\d+)(?:[eE][+-]?\\d+)?|[iI][nN][fF]|[nN][aA][nN])";
 const FLOATS = new RegExp(`^([+-]?${NUMBER})(?:([+-]${NUMBER})?x(\\d+))?$`);
 
+/** Points that one series may have: a mistyped repetition must not take all memory. */
+const MAX_POINTS = 10_000_000;
+
 export function readSeries(line: string): SeriesLine {
   const { labels, rest } = readMetric(line.trim());
+  return { labels, points: readPoints(rest) };
+}
+
+/** Reads the values of a series: `1 2+3x4 _ stale {{count:1 sum:2}}x3`. Throws for what is none, and for too many. */
+export function readPoints(text: string): Point[] {
   const points: Point[] = [];
+  const room = (times: number): void => {
+    if (points.length + times > MAX_POINTS) throw new Error(`more than ${MAX_POINTS} values`);
+  };
   const add = (point: Point, times: number): void => {
+    room(times);
     for (let i = 0; i < times; i++) points.push(point);
   };
   // A histogram has spaces inside: make every one a single word.
   const histograms: WrittenHistogram[] = [];
-  const words = rest
+  const words = text
     .replace(/\{\{(.*?)\}\}/g, (_, inside: string) => `H${histograms.push(readHistogram(inside)) - 1}`)
     .trim()
     .split(/\s+/)
@@ -76,18 +88,20 @@ export function readSeries(line: string): SeriesLine {
     else if (sequence !== null) {
       const [base, step] = [sequence[1], sequence[3]].map((i) => histograms[Number(i)] as WrittenHistogram);
       const sign = sequence[2] === "-" ? -1 : 1;
+      room(Number(sequence[4]));
       points.push(...histogramSequence(base as WrittenHistogram, step as WrittenHistogram, sign, Number(sequence[4])));
     } else if (floats !== null) {
       let value = readNumber(floats[1] as string);
       const delta = floats[2] === undefined ? 0 : readNumber(floats[2]);
       const times = Number(floats[3] ?? 0);
+      room(times);
       for (let i = 0; i <= times; i++) {
         points.push({ kind: "float", value });
         value += delta;
       }
-    } else throw new Error(`unexpected value ${JSON.stringify(word)} in ${line}`);
+    } else throw new Error(`unexpected value ${JSON.stringify(word)} in ${text.trim()}`);
   }
-  return { labels, points };
+  return points;
 }
 
 const DURATION = "\\d+[a-z0-9]*?";

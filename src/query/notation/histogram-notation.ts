@@ -6,7 +6,7 @@ import {
   RESET_NO,
   RESET_UNKNOWN,
   RESET_YES,
-} from "../../../src/model/histogram.ts";
+} from "../../model/histogram.ts";
 import { readNumber } from "./read-number.ts";
 
 /** A histogram of a script. `hintSet`: what it says of a counter reset has been written down, not left out. */
