@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
+import type { AlertManager } from "../actors/alert/alert-manager.ts";
 import type { StorageAdmin } from "../actors/shard/storage-admin.ts";
 import type { LimitsConfig, ScrapeConfig } from "../model/config.ts";
 import type { Ingest } from "../model/ingest.ts";
@@ -25,6 +26,9 @@ export interface ApiDeps {
   readonly patience?: Patience;
   readonly rules: () => readonly RuleGroupStatus[];
   readonly alerts: () => readonly ActiveAlert[];
+  readonly alertManager: AlertManager;
+  /** Counts alerts that were posted, by what they are. */
+  readonly postedAlerts: (firing: number, resolved: number, invalid: number) => void;
   readonly targets: () => readonly TargetStatus[];
   /** Targets that relabeling took out. */
   readonly droppedTargets: () => readonly DroppedTarget[];

@@ -2,7 +2,7 @@
 
 export interface Call {
   readonly path: string;
-  readonly methods: readonly ("get" | "post" | "put" | "head")[];
+  readonly methods: readonly ("get" | "post" | "put" | "delete" | "head")[];
   readonly tag: string;
   readonly summary: string;
   /** Names of PARAMETERS, one that must be given with "!" behind it. */
@@ -65,6 +65,13 @@ export const PARAMETERS: Readonly<Record<string, Parameter>> = {
   include_score: { type: "boolean", description: "tell how well each fits" },
   include_metadata: { type: "boolean", description: "tell type, help and unit" },
   batch_size: { type: "integer", description: "results a line" },
+  active: { type: "boolean", description: "with those that nothing holds back; true where it is not given" },
+  silenced: { type: "boolean", description: "with those that a silence mutes; true where it is not given" },
+  inhibited: { type: "boolean", description: "with those that another inhibits; true where it is not given" },
+  unprocessed: { type: "boolean", description: "without effect, as with Alertmanager" },
+  muted: { type: "boolean", description: "with groups that a time interval mutes; true where it is not given" },
+  filter: { type: "array", description: 'a matcher, as severity=~"page|ticket"; all have to hold' },
+  receiver: { type: "string", description: "RE2, of a receiver's whole name" },
   openapi_version: { type: "string", description: "of this document", values: ["3.1", "3.2"] },
 };
 
@@ -84,6 +91,22 @@ const v1 = (
   parameters: readonly string[] = [],
   more: Omit<Call, "path" | "methods" | "tag" | "summary" | "parameters"> = {},
 ): Call => ({ path: `/api/v1/${path}`, methods, tag, summary, parameters, ...more });
+
+/** Alertmanager's API. */
+const v2 = (
+  path: string,
+  method: "get" | "post" | "delete",
+  summary: string,
+  parameters: readonly string[] = [],
+): Call => ({
+  path: `/api/v2/${path}`,
+  methods: [method],
+  tag: "alertmanager",
+  summary,
+  parameters,
+  answers: "application/json",
+  ...(method === "post" ? { body: ["application/json"] } : {}),
+});
 
 const RANGE = ["query!", "start!", "end!", "step!", "timeout", "limit", "lookback_delta"];
 const OBJECT = { data: "object" } as const;
@@ -185,6 +208,15 @@ export const CALLS: readonly Call[] = [
   v1("admin/tsdb/snapshot", CHANGE, "admin", "A consistent copy of all data", ["skip_head"], OBJECT),
   v1("admin/tsdb/delete_series", CHANGE, "admin", "Deletes samples", ["match[]!", "start", "end"], { status: 204 }),
   v1("admin/tsdb/clean_tombstones", CHANGE, "admin", "Gives back the space of what was deleted", [], { status: 204 }),
+  v2("status", "get", "Configuration, version and start"),
+  v2("receivers", "get", "Names of receivers"),
+  v2("alerts", "get", "Alerts that fire", ["active", "silenced", "inhibited", "unprocessed", "filter", "receiver"]),
+  v2("alerts", "post", "Takes alerts in"),
+  v2("alerts/groups", "get", "Alerts by group", ["active", "silenced", "inhibited", "muted", "filter", "receiver"]),
+  v2("silences", "get", "Silences", ["filter"]),
+  v2("silences", "post", "Makes or changes a silence"),
+  v2("silence/{id}", "get", "A silence"),
+  v2("silence/{id}", "delete", "Ends a silence"),
   {
     path: "/federate",
     methods: GET,

@@ -9,7 +9,8 @@ export const OPENAPI_VERSIONS: Readonly<Record<string, string>> = { "3.1": "3.1.
  * @param openapi a value of OPENAPI_VERSIONS
  */
 export function openapiText(openapi: string, version: string): string {
-  const paths = Object.fromEntries(CALLS.map((call) => [call.path, pathItem(call)]));
+  const paths: Record<string, object> = {};
+  for (const call of CALLS) paths[call.path] = { ...paths[call.path], ...pathItem(call) };
   return stringify(
     {
       openapi,
@@ -77,7 +78,7 @@ function operation(call: Call, method: string): object {
     tags: [call.tag],
     summary: call.summary,
     operationId:
-      `${method}${call.path.replaceAll(/[^a-zA-Z]+(\w)/g, (_, first: string) => first.toUpperCase())}`.replaceAll(
+      `${method}${call.path.replaceAll(/[^a-zA-Z0-9]+(\w)/g, (_, first: string) => first.toUpperCase())}`.replaceAll(
         /\W/g,
         "",
       ),

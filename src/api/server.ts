@@ -6,6 +6,7 @@ import { readAfterHook } from "./read-after.ts";
 import { sendError } from "./respond.ts";
 import { adminRoutes } from "./routes/admin.ts";
 import { alertingRoutes } from "./routes/alerting.ts";
+import { alertmanagerRoutes } from "./routes/alertmanager.ts";
 import { exemplarRoutes } from "./routes/exemplars.ts";
 import { federateRoutes } from "./routes/federate.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -100,6 +101,7 @@ export function makeServer(deps: ApiDeps): FastifyInstance {
   queryCostRoutes(app, deps);
   seriesRoutes(app, deps);
   alertingRoutes(app, deps);
+  alertmanagerRoutes(app, deps);
   statusRoutes(app, deps);
   insideRoutes(app, deps);
   scrapingRoutes(app, deps);

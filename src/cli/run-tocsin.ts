@@ -57,7 +57,12 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
   const parts = yield* wireParts({ ...busParts, ...made });
   const { gateway, shards, compactor, engine, alertManager, rules, scrapes, hostCollector } = parts;
   let ingestReader: IngestReader | undefined;
-  const { registry, observe } = wireMetrics({ parts, busParts, census, ingestReader: () => ingestReader });
+  const { registry, observe, postedAlerts } = wireMetrics({
+    parts,
+    busParts,
+    census,
+    ingestReader: () => ingestReader,
+  });
   const reload = makeReload(live, parts, log);
   yield* reloadOnHangup(reload, log);
 
@@ -73,6 +78,8 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
     patience: parts.queries.patience,
     rules: rules.rules,
     alerts: rules.alerts,
+    alertManager,
+    postedAlerts,
     targets: () => scrapes.current()?.targets() ?? [],
     scrapeConfigs: () => live.current().config.scrapeConfigs,
     droppedTargets: () => scrapes.current()?.dropped() ?? [],

@@ -1,5 +1,6 @@
 import type { Registry } from "prom-client";
 import type { Census } from "../actors/runtime/census.ts";
+import { registerAlertmanagerMetrics } from "../api/alertmanager-metrics.ts";
 import type { ApiMetrics } from "../api/deps.ts";
 import { makeApiMetrics, makeRegistry } from "../api/metrics.ts";
 import { registerQueryMetrics } from "../api/query-metrics.ts";
@@ -22,6 +23,7 @@ export interface MetricsOptions {
 export function wireMetrics({ parts, busParts, census, ingestReader }: MetricsOptions): {
   readonly registry: Registry;
   readonly observe: ApiMetrics;
+  readonly postedAlerts: (firing: number, resolved: number, invalid: number) => void;
 } {
   const { gateway, shards, queries, results, alertManager, rules, scrapes, hostCollector } = parts;
   const registry = makeRegistry();
@@ -42,5 +44,9 @@ export function wireMetrics({ parts, busParts, census, ingestReader }: MetricsOp
     deaths: () => census.deaths(),
     mailboxes: () => census.mailboxes(),
   });
-  return { registry, observe };
+  const postedAlerts = registerAlertmanagerMetrics(registry, {
+    alerts: () => alertManager.stats().alerts,
+    silences: () => alertManager.silences.counts(Date.now()),
+  });
+  return { registry, observe, postedAlerts };
 }

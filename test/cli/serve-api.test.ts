@@ -15,6 +15,7 @@ import { makeApiMetrics, makeRegistry } from "../../src/api/metrics.ts";
 import type { ListenError } from "../../src/cli/listen.ts";
 import { serveApi } from "../../src/cli/serve-api.ts";
 import { freePort } from "../../src/streams/nats/listen-address.ts";
+import { idleAlertManager } from "../actors/alert/fixtures.ts";
 import { configOf } from "../actors/collector/jobs.ts";
 import { defect, until, watchDeaths } from "../actors/crash-watch.ts";
 import { scriptedEngine } from "../actors/rule/fixtures.ts";
@@ -36,6 +37,8 @@ function setup(port: number) {
     limitsOf: () => configOf("").limits,
     rules: () => [],
     alerts: () => [],
+    alertManager: idleAlertManager(),
+    postedAlerts: () => {},
     targets: () => [],
     droppedTargets: () => [],
     scrapeConfigs: () => [],

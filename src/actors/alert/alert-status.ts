@@ -35,9 +35,24 @@ export function managedGroups(d: Dispatcher, silences: Silences, now: number): M
   return out.sort((a, b) => compareLabels(a.labels, b.labels) || (a.receiver < b.receiver ? -1 : 1));
 }
 
+/** As `managedAlerts` would show them, without making them. */
 export function countAlerts(d: Dispatcher, silences: Silences, now: number): NotifyStats["alerts"] {
   const count = { active: 0, suppressed: 0, unprocessed: 0 };
-  for (const alert of managedAlerts(d, silences, now)) count[alert.state]++;
+  const flushed = new Set<string>();
+  const muted = new Set<string>();
+  for (const group of d.groups.values()) {
+    const mutes = mutedBy(d.config, group.route, now).length > 0;
+    if (!mutes && !group.hasFlushed) continue;
+    for (const key of group.alerts.keys()) (mutes ? muted : flushed).add(key);
+  }
+  const firing = [...d.alerts.values()].filter((a) => !isResolved(a, now));
+  const inhibited = inhibitions(d, firing, now);
+  const silenced = silences.silencedBy(firing, now);
+  for (const { fingerprint: key } of firing) {
+    if (silenced.has(key) || inhibited.has(key) || muted.has(key)) count.suppressed++;
+    else if (flushed.has(key)) count.active++;
+    else count.unprocessed++;
+  }
   return count;
 }
 

@@ -37,6 +37,31 @@ export function parseMatchers(text: string): Matcher[] {
   return matchers;
 }
 
+/** One matcher without braces, as a filter of the API. In the classic syntax its value may hold commas. Throws `MatcherSyntaxError`. */
+export function parseMatcher(text: string): Matcher {
+  if (text.startsWith("{") || text.endsWith("}")) {
+    throw new MatcherSyntaxError(`unexpected open or close brace: ${text}`);
+  }
+  const matcher = parseUtf8Alone(text) ?? parseClassicOne(text);
+  try {
+    compileMatcher(matcher);
+  } catch (e) {
+    throw new MatcherSyntaxError(`bad regular expression ${goQuote(matcher.value)}: ${(e as Error).message}`);
+  }
+  return matcher;
+}
+
+/** undefined when the text is not one matcher in the UTF-8 syntax. */
+function parseUtf8Alone(text: string): Matcher | undefined {
+  try {
+    const matchers = parseUtf8(text);
+    return matchers.length === 1 ? matchers[0] : undefined;
+  } catch (error) {
+    if (!(error instanceof MatcherSyntaxError)) throw error;
+    return undefined;
+  }
+}
+
 const OPERATORS: readonly MatchOp[] = ["=~", "!~", "!=", "="];
 
 function parseUtf8(text: string): Matcher[] {
@@ -108,23 +133,25 @@ function parseClassic(text: string): Matcher[] {
   }
   if (part.trim() !== "" || parts.length === 0) parts.push(part);
   if (parts.length === 1 && (parts[0] as string).trim() === "") return [];
-  return parts.map((p) => {
-    const m = /^\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|=|!=|!~)\s*(.*?)\s*$/su.exec(p);
-    if (m === null) throw new MatcherSyntaxError(`bad matcher format: ${p}`);
-    const raw = m[3] as string;
-    const open = raw.startsWith('"');
-    if (open !== (raw.length > 1 && raw.endsWith('"')))
-      throw new MatcherSyntaxError(`matcher value contains unescaped double quote: ${raw}`);
-    const inner = open ? raw.slice(1, -1) : raw;
-    if (/(?<!\\)(?:\\\\)*"/u.test(inner)) {
-      throw new MatcherSyntaxError(`matcher value contains unescaped double quote: ${raw}`);
-    }
-    return {
-      name: m[1] as string,
-      op: m[2] as MatchOp,
-      value: inner.replace(/\\([\\"n])/gu, (_, c) => (c === "n" ? "\n" : c)),
-    };
-  });
+  return parts.map(parseClassicOne);
+}
+
+function parseClassicOne(text: string): Matcher {
+  const m = /^\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|=|!=|!~)\s*(.*?)\s*$/su.exec(text);
+  if (m === null) throw new MatcherSyntaxError(`bad matcher format: ${text}`);
+  const raw = m[3] as string;
+  const open = raw.startsWith('"');
+  if (open !== (raw.length > 1 && raw.endsWith('"')))
+    throw new MatcherSyntaxError(`matcher value contains unescaped double quote: ${raw}`);
+  const inner = open ? raw.slice(1, -1) : raw;
+  if (/(?<!\\)(?:\\\\)*"/u.test(inner)) {
+    throw new MatcherSyntaxError(`matcher value contains unescaped double quote: ${raw}`);
+  }
+  return {
+    name: m[1] as string,
+    op: m[2] as MatchOp,
+    value: inner.replace(/\\([\\"n])/gu, (_, c) => (c === "n" ? "\n" : c)),
+  };
 }
 
 const ESCAPES: Readonly<Record<string, string>> = {

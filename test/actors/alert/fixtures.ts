@@ -3,6 +3,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type AlertManager, makeAlertManager } from "../../../src/actors/alert/alert-manager.ts";
+import { parseAlertmanagerConfig } from "../../../src/actors/alert/load-config.ts";
 import { type Disk, DiskError, type DiskFile } from "../../../src/lib/disk.ts";
 import type { PostedAlert } from "../../../src/model/alerts.ts";
 import { labelsFromObject } from "../../../src/model/labels.ts";
@@ -78,6 +80,22 @@ export async function webhookServer(): Promise<WebhookServer> {
         server.closeAllConnections();
       }),
   };
+}
+
+/** An alert manager that does not run: it knows its configuration, and no alert. */
+export function idleAlertManager(
+  text = "route: { receiver: nobody }\nreceivers: [{ name: nobody }]\n",
+  disk: Disk = memoryDisk(),
+): AlertManager {
+  return makeAlertManager({
+    config: parseAlertmanagerConfig("alertmanager.yml", text),
+    dataDir: "/alerting",
+    disk,
+    publish: () => Promise.resolve(),
+    externalUrl: "http://tocsin",
+    userAgent: "Tocsin/test",
+    onDeath: () => {},
+  });
 }
 
 export function freshFolder(): string {

@@ -4,6 +4,7 @@ import type { ApiDeps } from "../../../src/api/deps.ts";
 import { makeApiMetrics } from "../../../src/api/metrics.ts";
 import { makeServer } from "../../../src/api/server.ts";
 import type { ShardClient } from "../../../src/model/shard.ts";
+import { idleAlertManager } from "../../actors/alert/fixtures.ts";
 import { configOf } from "../../actors/collector/jobs.ts";
 import { scriptedEngine } from "../../actors/rule/fixtures.ts";
 import { recordingIngest } from "../../streams/outbox/recording-ingest.ts";
@@ -22,6 +23,8 @@ export function wholeServer(given: Partial<ApiDeps> = {}) {
     limitsOf: () => limits,
     rules: () => [],
     alerts: () => [],
+    alertManager: idleAlertManager(),
+    postedAlerts: () => {},
     targets: () => [],
     droppedTargets: () => [],
     scrapeConfigs: () => [],
