@@ -214,22 +214,21 @@ function kindOf(json: unknown): string {
   return typeof json === "object" ? "an object" : `a ${typeof json}`;
 }
 
-const TIME = /^(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?\s*(Z|z|[+-]\d\d:?\d\d)?)?$/;
+const TIME = /^(\d{4})-(\d\d)-(\d\d)(?:T([01]\d|2[0-3]):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(Z|[+-]\d\d:\d\d)?)?$/;
 
-/** A time as strfmt reads it, in Unix milliseconds; 0 when absent or Go's zero time. */
+/** A time as Alertmanager reads it, in Unix milliseconds; 0 when absent or Go's zero time, the earliest is 1. */
 function readTime(body: string, json: unknown, key: string): number {
   const text = optionalString(body, json, key);
-  if (text === "") return 0;
+  if (text === "" || text === "0001-01-01T00:00:00Z" || text === "0001-01-01T00:00:00.000Z") return 0;
   const m = TIME.exec(text);
   if (m === null) throw unreadable(body, `${key} ${goQuote(text)} is no time as 2006-01-02T15:04:05Z`);
   const [, year, month, day, hour = "00", minute = "00", second = "00", fraction = "", zone = "Z"] = m;
-  const offset = zone.length === 5 ? `${zone.slice(0, 3)}:${zone.slice(3)}` : zone.toUpperCase();
   const millis = fraction.slice(0, 3).padEnd(3, "0");
-  const ms = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}.${millis}${offset}`);
+  const ms = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}.${millis}${zone}`);
   // Date.parse takes the 30th of February for the 1st of March.
   const days = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
   if (Number.isNaN(ms) || Number(day) > days) throw unreadable(body, `${key} ${goQuote(text)} is out of range`);
-  return Math.max(0, ms);
+  return Math.max(1, ms);
 }
 
 /** As Go's url.ParseRequestURI: with a scheme, or a path from the root. */

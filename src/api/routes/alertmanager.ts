@@ -87,7 +87,7 @@ export function alertmanagerRoutes(app: FastifyInstance, deps: ApiDeps): void {
     const resolved = alerts.filter((a) => a.endsAt !== undefined && a.endsAt <= now()).length;
     deps.postedAlerts(alerts.length - resolved, resolved, problems.length);
     if (alerts.length > 0) await alertManager.accept(alerts);
-    return problems.length > 0 ? sendText(reply, 400, problems.join("\n")) : reply.send("");
+    return problems.length > 0 ? sendText(reply, 400, problems.join("\n")) : reply.send();
   });
 
   on("GET", "alerts/groups", (request, reply) => {
@@ -124,7 +124,7 @@ export function alertmanagerRoutes(app: FastifyInstance, deps: ApiDeps): void {
 
   on("GET", "silence/:id", (request, reply) => {
     const silence = silences.get(silenceId(request));
-    return silence === undefined ? reply.code(404).send("") : send(request, reply, silenceJson(silence, now()));
+    return silence === undefined ? reply.code(404).send() : send(request, reply, silenceJson(silence, now()));
   });
 
   on("DELETE", "silence/:id", async (request, reply) => {
@@ -132,7 +132,7 @@ export function alertmanagerRoutes(app: FastifyInstance, deps: ApiDeps): void {
       if (!(error instanceof SilenceRefused)) throw error;
       reply.code(404);
     });
-    return reply.send("");
+    return reply.send();
   });
 
   function refuse(reply: FastifyReply, error: unknown): FastifyReply {

@@ -1,8 +1,4 @@
-import { spawn } from "node:child_process";
-import { existsSync, realpathSync, writeFileSync } from "node:fs";
-import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
@@ -12,6 +8,7 @@ import { parseAlertmanagerConfig } from "../../../src/actors/alert/load-config.t
 import type { PostedAlert } from "../../../src/model/alerts.ts";
 import { labelsToObject } from "../../../src/model/labels.ts";
 import { findPeer } from "../../support/find-program.ts";
+import { startAlertmanager } from "./alertmanager-process.ts";
 import { freshFolder, posted, type WebhookServer, webhookServer } from "./fixtures.ts";
 
 // The same alerts at the same moments to the real Alertmanager and to ours: every notification must be the same, in the
@@ -73,25 +70,8 @@ describe.skipIf(peer === undefined)("beside Alertmanager (needs 0.33 or newer on
   it("tells the same", { timeout: 300_000 }, async () => {
     const [theirs, ours] = await Promise.all([webhookServer(), webhookServer()]);
     const folder = freshFolder();
-    writeFileSync(join(folder, "am.yml"), config(theirs.url));
-    const port = await freePort();
-    const [command, ...args] = commandOf(peer!);
-    const child = spawn(
-      command,
-      [
-        ...args,
-        `--config.file=${join(folder, "am.yml")}`,
-        `--storage.path=${join(folder, "data")}`,
-        `--web.listen-address=127.0.0.1:${port}`,
-        "--cluster.listen-address=",
-      ],
-      { stdio: "ignore" },
-    );
-    let exited = false;
-    child.on("exit", () => {
-      exited = true;
-    });
-    onTestFinished(() => void child.kill("SIGKILL"));
+    const process = await startAlertmanager(peer!, folder, config(theirs.url));
+    onTestFinished(process.kill);
     const manager = makeAlertManager({
       config: parseAlertmanagerConfig("am.yml", config(ours.url)),
       dataDir: join(folder, "ours"),
@@ -102,14 +82,10 @@ describe.skipIf(peer === undefined)("beside Alertmanager (needs 0.33 or newer on
     });
     const fiber = Effect.runFork(Effect.scoped(manager.run));
     try {
-      while (!(await answers(port))) {
-        expect(exited, "Alertmanager ended at its start").toBe(false);
-        await sleep(50);
-      }
       const since = Date.now();
       const send = async (...alerts: PostedAlert[]) => {
         manager.receive(alerts);
-        const response = await fetch(`http://127.0.0.1:${port}/api/v2/alerts`, {
+        const response = await fetch(`${process.url}/api/v2/alerts`, {
           method: "POST",
           headers: { "content-type": "application/json" },
           body: JSON.stringify(alerts.map(wire)),
@@ -161,18 +137,6 @@ describe.skipIf(peer === undefined)("beside Alertmanager (needs 0.33 or newer on
   });
 });
 
-/**
- * Debian's Alertmanager wants its templates in /usr/share. Unpacked elsewhere it gets them there in a mount namespace of
- * its own, where nothing outside of it changes.
- */
-function commandOf(binary: string): [string, ...string[]] {
-  const wanted = "/usr/share/prometheus/alertmanager";
-  const unpacked = join(dirname(realpathSync(binary)), "../share/prometheus/alertmanager");
-  if (existsSync(wanted) || !existsSync(unpacked)) return [binary];
-  const script = `mount -t tmpfs none /usr/share && mkdir -p ${dirname(wanted)} && ln -s "$0" ${wanted} && exec "$@"`;
-  return ["unshare", "-rm", "sh", "-c", script, unpacked, binary];
-}
-
 function wire(alert: PostedAlert): unknown {
   return {
     labels: labelsToObject(alert.labels),
@@ -181,19 +145,4 @@ function wire(alert: PostedAlert): unknown {
     endsAt: new Date(alert.endsAt as number).toISOString(),
     generatorURL: alert.generatorUrl,
   };
-}
-
-async function answers(port: number): Promise<boolean> {
-  return fetch(`http://127.0.0.1:${port}/-/ready`).then(
-    (r) => r.ok,
-    () => false,
-  );
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
