@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { AlertManager } from "../actors/alert/alert-manager.ts";
+import type { Ruler } from "../actors/rule/ruler-store.ts";
 import type { StorageAdmin } from "../actors/shard/storage-admin.ts";
 import type { LimitsConfig, ScrapeConfig } from "../model/config.ts";
 import type { Ingest } from "../model/ingest.ts";
@@ -24,8 +25,10 @@ export interface ApiDeps {
   readonly limitsOf: (tenant: string) => LimitsConfig;
   /** How long shards are waited for, shared with the engine. */
   readonly patience?: Patience;
-  readonly rules: () => readonly RuleGroupStatus[];
-  readonly alerts: () => readonly ActiveAlert[];
+  readonly rules: (tenant: string) => readonly RuleGroupStatus[];
+  readonly alerts: (tenant: string) => readonly ActiveAlert[];
+  /** The rule groups that came over the API. */
+  readonly ruler: Ruler;
   readonly alertManager: AlertManager;
   /** Counts alerts that were posted, by what they are. */
   readonly postedAlerts: (firing: number, resolved: number, invalid: number) => void;

@@ -1,5 +1,7 @@
 /** Every call that the server answers but for its page: what /api/v1/openapi.yaml is made of. A test holds it to the router. */
 
+import { RULER_CALLS } from "./openapi-ruler-calls.ts";
+
 export interface Call {
   readonly path: string;
   readonly methods: readonly ("get" | "post" | "put" | "delete" | "head")[];
@@ -12,7 +14,7 @@ export interface Call {
   /** Media type of the answer; JSON in Prometheus's envelope where not given. */
   readonly answers?: string;
   /** Status of success; 200 where not given. */
-  readonly status?: 204;
+  readonly status?: 200 | 202 | 204;
   readonly data?: DataShape;
 }
 
@@ -114,6 +116,7 @@ const LIST = { data: "list" } as const;
 const TEXTS = { data: "texts" } as const;
 
 export const CALLS: readonly Call[] = [
+  ...RULER_CALLS,
   v1(
     "query",
     FORM,

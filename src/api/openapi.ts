@@ -126,6 +126,7 @@ function responses({ status, answers, data }: Call): object {
     content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } },
   };
   if (status === 204) return { "204": { description: "done" }, default: error };
+  if (status === 202) return { "202": { description: "stored" }, default: error };
   if (answers !== undefined) return { "200": { description: "success", content: { [answers]: {} } }, default: error };
   const schema = {
     type: "object",

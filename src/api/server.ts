@@ -15,6 +15,7 @@ import { openapiRoutes } from "./routes/openapi.ts";
 import { queryRoutes } from "./routes/query.ts";
 import { queryCostRoutes } from "./routes/query-cost.ts";
 import { remoteReadRoutes } from "./routes/remote-read.ts";
+import { rulerRoutes } from "./routes/ruler.ts";
 import { scrapingRoutes } from "./routes/scraping.ts";
 import { searchRoutes } from "./routes/search.ts";
 import { seriesRoutes } from "./routes/series.ts";
@@ -101,6 +102,7 @@ export function makeServer(deps: ApiDeps): FastifyInstance {
   queryCostRoutes(app, deps);
   seriesRoutes(app, deps);
   alertingRoutes(app, deps);
+  rulerRoutes(app, deps);
   alertmanagerRoutes(app, deps);
   statusRoutes(app, deps);
   insideRoutes(app, deps);

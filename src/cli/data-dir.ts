@@ -15,6 +15,7 @@ export interface DataDir {
   readonly partitions: number;
   readonly nats: string;
   readonly alerting: string;
+  readonly rules: string;
   readonly shard: (partition: number) => string;
   /** Lets another process have the folder. */
   release(): Promise<void>;
@@ -40,6 +41,7 @@ export async function openDataDir(dir: string, wantedPartitions: number): Promis
       partitions,
       nats: join(path, "nats"),
       alerting: join(path, "alerting"),
+      rules: join(path, "rules"),
       shard: (partition) => join(path, "shards", String(partition)),
       release: () => unlock(lock),
     };

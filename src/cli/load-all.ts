@@ -31,17 +31,22 @@ export function loadAll(file: string, log: Pick<Log, "warn">): Loaded {
   const { text, config, warnings } = loadConfig(path);
   for (const w of warnings) log.warn(formatProblem(w));
   const problems: ConfigProblem[] = [];
-  const rules = collect(problems, () =>
-    loadRuleFiles(config.ruleFiles, { evaluationIntervalMs: config.global.evaluationIntervalMs, checkExpression }),
-  );
-  for (const w of rules?.warnings ?? []) log.warn(w);
+  const groups = collect(problems, () => loadRules(config, log)) ?? [];
   const receivers = config.alertmanagerConfigFile;
   const alertmanager = collect(problems, () =>
     receivers === undefined ? parseAlertmanagerConfig(path, NOBODY) : loadAlertmanagerConfig(receivers),
   );
   const retentionRules = collect(problems, () => readRetentionRules(config.storage.retentionRules)) ?? [];
   if (problems.length > 0 || alertmanager === undefined) throw new ConfigError(problems);
-  return { text, config, groups: rules?.groups ?? [], alertmanager, retentionRules };
+  return { text, config, groups, alertmanager, retentionRules };
+}
+
+/** Reads the rule files that the configuration names. Throws ConfigError with the problems of all. */
+export function loadRules(config: Config, log: Pick<Log, "warn">): readonly RuleGroupSpec[] {
+  const { evaluationIntervalMs } = config.global;
+  const { groups, warnings } = loadRuleFiles(config.ruleFiles, { evaluationIntervalMs, checkExpression });
+  for (const w of warnings) log.warn(w);
+  return groups;
 }
 
 /** Parses the selectors of the rules; throws ConfigError with every one that is wrong. */

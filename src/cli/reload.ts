@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect";
 import type { Logger as Log } from "pino";
-import { type Loaded, loadAll } from "./load-all.ts";
+import { type Loaded, loadAll, loadRules } from "./load-all.ts";
 import type { Parts } from "./wire-parts.ts";
 
 /** The configuration in force. */
@@ -8,6 +8,8 @@ export interface LiveConfiguration {
   current(): Loaded;
   /** Reads all files again. Throws ConfigError and keeps the one before. */
   read(): Loaded;
+  /** Reads the rule files again, and nothing else. Throws ConfigError and keeps the ones before. */
+  readRules(): Loaded;
 }
 
 /** Reads the configuration for the first time; throws ConfigError with every problem. */
@@ -19,13 +21,17 @@ export function liveConfiguration(file: string, log: Log): LiveConfiguration {
       loaded = loadAll(file, log);
       return loaded;
     },
+    readRules: () => {
+      loaded = { ...loaded, groups: loadRules(loaded.config, log) };
+      return loaded;
+    },
   };
 }
 
 /** What a reload does: rules, receivers and scrapes go over to the new configuration. Rejects when there is none to use. */
 export const makeReload = (live: LiveConfiguration, parts: Parts, log: Log) => async (): Promise<void> => {
   const loaded = live.read();
-  parts.rules.reload(loaded.groups);
+  parts.applyRules();
   parts.alertManager.reload(loaded.alertmanager);
   const scrapes = parts.scrapes.current();
   if (scrapes !== undefined) await Effect.runPromise(scrapes.reload(loaded.config));

@@ -78,6 +78,7 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
     patience: parts.queries.patience,
     rules: rules.rules,
     alerts: rules.alerts,
+    ruler: parts.ruler,
     alertManager,
     postedAlerts,
     targets: () => scrapes.current()?.targets() ?? [],

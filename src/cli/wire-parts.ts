@@ -4,7 +4,9 @@ import type { Logger as Log } from "pino";
 import { type AlertManager, makeAlertManager } from "../actors/alert/alert-manager.ts";
 import { makeScrapeManager, type ScrapeManager } from "../actors/collector/scrape-manager.ts";
 import { type Compactor, makeCompactor } from "../actors/compactor/compactor.actor.ts";
+import { checkExpression } from "../actors/rule/check-expression.ts";
 import { makeRuleManager, type RuleManager } from "../actors/rule/rule-manager.ts";
+import { makeRuler, type Ruler } from "../actors/rule/ruler-store.ts";
 import type { OnDeath } from "../actors/runtime/death.ts";
 import { makeDynamicSupervisor } from "../actors/runtime/dynamic-supervisor.ts";
 import { KEEP_TRYING } from "../actors/runtime/supervisor.ts";
@@ -12,11 +14,13 @@ import { makeShards, type Shards } from "../actors/shard/shard-host.ts";
 import type { StorageSettings } from "../actors/shard/storage-settings.ts";
 import { makeVisibility, type Visibility } from "../actors/shard/visibility.ts";
 import { type HostCollector, makeHostCollector } from "../agent/host-collector.ts";
+import { realDisk } from "../lib/disk.ts";
 import { limitsOf } from "../model/config.ts";
 import type { Engine } from "../model/query.ts";
 import type { ResultsCache } from "../query/results-cache/results-cache.ts";
 import { loadKernel } from "../streams/codec/kernel/kernel.ts";
 import { type Gateway, makeGateway } from "../streams/ingest/gateway.ts";
+import { attempt } from "./attempt.ts";
 import type { DataDir } from "./data-dir.ts";
 import { type ListenOption, urlOf } from "./listen.ts";
 import type { Loaded } from "./load-all.ts";
@@ -35,6 +39,10 @@ export interface Parts {
   readonly results: ResultsCache | undefined;
   readonly alertManager: AlertManager;
   readonly rules: RuleManager;
+  /** Groups that come over the API. */
+  readonly ruler: Ruler;
+  /** Has the groups of the files and of the API run that are there now. */
+  readonly applyRules: () => void;
   readonly scrapes: Scrapes;
   /** Undefined where the configuration switches it off. */
   readonly hostCollector: HostCollector | undefined;
@@ -104,8 +112,8 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
   const alerting = {
     dataDir: dataDir.alerting,
     externalUrl: urlOf(address),
-    publish: (subject: string, payload: Uint8Array) =>
-      publisher.publishTo(subject, payload, `${options.startTime}-${process.pid}-${events++}`),
+    publish: (subject: string, payload: Uint8Array, msgId = `${options.startTime}-${process.pid}-${events++}`) =>
+      publisher.publishTo(subject, payload, msgId),
     onDeath,
   };
   const alertManager = makeAlertManager({ ...alerting, config: alertmanager, userAgent });
@@ -121,6 +129,17 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
     },
     groups,
   );
+  const applyRules = () => rules.reload([...options.loaded().groups, ...ruler.groups()]);
+  const ruler = makeRuler({
+    disk: realDisk,
+    dir: dataDir.rules,
+    checkExpression,
+    evaluationIntervalMs: () => options.loaded().config.global.evaluationIntervalMs,
+    limitsOf: (tenant) => limitsOf(options.loaded().config, tenant),
+    onChange: applyRules,
+  });
+  for (const problem of yield* attempt(() => ruler.load())) log.error(`rules from the API that do not run: ${problem}`);
+  applyRules();
 
   const { agent } = config;
   const hostCollector = agent.enabled
@@ -144,6 +163,8 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
     results,
     alertManager,
     rules,
+    ruler,
+    applyRules,
     scrapes,
     hostCollector,
   };

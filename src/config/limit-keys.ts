@@ -46,6 +46,16 @@ const tenantKeys = {
     "A partition that has not answered after this time is left out of the answer, which is marked partial then.",
     "three quarters of the query's own time",
   ),
+  max_rules_per_rule_group: defaulted(
+    integer(0),
+    1000,
+    "Rules that a group which comes over the ruler's API may have; 0: any number.",
+  ),
+  max_rule_groups: defaulted(
+    integer(0),
+    1000,
+    "Rule groups that a tenant may have over the ruler's API; 0: any number.",
+  ),
   query_lookback: defaulted(
     duration(1),
     300_000,

@@ -23,6 +23,8 @@ const FIELD: Readonly<Record<TenantKey, keyof TenantLimits>> = {
   max_concurrent_queries_per_tenant: "maxTenantQueries",
   query_timeout: "queryTimeoutMs",
   query_shard_timeout: "queryShardTimeoutMs",
+  max_rules_per_rule_group: "maxRulesPerRuleGroup",
+  max_rule_groups: "maxRuleGroups",
   query_lookback: "queryLookbackMs",
 };
 

@@ -90,6 +90,9 @@ export interface TenantLimits {
   /** 0: a share of the query's own time. */
   readonly queryShardTimeoutMs: number;
   readonly queryLookbackMs: number;
+  /** Over the ruler's API. */
+  readonly maxRulesPerRuleGroup: number;
+  readonly maxRuleGroups: number;
 }
 
 export interface LimitsConfig extends TenantLimits {

@@ -11,7 +11,7 @@ export type RuleHealth = "unknown" | "ok" | "err";
 
 export interface RuleGroupStatus {
   readonly name: string;
-  /** The rule file, absolute. */
+  /** The rule file, absolute; of a group that came over the API its namespace. */
   readonly file: string;
   readonly intervalMs: number;
   /** Alerts or series a rule may make; 0: no limit. */

@@ -87,6 +87,21 @@ export function parseRuleFile(
   return { groups, problems };
 }
 
+/** Parses one group alone, as a request to the ruler has it. No group where the text is no YAML. */
+export function parseRuleGroup(
+  file: string,
+  text: string,
+  options: RuleFileOptions,
+): { group: RuleGroupSpec | undefined; problems: readonly ConfigProblem[] } {
+  const r = readYaml(file, text);
+  if (r.problems.length > 0) return { group: undefined, problems: r.problems };
+  if (r.root === undefined) {
+    return { group: undefined, problems: [{ file, line: 0, column: 0, message: "there is no rule group" }] };
+  }
+  const group = readGroup(r, r.root, options);
+  return { group, problems: [...r.problems].sort((a, b) => a.line - b.line || a.column - b.column) };
+}
+
 const GROUP_KEYS = ["name", "interval", "query_offset", "limit", "labels", "rules"];
 
 function readGroup(r: YamlReader, node: Node, options: RuleFileOptions): RuleGroupSpec {

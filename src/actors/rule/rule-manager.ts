@@ -50,8 +50,9 @@ export interface RuleManager {
    * name and labels. Takes effect as soon as the manager runs.
    */
   reload(groups: readonly RuleGroupSpec[]): void;
-  rules(): readonly RuleGroupStatus[];
-  alerts(): readonly ActiveAlert[];
+  /** Of one tenant where it is given. */
+  rules(tenant?: string): readonly RuleGroupStatus[];
+  alerts(tenant?: string): readonly ActiveAlert[];
   stats(): RuleStats;
 }
 
@@ -61,7 +62,7 @@ const CATCH_UP_TICKS = 5;
 
 /** The actor that owns all rule groups. */
 export function makeRuleManager(options: RuleManagerOptions, groups: readonly RuleGroupSpec[] = []): RuleManager {
-  const tenant = options.tenant ?? DEFAULT_TENANT;
+  const ownerOf = (spec: RuleGroupSpec) => spec.tenant ?? options.tenant ?? DEFAULT_TENANT;
   const disk = options.disk ?? realDisk;
   const stateDir = join(options.dataDir, "rules");
   const wake = makeMailbox<void>("rule-manager", { capacity: 1, overflow: "dropNewest" });
@@ -71,11 +72,17 @@ export function makeRuleManager(options: RuleManagerOptions, groups: readonly Ru
   const durations = { buckets: RULE_DURATION_BUCKETS.map(() => 0), count: 0, seconds: 0 };
   let wanted = groups;
 
-  const depsOf = (output: RuleOutput): RuleGroupDeps => ({
+  const ofTenant = (tenant: string | undefined) =>
+    tenant === undefined ? wanted : wanted.filter((g) => ownerOf(g) === tenant);
+  /** All tenants' alerts meet in one alert manager: the label keeps those of others apart. */
+  const externalLabelsOf = (tenant: string) =>
+    tenant === (options.tenant ?? DEFAULT_TENANT) ? options.externalLabels : { tenant, ...options.externalLabels };
+
+  const depsOf = (output: RuleOutput, tenant: string): RuleGroupDeps => ({
     engine: options.engine,
     output,
     tenant,
-    templates: { externalLabels: options.externalLabels, externalUrl: options.externalUrl },
+    templates: { externalLabels: externalLabelsOf(tenant), externalUrl: options.externalUrl },
     sink: options.sink,
     transition: (event) => events.offer(`tocsin.alerts.${tenant}`, transitionRecord(tenant, event)),
     disk,
@@ -110,6 +117,7 @@ export function makeRuleManager(options: RuleManagerOptions, groups: readonly Ru
       }
       for (const [key, spec] of next) {
         if (running.has(key)) continue;
+        const tenant = ownerOf(spec);
         const output = outputs.get(key) ?? makeRuleOutput(options.ingest, tenant);
         outputs.set(key, output);
         const publishRuntime = (runtime: GroupRuntime) => runtimes.set(key, runtime);
@@ -118,7 +126,7 @@ export function makeRuleManager(options: RuleManagerOptions, groups: readonly Ru
         yield* supervisor.start({
           id: key,
           restart: "permanent",
-          run: ruleGroupActor(spec, depsOf(output), publishRuntime, before),
+          run: ruleGroupActor(spec, depsOf(output, tenant), publishRuntime, before),
         });
         running.set(key, spec);
       }
@@ -149,9 +157,9 @@ export function makeRuleManager(options: RuleManagerOptions, groups: readonly Ru
       wanted = next;
       wake.offer();
     },
-    rules: () => inOrder(wanted, runtimes).map(groupStatus),
-    alerts: () =>
-      inOrder(wanted, runtimes).flatMap((g) =>
+    rules: (tenant) => inOrder(ofTenant(tenant), runtimes).map(groupStatus),
+    alerts: (tenant) =>
+      inOrder(ofTenant(tenant), runtimes).flatMap((g) =>
         g.rules.flatMap((r) => (r.table === undefined ? [] : activeAlerts(r.table))),
       ),
     stats: () => ({

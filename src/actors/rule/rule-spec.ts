@@ -1,8 +1,12 @@
 /** Rule groups as they are run: checked, with defaults filled in. Durations are milliseconds. */
 export interface RuleGroupSpec {
   readonly name: string;
-  /** Absolute path of the rule file. */
+  /** Absolute path of the rule file; of a group that came over the API, of where it is stored. */
   readonly file: string;
+  /** Whose data it reads and writes; absent: the default tenant's. */
+  readonly tenant?: string;
+  /** Of a group that came over the API: in place of the file's name wherever people see it. */
+  readonly namespace?: string;
   readonly intervalMs: number;
   /** The group looks this far into the past, so that late samples are seen. */
   readonly queryOffsetMs: number;

@@ -9,7 +9,7 @@ export function groupStatus(runtime: GroupRuntime): RuleGroupStatus {
   const { spec } = runtime;
   return {
     name: spec.name,
-    file: spec.file,
+    file: spec.namespace ?? spec.file,
     intervalMs: spec.intervalMs,
     limit: spec.limit,
     rules: runtime.rules.map(ruleStatus),

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import type { DroppedTarget, TargetStatus } from "../../model/targets.ts";
 import type { ApiDeps } from "../deps.ts";
-import { paramsOf } from "../request.ts";
+import { paramsOf, tenantOf } from "../request.ts";
 import { sendData, sendQueryError } from "../respond.ts";
 import { alertJson, rulesAnswer } from "../rules-answer.ts";
 
@@ -9,13 +9,15 @@ import { alertJson, rulesAnswer } from "../rules-answer.ts";
 export function alertingRoutes(app: FastifyInstance, deps: ApiDeps): void {
   app.get("/api/v1/rules", (request, reply) => {
     try {
-      return sendData(request, reply, rulesAnswer(deps.rules(), paramsOf(request)));
+      return sendData(request, reply, rulesAnswer(deps.rules(tenantOf(request)), paramsOf(request)));
     } catch (e) {
       return sendQueryError(reply, e);
     }
   });
 
-  app.get("/api/v1/alerts", (request, reply) => sendData(request, reply, { alerts: deps.alerts().map(alertJson) }));
+  app.get("/api/v1/alerts", (request, reply) =>
+    sendData(request, reply, { alerts: deps.alerts(tenantOf(request)).map(alertJson) }),
+  );
 
   app.get("/api/v1/targets", (request, reply) => {
     const params = paramsOf(request);

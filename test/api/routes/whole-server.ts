@@ -23,6 +23,7 @@ export function wholeServer(given: Partial<ApiDeps> = {}) {
     limitsOf: () => limits,
     rules: () => [],
     alerts: () => [],
+    ruler: {} as ApiDeps["ruler"],
     alertManager: idleAlertManager(),
     postedAlerts: () => {},
     targets: () => [],
