@@ -16,6 +16,7 @@ import { checkFree, type ListenError, parseListenOption } from "./listen.ts";
 import { liveConfiguration, makeReload, reloadOnHangup } from "./reload.ts";
 import { serveApi } from "./serve-api.ts";
 import type { ServeOptions } from "./serve-options.ts";
+import { watchRules } from "./watch-rules.ts";
 import { wireBus } from "./wire-bus.ts";
 import { wireMetrics } from "./wire-metrics.ts";
 import { wireParts } from "./wire-parts.ts";
@@ -37,6 +38,9 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
   yield* attempt(() => checkFree(address));
   const live = yield* attempt(async () => liveConfiguration(options.config, log));
   const { config } = live.current();
+  // From the moment at which they were read, so that no change is missed.
+  let applyRules = () => {};
+  const ruleFiles = yield* watchRules({ live, applyRules: () => applyRules(), log });
 
   // 2. The data dir, locked; let go of last.
   const dataDir = yield* Effect.acquireRelease(
@@ -56,12 +60,14 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
   const made = { loaded: live.current, dataDir, address, version, startTime, onDeath, log };
   const parts = yield* wireParts({ ...busParts, ...made });
   const { gateway, shards, compactor, engine, alertManager, rules, scrapes, hostCollector } = parts;
+  applyRules = parts.applyRules;
   let ingestReader: IngestReader | undefined;
   const { registry, observe, postedAlerts } = wireMetrics({
     parts,
     busParts,
     census,
     ingestReader: () => ingestReader,
+    ruleFiles: ruleFiles.reloads,
   });
   const reload = makeReload(live, parts, log);
   yield* reloadOnHangup(reload, log);

@@ -5,6 +5,7 @@ import type { ApiMetrics } from "../api/deps.ts";
 import { makeApiMetrics, makeRegistry } from "../api/metrics.ts";
 import { registerQueryMetrics } from "../api/query-metrics.ts";
 import { registerResultsCacheMetrics } from "../api/results-cache-metrics.ts";
+import { type RuleFileReloads, registerRuleFileMetrics } from "../api/rule-file-metrics.ts";
 import { registerShardMetrics } from "../api/shard-metrics.ts";
 import { registerSystemMetrics } from "../api/system-metrics.ts";
 import type { IngestReader } from "../streams/nats/ingest-subject.ts";
@@ -17,10 +18,11 @@ export interface MetricsOptions {
   readonly census: Census;
   /** The reader of what agents publish on NATS; undefined while it is down. */
   readonly ingestReader: () => IngestReader | undefined;
+  readonly ruleFiles: () => RuleFileReloads;
 }
 
 /** Tocsin's own metrics: a registry that reads the parts when it is asked, and what the API counts into it. */
-export function wireMetrics({ parts, busParts, census, ingestReader }: MetricsOptions): {
+export function wireMetrics({ parts, busParts, census, ingestReader, ruleFiles }: MetricsOptions): {
   readonly registry: Registry;
   readonly observe: ApiMetrics;
   readonly postedAlerts: (firing: number, resolved: number, invalid: number) => void;
@@ -31,6 +33,7 @@ export function wireMetrics({ parts, busParts, census, ingestReader }: MetricsOp
   registerShardMetrics(registry, shards.clients);
   registerQueryMetrics(registry, { queue: queries.queue.stats, missed: () => queries.missed });
   if (results !== undefined) registerResultsCacheMetrics(registry, results.stats);
+  registerRuleFileMetrics(registry, ruleFiles);
   for (const host of shards.hosts) census.watch({ stats: host.mailbox });
   registerSystemMetrics(registry, {
     gateway: () => gateway.stats(),

@@ -5,6 +5,7 @@ import { makeCensus } from "../../src/actors/runtime/census.ts";
 import { makeApiMetrics, makeRegistry } from "../../src/api/metrics.ts";
 import { registerQueryMetrics } from "../../src/api/query-metrics.ts";
 import { registerResultsCacheMetrics } from "../../src/api/results-cache-metrics.ts";
+import { registerRuleFileMetrics } from "../../src/api/rule-file-metrics.ts";
 import { registerShardMetrics } from "../../src/api/shard-metrics.ts";
 import { registerSystemMetrics, type SystemSources } from "../../src/api/system-metrics.ts";
 import type { ShardClient, ShardResponses, ShardStats } from "../../src/model/shard.ts";
@@ -75,6 +76,7 @@ function exampleRegistry(): Registry {
   registerQueryMetrics(registry, { queue: () => ({ running: 1, waiting: 1 }), missed: () => new Map([[0, 1]]) });
   registerShardMetrics(registry, [shard]);
   registerResultsCacheMetrics(registry, makeResultsCache(1).stats);
+  registerRuleFileMetrics(registry, () => ({ ok: 1, failed: 1, current: true }));
   const census = makeCensus();
   const death = { kind: "failure", reason: "r", detail: "", deaths: 1, action: "restart", delayMs: 1 } as const;
   census.onDeath({ supervisor: "s", child: "c", ...death });
