@@ -1,24 +1,34 @@
 import type { Matcher } from "../../model/matcher.ts";
+import type { EscalationConfig } from "../escalation/escalation-config.ts";
+import type { Integration } from "./integration-config.ts";
 import type { TimeInterval } from "./time-interval.ts";
 
 /** Alertmanager's configuration as it is used: checked, inherited settings filled in, durations in milliseconds. */
 export interface AlertmanagerConfig {
   readonly file: string;
-  /** The file's text, for the status page. */
+  /** The file's text with its secrets masked, for what shows it. */
   readonly text: string;
+  /** Of all that was read, secret and template files included: a configuration with the same one is the same. */
+  readonly hash: string;
   readonly resolveTimeoutMs: number;
   readonly route: Route;
+  /** Tocsin's own: stands in for receivers that name none themselves. */
+  readonly fallbackReceiver?: string;
   readonly receivers: readonly Receiver[];
   readonly inhibitRules: readonly InhibitRule[];
   readonly timeIntervals: ReadonlyMap<string, readonly TimeInterval[]>;
-  /** Globs of template files, absolute. */
-  readonly templates: readonly string[];
+  /** Tocsin's own keys: who is on call, and who is paged when nobody acknowledges. */
+  readonly escalation: EscalationConfig;
 }
 
 export interface Route {
   /** Alertmanager's key of the route: the matchers on the way from the root, `{}/{severity="page"}`. */
   readonly key: string;
   readonly receiver: string;
+  /** Name of the escalation that pages for it; its receiver is then the last resort. */
+  readonly escalation: string | undefined;
+  /** The route names a receiver beside its escalation, which is told as without one. */
+  readonly tellsReceiver: boolean;
   readonly matchers: readonly Matcher[];
   readonly continue: boolean;
   /** `group_by: [...]`: every label. */
@@ -36,30 +46,8 @@ export interface Receiver {
   readonly name: string;
   /** In Alertmanager's order of kinds. */
   readonly integrations: readonly Integration[];
-}
-
-/** One way that a receiver is told, told apart by `kind`. */
-export type Integration = WebhookConfig;
-
-export interface IntegrationBase {
-  /** The kind and its number among those of the kind in the receiver, as in Alertmanager: `slack[0]`. */
-  readonly name: string;
-  readonly sendResolved: boolean;
-}
-
-export interface WebhookConfig extends IntegrationBase {
-  readonly kind: "webhook";
-  readonly url: string;
-  /** 0: no limit. */
-  readonly maxAlerts: number;
-  /** Of one attempt; 0: the default. */
-  readonly timeoutMs: number;
-  readonly http: HttpConfig;
-}
-
-export interface HttpConfig {
-  readonly headers: Readonly<Record<string, string>>;
-  readonly followRedirects: boolean;
+  /** Tocsin's own: the receiver that is told what this one could not be told. */
+  readonly fallbackReceiver?: string;
 }
 
 export interface InhibitRule {

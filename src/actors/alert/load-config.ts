@@ -1,22 +1,16 @@
 import { readFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { dirname } from "node:path";
 import type { Node } from "yaml";
-import { parseDuration } from "../../lib/duration.ts";
-import {
-  field,
-  readList,
-  readMap,
-  readParsed,
-  readString,
-  readYaml,
-  report,
-  type YamlReader,
-} from "../../lib/yaml-reader.ts";
+import { readList, readMap, readYaml, report } from "../../lib/yaml-reader.ts";
 import { ConfigError } from "../../model/config.ts";
-import type { AlertmanagerConfig, HttpConfig, Receiver } from "./alertmanager-config.ts";
-import { readHttpConfig } from "./load-http.ts";
+import type { AlertmanagerConfig, Receiver } from "./alertmanager-config.ts";
+import { ESCALATION_KEYS, readEscalations } from "./load-escalations.ts";
+import { type LoadContext, makeLoadContext, maskText, readFields } from "./load-fields.ts";
+import { readGlobal } from "./load-global.ts";
+import type { Inherited } from "./load-integration-base.ts";
 import { readReceiver } from "./load-receiver.ts";
 import { type RouteDefaults, readInhibitRule, readRoute } from "./load-route.ts";
+import { readTemplates } from "./load-templates.ts";
 import { readTimeIntervals } from "./load-time-interval.ts";
 
 /** Reads an Alertmanager configuration. Throws `ConfigError` with every problem and its place. */
@@ -40,17 +34,14 @@ const TOP_KEYS = [
   "mute_time_intervals",
   "tracing",
   "event_recorder",
+  ...ESCALATION_KEYS,
 ];
-
-/** Settings of integrations that are not supported yet may stand in a file that does not use them. */
-const GLOBAL_KEYS =
-  "resolve_timeout http_config jira_api_url smtp_from smtp_hello smtp_smarthost smtp_auth_username smtp_auth_password smtp_auth_password_file smtp_auth_secret smtp_auth_secret_file smtp_auth_identity smtp_require_tls smtp_tls_config smtp_force_implicit_tls slack_api_url slack_api_url_file slack_app_token slack_app_token_file slack_app_url pagerduty_url opsgenie_api_url opsgenie_api_key opsgenie_api_key_file wechat_api_url wechat_api_secret wechat_api_secret_file wechat_api_corp_id victorops_api_url victorops_api_key victorops_api_key_file telegram_api_url telegram_bot_token telegram_bot_token_file webex_api_url rocketchat_api_url rocketchat_token rocketchat_token_file rocketchat_token_id rocketchat_token_id_file mattermost_webhook_url mattermost_webhook_url_file".split(
-    " ",
-  );
 
 const DEFAULTS: RouteDefaults = {
   key: "",
   receiver: "",
+  escalation: undefined,
+  tellsReceiver: true,
   groupByAll: false,
   groupBy: [],
   groupWaitMs: 30_000,
@@ -62,41 +53,45 @@ const DEFAULTS: RouteDefaults = {
 export function parseAlertmanagerConfig(file: string, text: string): AlertmanagerConfig {
   const r = readYaml(file, text);
   if (r.problems.length > 0) throw new ConfigError(r.problems);
-  const folder = dirname(file);
+  const c = makeLoadContext(r, dirname(file));
+  c.hash.update(`${text}\0`);
   const top = readMap(r, r.root, "the configuration", TOP_KEYS);
-  const global = readMap(r, top.get("global")?.value, "global", GLOBAL_KEYS);
-  const http = readHttpConfig(r, global.get("http_config")?.value, folder);
-  const receivers = readReceivers(r, top.get("receivers")?.value, folder, http);
+  const global = readFields(c, top.get("global")?.value, "global", (f) => readGlobal(c, f));
+  const templates = readTemplates(c, top.get("templates")?.value);
+  const receivers = readReceivers(c, top.get("receivers")?.value, { ...global, templates });
   const timeIntervals = readTimeIntervals(r, top);
+  const escalation = readEscalations(r, top, dirname(file), receivers);
   const routeNode = top.get("route")?.value;
-  const names = { receivers: new Set(receivers.map((x) => x.name)), timeIntervals: new Set(timeIntervals.keys()) };
+  const names = {
+    receivers: new Set(receivers.map((x) => x.name)),
+    escalations: new Set(escalation.escalations.keys()),
+    timeIntervals: new Set(timeIntervals.keys()),
+  };
   if (routeNode === undefined) report(r, r.root, "no routes provided");
   const route = readRoute(r, routeNode, DEFAULTS, names, true);
-  const config: AlertmanagerConfig = {
-    file,
-    text,
-    resolveTimeoutMs:
-      field(global, "resolve_timeout", (n) => readParsed(r, n, "resolve_timeout", parseDuration)) ?? 300_000,
-    route,
-    receivers,
-    inhibitRules: readList(r, top.get("inhibit_rules")?.value, "inhibit_rules").map((n) => readInhibitRule(r, n)),
-    timeIntervals,
-    templates: readList(r, top.get("templates")?.value, "templates").map((n) =>
-      resolve(folder, readString(r, n, "template") ?? ""),
-    ),
-  };
+  const inhibitRules = readList(r, top.get("inhibit_rules")?.value, "inhibit_rules").map((n) => readInhibitRule(r, n));
   if (r.problems.length > 0) {
     throw new ConfigError([...r.problems].sort((a, b) => a.line - b.line || a.column - b.column));
   }
-  return config;
+  return {
+    file,
+    text: maskText(text, c.secrets),
+    hash: c.hash.digest("hex"),
+    resolveTimeoutMs: global.resolveTimeoutMs,
+    route,
+    receivers,
+    inhibitRules,
+    timeIntervals,
+    escalation,
+  };
 }
 
-function readReceivers(r: YamlReader, node: Node | undefined, folder: string, http: HttpConfig): Receiver[] {
+function readReceivers(c: LoadContext, node: Node | undefined, global: Inherited): Receiver[] {
   const receivers: Receiver[] = [];
-  for (const item of readList(r, node, "receivers")) {
-    const receiver = readReceiver(r, item, folder, http);
+  for (const item of readList(c.r, node, "receivers")) {
+    const receiver = readReceiver(c, item, global);
     if (receivers.some((x) => x.name === receiver.name)) {
-      report(r, item, `notification config name ${JSON.stringify(receiver.name)} is not unique`);
+      report(c.r, item, `notification config name ${JSON.stringify(receiver.name)} is not unique`);
     }
     receivers.push(receiver);
   }

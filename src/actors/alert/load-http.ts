@@ -1,101 +1,127 @@
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
-import type { Node } from "yaml";
-import {
-  field,
-  readBoolean,
-  readList,
-  readMap,
-  readOpenMap,
-  readString,
-  report,
-  type YamlReader,
-} from "../../lib/yaml-reader.ts";
-import type { HttpConfig } from "./alertmanager-config.ts";
+import type { TlsConfig } from "../../model/config.ts";
+import type { HttpConfig, OAuth2Config } from "./integration-config.ts";
+import { type Fields, type LoadContext, markSecrets, readSecretFile } from "./load-fields.ts";
 
-const KNOWN = [
-  "authorization",
-  "basic_auth",
-  "bearer_token",
-  "bearer_token_file",
-  "follow_redirects",
-  "enable_http2",
-  "http_headers",
-  "oauth2",
-  "tls_config",
-  "proxy_url",
-  "proxy_from_environment",
-  "proxy_connect_header",
-  "no_proxy",
-];
-const NOT_YET = ["oauth2", "tls_config", "proxy_url", "proxy_from_environment", "proxy_connect_header"];
+const PLAIN: HttpConfig = { headers: {}, followRedirects: true };
 
-/** Reads an `http_config`; what it does not set comes from `inherited` when nothing at all is set. */
-export function readHttpConfig(
-  r: YamlReader,
-  node: Node | undefined,
-  folder: string,
-  inherited: HttpConfig = { headers: {}, followRedirects: true },
-): HttpConfig {
-  if (node === undefined) return inherited;
-  const entries = readMap(r, node, "http_config", KNOWN);
-  for (const key of NOT_YET) {
-    const entry = entries.get(key);
-    if (entry !== undefined) report(r, entry.keyNode, `http_config.${key} is not supported yet`);
-  }
-  const headers: Record<string, string> = {};
-  const secretOf = (map: ReturnType<typeof readMap>, key: string) => readSecret(r, map, key, folder);
-  const ways = ["authorization", "basic_auth", "bearer_token", "bearer_token_file"].filter((k) => entries.has(k));
-  if (ways.length > 1) report(r, node, `at most one of ${ways.join(" & ")} must be configured`);
-  const basic = entries.get("basic_auth");
-  if (basic !== undefined) {
-    const auth = readMap(r, basic.value, "basic_auth", ["username", "username_file", "password", "password_file"]);
-    const pair = `${secretOf(auth, "username")}:${secretOf(auth, "password")}`;
-    headers.authorization = `Basic ${Buffer.from(pair).toString("base64")}`;
-  }
-  const authorization = entries.get("authorization");
-  if (authorization !== undefined) {
-    const auth = readMap(r, authorization.value, "authorization", ["type", "credentials", "credentials_file"]);
-    const type = field(auth, "type", (n) => readString(r, n, "type")) ?? "Bearer";
+/** Reads the `http_config` of a section; one that is absent is `inherited` whole. */
+export function readHttpConfig(c: LoadContext, parent: Fields, inherited: HttpConfig = PLAIN): HttpConfig {
+  return parent.inner("http_config", "http_config", (f) => readHttp(c, f)) ?? inherited;
+}
+
+function readHttp(c: LoadContext, f: Fields): HttpConfig {
+  const ways = ["authorization", "basic_auth", "bearer_token", "bearer_token_file", "oauth2"].filter((k) => f.has(k));
+  if (ways.length > 1) f.problem(undefined, `at most one of ${ways.join(" & ")} must be configured`);
+  const authorization = readAuthorization(f);
+  const oauth2 = f.inner("oauth2", "oauth2", (o) => readOAuth2(c, o));
+  const headers = readHeaders(c, f);
+  if (authorization !== undefined) headers.authorization = authorization;
+  const followRedirects = f.boolean("follow_redirects", true);
+  f.boolean("enable_http2", true); // HTTP/1.1 is used either way
+  return { ...readTransport(f), headers, followRedirects, ...(oauth2 === undefined ? {} : { oauth2 }) };
+}
+
+/** The value of the Authorization header. */
+function readAuthorization(f: Fields): string | undefined {
+  const basic = f.inner("basic_auth", "basic_auth", (auth) => {
+    const user = auth.has("username_file") ? auth.secret("username") : auth.string("username");
+    return `Basic ${Buffer.from(`${user}:${auth.secret("password")}`).toString("base64")}`;
+  });
+  const other = f.inner("authorization", "authorization", (auth) => {
+    const type = auth.string("type", "Bearer");
     if (type.toLowerCase() === "basic")
-      report(r, authorization.value, `authorization type cannot be set to "basic", use "basic_auth" instead`);
-    headers.authorization = `${type} ${secretOf(auth, "credentials")}`;
-  }
-  if (entries.has("bearer_token") || entries.has("bearer_token_file")) {
-    headers.authorization = `Bearer ${secretOf(entries, "bearer_token")}`;
-  }
-  for (const { key, value } of readOpenMap(r, entries.get("http_headers")?.value, "http_headers").values()) {
-    const header = readMap(r, value, `header ${key}`, ["values", "secrets", "files"]);
-    const values = ["values", "secrets"].flatMap((k) =>
-      readList(r, header.get(k)?.value, k).map((n) => readString(r, n, `header ${key}`) ?? ""),
-    );
-    for (const file of readList(r, header.get("files")?.value, "files")) {
-      values.push(readSecretFile(r, file, resolve(folder, readString(r, file, "file") ?? "")));
+      auth.problem("type", 'authorization type cannot be set to "basic", use "basic_auth" instead');
+    return `${type} ${auth.secret("credentials")}`;
+  });
+  const bearer = f.secret("bearer_token");
+  return basic ?? other ?? (bearer === "" ? undefined : `Bearer ${bearer}`);
+}
+
+function readHeaders(c: LoadContext, f: Fields): Record<string, string> {
+  const headers: Record<string, string> = {};
+  f.inner("http_headers", "http_headers", (all) => {
+    for (const name of all.keys()) {
+      headers[name.toLowerCase()] =
+        all.inner(name, `header ${name}`, (header) => {
+          const values = [...header.strings("values"), ...header.strings("secrets")];
+          markSecrets(c, header.nodesOf("secrets"));
+          for (const [i, file] of header.strings("files").entries())
+            values.push(readSecretFile(c, header.nodesOf("files")[i], file));
+          return values.join(", ");
+        }) ?? "";
     }
-    headers[key.toLowerCase()] = values.join(", ");
-  }
+  });
+  return headers;
+}
+
+/** TLS and proxy, which OAuth 2 has of its own too. */
+function readTransport(f: Fields): Pick<HttpConfig, "tls" | "proxy"> {
+  const tls = readTls(f);
+  const proxy = readProxy(f);
+  return { ...(tls === undefined ? {} : { tls }), ...(proxy === undefined ? {} : { proxy }) };
+}
+
+function readProxy(f: Fields): HttpConfig["proxy"] {
+  const url = f.url("proxy_url");
+  const not = f.string("no_proxy");
+  const fromEnvironment = f.boolean("proxy_from_environment", false);
+  if (f.has("proxy_connect_header")) f.problem("proxy_connect_header", "proxy_connect_header is not supported");
+  if (fromEnvironment && url !== "")
+    f.problem("proxy_url", "if proxy_from_environment is configured, proxy_url must not be configured");
+  if (fromEnvironment && not !== "")
+    f.problem("no_proxy", "if proxy_from_environment is configured, no_proxy must not be configured");
+  if (url === "" && not !== "") f.problem("no_proxy", "if no_proxy is configured, proxy_url must also be configured");
+  if (fromEnvironment) return environmentProxy(process.env);
+  return url === "" ? undefined : { HTTP_PROXY: url, HTTPS_PROXY: url, ...(not === "" ? {} : { NO_PROXY: not }) };
+}
+
+function environmentProxy(env: NodeJS.ProcessEnv): NonNullable<HttpConfig["proxy"]> {
+  const [http, https, not] = ["http_proxy", "https_proxy", "no_proxy"].map((k) => env[k] ?? env[k.toUpperCase()]);
   return {
-    headers,
-    followRedirects: field(entries, "follow_redirects", (n) => readBoolean(r, n, "follow_redirects")) ?? true,
+    ...(http === undefined ? {} : { HTTP_PROXY: http }),
+    ...(https === undefined ? {} : { HTTPS_PROXY: https }),
+    ...(not === undefined ? {} : { NO_PROXY: not }),
   };
 }
 
-/** The value of `key`, or what the file named by `key_file` holds; "" when neither is set. */
-export function readSecret(r: YamlReader, entries: ReturnType<typeof readMap>, key: string, folder: string): string {
-  const plain = entries.get(key);
-  const file = entries.get(`${key}_file`);
-  if (plain !== undefined && file !== undefined) {
-    report(r, file.keyNode, `at most one of ${key} & ${key}_file must be configured`);
-  }
-  if (file === undefined) return readString(r, plain?.value, key) ?? "";
-  return readSecretFile(r, file.value, resolve(folder, readString(r, file.value, `${key}_file`) ?? ""));
+const TLS_VERSIONS = { TLS10: "TLSv1", TLS11: "TLSv1.1", TLS12: "TLSv1.2", TLS13: "TLSv1.3" } as const;
+const TLS_NAMES = ["TLS10", "TLS11", "TLS12", "TLS13"] as const;
+
+/** The `tls_config` of a section, or what `key` names. */
+export function readTls(parent: Fields, key = "tls_config"): TlsConfig | undefined {
+  return parent.inner(key, key, (f) => {
+    const ca = f.text("ca");
+    const cert = f.text("cert");
+    const privateKey = f.secret("key");
+    const serverName = f.string("server_name");
+    if ((cert === "") !== (privateKey === "")) f.problem(undefined, "a client certificate needs both cert and key");
+    const lowest = f.has("min_version") ? f.oneOf("min_version", TLS_NAMES, "TLS12") : undefined;
+    const highest = f.has("max_version") ? f.oneOf("max_version", TLS_NAMES, "TLS13") : undefined;
+    return {
+      insecureSkipVerify: f.boolean("insecure_skip_verify", false),
+      ...(ca === "" ? {} : { ca }),
+      ...(cert === "" ? {} : { cert }),
+      ...(privateKey === "" ? {} : { key: privateKey }),
+      ...(serverName === "" ? {} : { serverName }),
+      ...(lowest === undefined ? {} : { minVersion: TLS_VERSIONS[lowest] }),
+      ...(highest === undefined ? {} : { maxVersion: TLS_VERSIONS[highest] }),
+    };
+  });
 }
 
-function readSecretFile(r: YamlReader, node: Node | undefined, path: string): string {
-  try {
-    return readFileSync(path, "utf8").trim();
-  } catch (error) {
-    report(r, node, `cannot be read: ${(error as Error).message}`);
-    return "";
-  }
+function readOAuth2(c: LoadContext, f: Fields): OAuth2Config {
+  const clientId = f.string("client_id");
+  const clientSecret = f.secret("client_secret");
+  const tokenUrl = f.url("token_url");
+  if (clientId === "") f.problem(undefined, "oauth2 client_id must be configured");
+  if (clientSecret === "") f.problem(undefined, "oauth2 client_secret or client_secret_file must be configured");
+  if (tokenUrl === "") f.problem(undefined, "oauth2 token_url must be configured");
+  return {
+    clientId,
+    clientSecret,
+    tokenUrl,
+    scopes: f.strings("scopes"),
+    endpointParams: f.stringMap("endpoint_params"),
+    http: { ...readTransport(f), headers: readHeaders(c, f), followRedirects: true },
+  };
 }

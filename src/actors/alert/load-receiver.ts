@@ -1,58 +1,71 @@
 import type { Node } from "yaml";
-import { parseDuration } from "../../lib/duration.ts";
+import type { Receiver } from "./alertmanager-config.ts";
+import type { Integration } from "./integration-config.ts";
+import { type Fields, type LoadContext, readFields } from "./load-fields.ts";
+import type { Inherited, IntegrationInput } from "./load-integration-base.ts";
 import {
-  field,
-  readBoolean,
-  readInteger,
-  readList,
-  readMap,
-  readParsed,
-  readString,
-  report,
-  type YamlReader,
-} from "../../lib/yaml-reader.ts";
-import type { HttpConfig, Receiver, WebhookConfig } from "./alertmanager-config.ts";
-import { readHttpConfig, readSecret } from "./load-http.ts";
+  readDiscord,
+  readMsteams,
+  readMsteamsv2,
+  readSlack,
+  readTelegram,
+  readWebhook,
+} from "./load-integrations-chat.ts";
+import { readEmail } from "./load-integrations-email.ts";
+import { readOpsgenie, readPagerduty, readPushover, readVictorops } from "./load-integrations-paging.ts";
 
-/** Alertmanager's other integrations: known, so that a file that uses one gets told so and not that it has a typo. */
-const NOT_YET =
-  "discord email incidentio jira mattermost msteams msteamsv2 opsgenie pagerduty pushover rocketchat slack sns telegram victorops webex wechat"
-    .split(" ")
-    .map((kind) => `${kind}_configs`);
-
-export function readReceiver(r: YamlReader, node: Node, folder: string, http: HttpConfig): Receiver {
-  const entries = readMap(r, node, "the receiver", ["name", "webhook_configs", ...NOT_YET]);
-  const name = field(entries, "name", (n) => readString(r, n, "name")) ?? "";
-  if (name === "") report(r, node, "missing name in receiver");
-  for (const kind of NOT_YET) {
-    const entry = entries.get(kind);
-    if (entry !== undefined && readList(r, entry.value, kind).length > 0) {
-      report(r, entry.keyNode, `${kind} is not supported yet, use webhook_configs`);
-    }
-  }
-  const webhooks = readList(r, entries.get("webhook_configs")?.value, "webhook_configs");
-  return { name, integrations: webhooks.map((n, i) => readWebhook(r, n, `webhook[${i}]`, folder, http)) };
+interface Kind {
+  readonly name: string;
+  /** Alertmanager's default. */
+  readonly sendResolved: boolean;
+  readonly timeout: boolean;
+  readonly read: (input: IntegrationInput) => Integration;
 }
 
-const WEBHOOK_KEYS = ["send_resolved", "http_config", "url", "url_file", "max_alerts", "timeout", "payload"];
+/** In Alertmanager's order, in which a receiver's integrations are told. */
+const KINDS: readonly Kind[] = [
+  { name: "webhook", sendResolved: true, timeout: true, read: readWebhook },
+  { name: "email", sendResolved: false, timeout: false, read: readEmail },
+  { name: "pagerduty", sendResolved: true, timeout: true, read: readPagerduty },
+  { name: "opsgenie", sendResolved: true, timeout: false, read: readOpsgenie },
+  { name: "slack", sendResolved: false, timeout: true, read: readSlack },
+  { name: "victorops", sendResolved: true, timeout: false, read: readVictorops },
+  { name: "pushover", sendResolved: true, timeout: false, read: readPushover },
+  { name: "telegram", sendResolved: true, timeout: true, read: readTelegram },
+  { name: "discord", sendResolved: true, timeout: false, read: readDiscord },
+  { name: "msteams", sendResolved: true, timeout: false, read: readMsteams },
+  { name: "msteamsv2", sendResolved: true, timeout: false, read: readMsteamsv2 },
+];
 
-function readWebhook(r: YamlReader, node: Node, name: string, folder: string, http: HttpConfig): WebhookConfig {
-  const entries = readMap(r, node, "the webhook", WEBHOOK_KEYS);
-  const payload = entries.get("payload");
-  if (payload !== undefined) report(r, payload.keyNode, "a webhook's payload is not supported yet");
-  const url = readSecret(r, entries, "url", folder);
-  const place = entries.get("url")?.value ?? entries.get("url_file")?.value ?? node;
-  if (url === "") report(r, place, "one of url or url_file must be configured");
-  else if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
-    report(r, place, `unsupported URL ${JSON.stringify(url)}: it must begin with http:// or https://`);
-  }
-  return {
-    kind: "webhook",
-    name,
-    sendResolved: field(entries, "send_resolved", (n) => readBoolean(r, n, "send_resolved")) ?? true,
-    url,
-    maxAlerts: field(entries, "max_alerts", (n) => readInteger(r, n, "max_alerts")) ?? 0,
-    timeoutMs: field(entries, "timeout", (n) => readParsed(r, n, "timeout", parseDuration)) ?? 0,
-    http: readHttpConfig(r, entries.get("http_config")?.value, folder, http),
-  };
+/** Alertmanager's other integrations: known, so that a file that uses one gets told so and not that it has a typo. */
+const UNSUPPORTED = ["incidentio", "jira", "mattermost", "rocketchat", "sns", "webex", "wechat"];
+
+export function readReceiver(c: LoadContext, node: Node, global: Inherited): Receiver {
+  return readFields(c, node, "the receiver", (f) => {
+    const name = f.string("name");
+    if (name === "") f.problem(undefined, "missing name in receiver");
+    for (const kind of UNSUPPORTED) {
+      const key = `${kind}_configs`;
+      if (f.nodesOf(key).length > 0)
+        f.problem(
+          key,
+          `${key} is not supported; use webhook_configs with a payload, or one of ${KINDS.map((k) => k.name).join(", ")}`,
+        );
+    }
+    return { name, integrations: KINDS.flatMap((kind) => readKind(c, f, kind, global)) };
+  });
+}
+
+function readKind(c: LoadContext, receiver: Fields, kind: Kind, global: Inherited): readonly Integration[] {
+  return receiver.nodesOf(`${kind.name}_configs`).map((node, i) =>
+    readFields(c, node, `the ${kind.name} config`, (f) => {
+      const base = {
+        name: `${kind.name}[${i}]`,
+        sendResolved: f.boolean("send_resolved", kind.sendResolved),
+        timeoutMs: kind.timeout ? f.duration("timeout", 0) : 0,
+        templates: global.templates,
+      };
+      return kind.read({ c, f, global, base });
+    }),
+  );
 }

@@ -11,6 +11,8 @@ export interface ToldAlert {
 }
 
 export interface Notification {
+  /** The same whenever the same is told again: a receiver that has seen it need not act. */
+  readonly key: string;
   readonly receiver: string;
   readonly groupKey: string;
   readonly groupLabels: Labels;
@@ -18,13 +20,23 @@ export interface Notification {
   readonly alerts: readonly ToldAlert[];
   /** Why it is told, in Alertmanager's words (since 0.33). */
   readonly reason: string;
+  /** It is a page of an escalation. */
+  readonly page?: PageOf;
+}
+
+/** Which escalation pages, and the link with which this receiver acknowledges; "" when there is none. */
+export interface PageOf {
+  readonly escalation: string;
+  /** From 1; 0: its end. */
+  readonly step: number;
+  readonly ackUrl: string;
 }
 
 /** Alertmanager's webhook body, version 4. `maxAlerts` 0: all. */
 export function webhookPayload(n: Notification, maxAlerts: number): unknown {
   const alerts = maxAlerts > 0 ? n.alerts.slice(0, maxAlerts) : n.alerts;
   return {
-    receiver: n.receiver,
+    receiver: quoteMeta(n.receiver),
     status: alerts.some((a) => a.endsAt === 0) ? "firing" : "resolved",
     alerts: alerts.map((a) => ({
       status: a.endsAt === 0 ? "firing" : "resolved",
@@ -43,7 +55,13 @@ export function webhookPayload(n: Notification, maxAlerts: number): unknown {
     version: "4",
     groupKey: n.groupKey,
     truncatedAlerts: n.alerts.length - alerts.length,
+    ...(n.page === undefined ? {} : { escalation: n.page.escalation, step: n.page.step, ackURL: n.page.ackUrl }),
   };
+}
+
+/** As Go's regexp.QuoteMeta: Alertmanager quotes the receiver's name so that it can stand in a filter. */
+export function quoteMeta(text: string): string {
+  return text.replace(/[\\.+*?()|[\]{}^$]/g, "\\$&");
 }
 
 /** The pairs that all have. */

@@ -2,7 +2,7 @@ import type { Arg, Command, DefinedTemplate, Node, ParsedTemplate, Pipe } from "
 import { BUILTIN_FUNCTIONS, kindOf } from "./builtins.ts";
 import { placeIn, TemplateError } from "./lex.ts";
 import { printValue } from "./print.ts";
-import { isObject, isTrue, type TemplateFunction, type Value } from "./value.ts";
+import { isObject, isTrue, methodOf, type TemplateFunction, type Value } from "./value.ts";
 
 /** What an execution may use up, so that a template in a configuration file cannot hang the process. */
 const MAX_STEPS = 200_000;
@@ -12,6 +12,7 @@ const MAX_DEPTH = 100;
 interface Execution {
   readonly functions: Readonly<Record<string, TemplateFunction>>;
   readonly defined: ReadonlyMap<string, DefinedTemplate>;
+  readonly print: Print;
   template: DefinedTemplate;
   out: string[];
   length: number;
@@ -25,6 +26,11 @@ interface Scope {
   readonly variables: { readonly name: string; value: Value }[];
 }
 
+/** How a value is written; `before` is what has been written so far, in pieces. Null prints as `<no value>`. */
+export type Print = (value: Value, before: readonly string[]) => string;
+
+const printPlain: Print = (value) => (value === null ? "<no value>" : printValue(value));
+
 /** Thrown by a function to end an execution with an error of its own kind; goes through as it is. */
 export class TemplateInterrupt extends Error {}
 
@@ -32,6 +38,7 @@ export class TemplateInterrupt extends Error {}
  * Executes a template. Throws `TemplateError` (line and column), or the `TemplateInterrupt` that a function threw.
  * @param variables values of the variables that parseTemplate was told of
  * @param defined further templates that it may call
+ * @param print how values are written, for output that is escaped
  */
 export function executeTemplate(
   template: ParsedTemplate,
@@ -39,8 +46,9 @@ export function executeTemplate(
   functions: Readonly<Record<string, TemplateFunction>>,
   variables: Readonly<Record<string, Value>> = {},
   defined: ReadonlyMap<string, DefinedTemplate> = template.defined,
+  print: Print = printPlain,
 ): string {
-  const x: Execution = { functions, defined, template, out: [], length: 0, steps: 0, depth: 0 };
+  const x: Execution = { functions, defined, print, template, out: [], length: 0, steps: 0, depth: 0 };
   const scope: Scope = { dot, variables: [{ name: "$", value: dot }] };
   for (const [name, value] of Object.entries(variables)) scope.variables.push({ name, value });
   runList(x, template.body, scope);
@@ -85,7 +93,7 @@ function runNode(x: Execution, node: Node, scope: Scope): Flow {
     case "action": {
       step(x, node.pipe.at);
       const value = evaluatePipe(x, node.pipe, scope);
-      if (node.pipe.names.length === 0) write(x, value === null ? "<no value>" : printValue(value), node.pipe.at);
+      if (node.pipe.names.length === 0) write(x, x.print(value, x.out), node.pipe.at);
       return "next";
     }
     case "if":
@@ -232,6 +240,8 @@ function evaluateChain(x: Execution, chain: Extract<Arg, { kind: "chain" }>, sco
 
 function fieldOf(x: Execution, at: number, of: Value, field: string, args: readonly Value[]): Value {
   if (of === null || of === undefined) return fail(x, at, `nil data; no entry for key ${JSON.stringify(field)}`);
+  const method = methodOf(of, field);
+  if (method !== undefined) return guarded(x, at, field, method, args);
   if (of instanceof Map) {
     if (args.length > 0) fail(x, at, `${field} is not a method but has arguments`);
     return of.get(field) ?? "";

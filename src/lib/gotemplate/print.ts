@@ -1,6 +1,6 @@
 import { formatFloatG } from "../float-format.ts";
 import { goQuote } from "../go-quote.ts";
-import type { Value } from "./value.ts";
+import { methodOf, type Value } from "./value.ts";
 
 /** A value as Go's `%v` prints it. */
 export function printValue(v: Value): string {
@@ -9,6 +9,8 @@ export function printValue(v: Value): string {
   if (typeof v === "number") return formatFloatG(v);
   if (typeof v === "bigint" || typeof v === "boolean") return String(v);
   if (typeof v === "function") return "<func>";
+  const text = methodOf(v, "String");
+  if (text !== undefined) return String(text());
   if (Array.isArray(v)) return `[${v.map(printValue).join(" ")}]`;
   if (v instanceof Map) {
     const keys = [...v.keys()].sort();

@@ -15,6 +15,21 @@ export type Value =
 
 export type TemplateFunction = (...args: never[]) => Value;
 
+/** Methods of a list or Map: they come before its entries, as in Go. `String` is how it prints. */
+export const METHODS = Symbol("methods");
+
+export type Methods = Readonly<Record<string, TemplateFunction>>;
+
+/** Adds methods to a list or Map. */
+export function withMethods<V extends readonly Value[] | ReadonlyMap<string, Value>>(value: V, methods: Methods): V {
+  return Object.assign(value, { [METHODS]: methods });
+}
+
+export function methodOf(v: Value, name: string): TemplateFunction | undefined {
+  const methods = typeof v === "object" && v !== null ? (v as { [METHODS]?: Methods })[METHODS] : undefined;
+  return methods !== undefined && Object.hasOwn(methods, name) ? methods[name] : undefined;
+}
+
 /** False for false, 0, nil, and what is empty. */
 export function isTrue(v: Value): boolean {
   if (v === null || v === undefined || v === false || v === "" || v === 0n) return false;

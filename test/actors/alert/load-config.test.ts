@@ -61,7 +61,7 @@ receivers:
       continue: false,
       repeatIntervalMs: 86_400_000,
     });
-    expect(receivers[0]?.integrations).toEqual([
+    expect(receivers[0]?.integrations).toMatchObject([
       {
         kind: "webhook",
         name: "webhook[0]",
@@ -100,7 +100,8 @@ receivers:
     webhook_configs:
       - url: ftp://x
       - send_resolved: maybe
-    slack_configs: [{channel: x}]
+    slack_configs: [{channel: x, titl: y}]
+    jira_configs: [{}]
   - name: a
     webhok_configs: []
 time_intervals:
@@ -119,13 +120,15 @@ time_intervals:
       '14:14: unsupported URL "ftp://x": it must begin with http:// or https://',
       "15:9: one of url or url_file must be configured",
       '15:24: send_resolved must be true or false, not "maybe"',
-      "16:5: slack_configs is not supported yet, use webhook_configs",
-      '17:5: notification config name "a" is not unique',
-      '18:5: unknown key "webhok_configs" in the receiver, did you mean "webhook_configs"?',
-      expect.stringMatching(/^21:44: start_time: couldn't parse timestamp 25:00/),
-      expect.stringMatching(/^21:63: end_time: couldn't parse/),
-      "21:85: weekdays: funday is not a valid weekday",
-      "21:104: unknown time zone Nowhere/No",
+      "16:21: no global Slack API URL set either inline or in a file",
+      '16:34: unknown key "titl" in the slack config, did you mean "title"?',
+      expect.stringMatching(/^17:19: jira_configs is not supported; use webhook_configs with a payload/),
+      '18:5: notification config name "a" is not unique',
+      '19:5: unknown key "webhok_configs" in the receiver, did you mean "webhook_configs"?',
+      expect.stringMatching(/^22:44: start_time: couldn't parse timestamp 25:00/),
+      expect.stringMatching(/^22:63: end_time: couldn't parse/),
+      "22:85: weekdays: funday is not a valid weekday",
+      "22:104: unknown time zone Nowhere/No",
     ]);
   });
 
@@ -139,7 +142,7 @@ time_intervals:
     writeFileSync(join(folder, "url"), "http://secret/\n");
     const file = join(folder, "am.yml");
     writeFileSync(file, "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url_file: url}]}]");
-    expect(loadAlertmanagerConfig(file).receivers[0]?.integrations[0]?.url).toBe("http://secret/");
+    expect(loadAlertmanagerConfig(file).receivers[0]?.integrations[0]).toMatchObject({ url: "http://secret/" });
     writeFileSync(file, "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url_file: nope}]}]");
     expect(() => loadAlertmanagerConfig(file)).toThrow(/am\.yml:2:52: cannot be read: ENOENT/);
   });
