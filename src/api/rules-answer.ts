@@ -8,8 +8,12 @@ import { invalidParameter, type Params, parseMatchSets } from "./params.ts";
 
 /** Rule groups and alerts in the shapes of /api/v1/rules and /api/v1/alerts. */
 
-/** What /api/v1/rules answers: the groups that the parameters ask for, a page of them where group_limit is given. */
-export function rulesAnswer(all: readonly RuleGroupStatus[], params: Params) {
+/**
+ * What /api/v1/rules answers: the groups that the parameters ask for, by file and name, a page of them where group_limit is
+ * given. Throws QueryError for parameters that are wrong.
+ */
+export function rulesAnswer(unsorted: readonly RuleGroupStatus[], params: Params) {
+  const all = [...unsorted].sort((a, b) => compareText(a.file, b.file) || compareText(a.name, b.name));
   const type = (params.get("type") ?? "").toLowerCase();
   if (type !== "" && type !== "alert" && type !== "record") {
     throw invalidParameter("type", `not supported value ${JSON.stringify(type)}`);
@@ -36,6 +40,10 @@ export function rulesAnswer(all: readonly RuleGroupStatus[], params: Params) {
     groups.push(groupJson(g, rules, withAlerts));
   }
   return { groups };
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function excludesAlerts(params: Params): boolean {
