@@ -68,7 +68,9 @@ function normalized(text: string): string {
 }
 
 function percent(text: string): string {
-  return queryEscape(text).replaceAll("+", "%20");
+  return queryEscape(text)
+    .replaceAll("+", "%20")
+    .replace(/%../g, (byte) => byte.toLowerCase());
 }
 
 function escapeHtml(text: string): string {
