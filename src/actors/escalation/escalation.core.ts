@@ -84,7 +84,12 @@ export interface HistoryEntry {
 
 export type EscalationEvent =
   /** The group was looked at: these fire, and are neither silenced nor inhibited; those that are no more are not in `allFiring`. */
-  | { readonly type: "flushed"; readonly heard: readonly string[]; readonly allFiring: readonly string[]; readonly now: number }
+  | {
+      readonly type: "flushed";
+      readonly heard: readonly string[];
+      readonly allFiring: readonly string[];
+      readonly now: number;
+    }
   /** The deadline may be over; `targetsOf` says who a step pages now, `fallback` who does when a whole run finds nobody. */
   | {
       readonly type: "due";
@@ -92,8 +97,20 @@ export type EscalationEvent =
       readonly targetsOf: (step: number) => readonly string[];
       readonly fallback: readonly string[];
     }
-  | { readonly type: "delivered"; readonly key: string; readonly receiver: string; readonly ok: boolean; readonly now: number }
-  | { readonly type: "acknowledge"; readonly by: string; readonly via: Acknowledgement["via"]; readonly comment: string; readonly now: number }
+  | {
+      readonly type: "delivered";
+      readonly key: string;
+      readonly receiver: string;
+      readonly ok: boolean;
+      readonly now: number;
+    }
+  | {
+      readonly type: "acknowledge";
+      readonly by: string;
+      readonly via: Acknowledgement["via"];
+      readonly comment: string;
+      readonly now: number;
+    }
   /** The configuration has no such escalation or route any more. */
   | { readonly type: "close"; readonly reason: string; readonly now: number };
 
@@ -139,7 +156,12 @@ export function transition(policy: Escalation, s: EscalationState, event: Escala
       return s.status === "resolved" ? s : acknowledge(policy, s, event);
     case "close":
       if (s.status === "resolved") return s;
-      return note({ ...s, status: "resolved", resolvedAt: event.now, dueAt: 0, open: [] }, event.now, "closed", event.reason);
+      return note(
+        { ...s, status: "resolved", resolvedAt: event.now, dueAt: 0, open: [] },
+        event.now,
+        "closed",
+        event.reason,
+      );
   }
 }
 
@@ -204,7 +226,13 @@ function due(policy: Escalation, before: EscalationState, event: Of<"due">): Esc
   return page(policy, s, step - 1, fallback, now);
 }
 
-function page(policy: Escalation, s: EscalationState, step: number, targets: readonly string[], now: number): EscalationState {
+function page(
+  policy: Escalation,
+  s: EscalationState,
+  step: number,
+  targets: readonly string[],
+  now: number,
+): EscalationState {
   const key = `page ${s.round}.${s.pass}.${step}`;
   const last = step === policy.steps.length - 1;
   const gap = (policy.steps[step + 1]?.afterMs ?? 0) - (policy.steps[step]?.afterMs ?? 0);

@@ -4,7 +4,13 @@ import type { Labels } from "../../model/labels.ts";
 import type { HeldAlert } from "../alert/alert-store.ts";
 import { type Mailbox, makeMailbox } from "../runtime/mailbox.ts";
 import { ackLinkProblem, ackPath, ackSecret } from "./ack-link.ts";
-import { type Acknowledgement, type EscalationEvent, type EscalationState, transition, trigger } from "./escalation.core.ts";
+import {
+  type Acknowledgement,
+  type EscalationEvent,
+  type EscalationState,
+  transition,
+  trigger,
+} from "./escalation.core.ts";
 import type { Escalation, EscalationConfig } from "./escalation-config.ts";
 import { type EscalationLog, type EscalationRecord, openEscalationLog } from "./escalation-log.ts";
 import { nextHandOver, onCallAt } from "./schedule.core.ts";
@@ -20,8 +26,8 @@ export interface Escalations {
   /** Reads what is on disk; resolves with how many lines of it were damaged. */
   open(): Promise<number>;
   close(): Promise<void>;
-  /** Takes the configuration that holds from now on. */
-  configure(config: EscalationConfig): void;
+  /** Takes the configuration that holds from now on. Rejects when the secret of its links cannot be had: pages go without links then. */
+  configure(config: EscalationConfig): Promise<void>;
   /** A group of a route with an escalation was looked at. Rejects with the disk's error; the change holds nevertheless. */
   flush(group: EscalatedGroup, look: GroupLook, now: number): Promise<void>;
   /** Decides what is due, in the same way. */
@@ -98,6 +104,8 @@ export interface EscalationsOptions {
   readonly secret?: (file: string | undefined) => Promise<Uint8Array>;
   /** Where the secret is kept when the configuration names no file. */
   readonly secretPath: string;
+  /** Hears of everything that goes into a history. */
+  readonly event?: (event: unknown) => void;
 }
 
 const KEEP_RESOLVED_MS = 7 * 86_400_000;
@@ -134,8 +142,14 @@ export function makeEscalations(options: EscalationsOptions): Escalations {
 
   /** Takes a new state; resolves when it is on disk. */
   const change = async (record: EscalationRecord): Promise<void> => {
-    if (records.get(record.state.id) === record) return;
+    const before = records.get(record.state.id)?.state.history ?? [];
     keep(record);
+    const { id, groupKey, escalation, status } = record.state;
+    for (const { at, what, detail } of record.state.history) {
+      if (before.some((h) => h.at === at && h.what === what && h.detail === detail)) continue;
+      const time = new Date(at).toISOString();
+      options.event?.({ version: 1, type: "escalation", id, groupKey, escalation, status, time, what, detail });
+    }
     wakeOf(record.state.id).offer();
     await log?.write(record);
   };
@@ -160,7 +174,6 @@ export function makeEscalations(options: EscalationsOptions): Escalations {
     begun,
     wakeOf,
     open: async () => {
-      if (config !== undefined && config.escalations.size > 0) secret ??= await readSecret(config.links.secretFile);
       const restored = await openEscalationLog(options.disk, options.path);
       log = restored.log;
       for (const [id, record] of restored.records) if (!records.has(id)) keep(record);
@@ -171,9 +184,10 @@ export function makeEscalations(options: EscalationsOptions): Escalations {
       log = undefined;
       await old?.close();
     },
-    configure: (next) => {
+    configure: async (next) => {
       config = next;
       secret = undefined;
+      if (next.escalations.size > 0) secret = await readSecret(next.links.secretFile);
     },
     flush: async (group, look, now) => {
       const id = active.get(group.identity);
@@ -206,7 +220,8 @@ export function makeEscalations(options: EscalationsOptions): Escalations {
     acknowledge: async (id, ack, now) => {
       const record = records.get(id);
       if (record === undefined) throw new AckRefused("unknown", `there is no escalation ${id}`);
-      if (record.state.status === "resolved") throw new AckRefused("over", `escalation ${id} is over: its alerts are resolved`);
+      if (record.state.status === "resolved")
+        throw new AckRefused("over", `escalation ${id} is over: its alerts are resolved`);
       await move(id, { type: "acknowledge", ...ack, now });
       return records.get(id)?.state ?? record.state;
     },
@@ -215,17 +230,14 @@ export function makeEscalations(options: EscalationsOptions): Escalations {
       return ackPath(secret, { id, by: receiver, expires: Math.floor((now + config.links.expiresMs) / 1000) });
     },
     linkProblem: (id, by, expires, signature, now) =>
-      secret === undefined
-        ? "this server gives no links"
-        : ackLinkProblem(secret, { id, by, expires }, signature, now),
+      secret === undefined ? "this server gives no links" : ackLinkProblem(secret, { id, by, expires }, signature, now),
     get: (id) => records.get(id),
     all: () => [...records.values()].sort((a, b) => b.state.startedAt - a.state.startedAt),
     activeOf: (group) => {
       const id = active.get(group);
       return id === undefined ? undefined : records.get(id)?.state;
     },
-    unfinished: () =>
-      [...records.values()].filter((r) => !isFinished(r.state)).map((r) => r.state.id),
+    unfinished: () => [...records.values()].filter((r) => !isFinished(r.state)).map((r) => r.state.id),
     tidy: (now) => {
       const over = [...records.values()].map((r) => r.state).filter(isFinished);
       over.sort((a, b) => b.resolvedAt - a.resolvedAt);
