@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Command } from "commander";
+import { Command, Option } from "commander";
+import type { AckOptions } from "./cli/ack.ts";
 import { checkConfig } from "./cli/check.ts";
 import type { CheckRulesOptions } from "./cli/check-rules.ts";
 import { addQueryCommands } from "./cli/query.ts";
@@ -67,6 +68,18 @@ program
   .action(async (files: string[], options: TestRulesOptions) => {
     const { testRules } = await import("./cli/test-rules.ts");
     process.exitCode = await testRules(files, options);
+  });
+
+program
+  .command("ack")
+  .description("acknowledge an escalation of a running server, so that nobody else is paged; without an id: list them")
+  .argument("[id]", "the escalation's id, as in its pages")
+  .addOption(new Option("--url <url>", "the server").env("TOCSIN_URL").default("http://127.0.0.1:9090"))
+  .option("--by <name>", "who acknowledges (default: the user's name)")
+  .option("--comment <text>", "what for")
+  .action(async (id: string | undefined, options: AckOptions) => {
+    const { acknowledge } = await import("./cli/ack.ts");
+    process.exitCode = await acknowledge(id, options);
   });
 
 const storage = program.command("storage").description("look at the data of a stopped server, or of a snapshot");

@@ -7,6 +7,7 @@ import { sendError } from "./respond.ts";
 import { adminRoutes } from "./routes/admin.ts";
 import { alertingRoutes } from "./routes/alerting.ts";
 import { alertmanagerRoutes } from "./routes/alertmanager.ts";
+import { escalationRoutes } from "./routes/escalations.ts";
 import { exemplarRoutes } from "./routes/exemplars.ts";
 import { federateRoutes } from "./routes/federate.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -104,6 +105,7 @@ export function makeServer(deps: ApiDeps): FastifyInstance {
   alertingRoutes(app, deps);
   rulerRoutes(app, deps);
   alertmanagerRoutes(app, deps);
+  escalationRoutes(app, deps);
   statusRoutes(app, deps);
   insideRoutes(app, deps);
   scrapingRoutes(app, deps);

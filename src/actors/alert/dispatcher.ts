@@ -21,7 +21,7 @@ export interface Dispatcher {
   readonly root: RouteNode;
   readonly inhibitors: readonly Inhibitor[];
   readonly alerts: Map<string, HeldAlert>;
-  /** By receiver, route and group labels. */
+  /** By receiver, escalation, route and group labels. */
   readonly groups: Map<string, AlertGroup>;
 }
 
@@ -90,7 +90,8 @@ export function groupAlert(
 
 /** Tells groups apart: two routes may have the same key. */
 export function groupIdentity(route: Route, labels: Labels): string {
-  return `${route.receiver}\u0000${groupKeyOf(route, labels)}`;
+  const by = route.escalation === undefined ? route.receiver : `${route.receiver}\u0000${route.escalation}`;
+  return `${by}\u0000${groupKeyOf(route, labels)}`;
 }
 
 /** Forgets an empty group; false when an alert has come in. */

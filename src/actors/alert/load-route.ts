@@ -19,11 +19,20 @@ import { formatMatchers, parseMatchers } from "./matcher-syntax.ts";
 /** What a route takes from the one above it. */
 export type RouteDefaults = Pick<
   Route,
-  "key" | "receiver" | "groupByAll" | "groupBy" | "groupWaitMs" | "groupIntervalMs" | "repeatIntervalMs"
+  | "key"
+  | "receiver"
+  | "escalation"
+  | "tellsReceiver"
+  | "groupByAll"
+  | "groupBy"
+  | "groupWaitMs"
+  | "groupIntervalMs"
+  | "repeatIntervalMs"
 >;
 
 const ROUTE_KEYS = [
   "receiver",
+  "escalation",
   "group_by",
   "continue",
   "match",
@@ -43,7 +52,11 @@ export function readRoute(
   r: YamlReader,
   node: Node | undefined,
   above: RouteDefaults,
-  names: { readonly receivers: ReadonlySet<string>; readonly timeIntervals: ReadonlySet<string> },
+  names: {
+    readonly receivers: ReadonlySet<string>;
+    readonly escalations: ReadonlySet<string>;
+    readonly timeIntervals: ReadonlySet<string>;
+  },
   root = false,
 ): Route {
   const entries = readMap(r, node, "the route", ROUTE_KEYS);
@@ -63,10 +76,17 @@ export function readRoute(
       report(r, goesOn.keyNode, "cannot have continue in root route");
     }
   }
+  const escalation = field(entries, "escalation", (n) => readString(r, n, "escalation"));
+  if (escalation !== undefined && !names.escalations.has(escalation)) {
+    report(r, entries.get("escalation")?.value, `undefined escalation ${JSON.stringify(escalation)} used in route`);
+  }
   const intervals = (key: string) => readIntervalNames(r, entries.get(key), names.timeIntervals);
   const self: RouteDefaults = {
     key: root ? "{}" : `${above.key}/${formatMatchers(matchers)}`,
     receiver: own === "" ? above.receiver : own,
+    // A route that names one of the two alone is not told by the other; the root has to name a receiver.
+    escalation: escalation ?? (own === "" ? above.escalation : undefined),
+    tellsReceiver: escalation === undefined ? own !== "" || above.tellsReceiver : own !== "" && !root,
     ...readGroupBy(r, entries.get("group_by"), above),
     groupWaitMs: positive(r, entries, "group_wait", true) ?? above.groupWaitMs,
     groupIntervalMs: positive(r, entries, "group_interval", false) ?? above.groupIntervalMs,
