@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import type { Registry } from "prom-client";
 import { describe, expect, it } from "vitest";
 import { makeCensus } from "../../src/actors/runtime/census.ts";
+import { registerAlertmanagerMetrics } from "../../src/api/alertmanager-metrics.ts";
 import { makeApiMetrics, makeRegistry } from "../../src/api/metrics.ts";
 import { registerQueryMetrics } from "../../src/api/query-metrics.ts";
 import { registerResultsCacheMetrics } from "../../src/api/results-cache-metrics.ts";
@@ -125,6 +126,11 @@ function exampleRegistry(): Registry {
     mailboxes: () => [mailbox],
   };
   registerSystemMetrics(registry, sources);
+  const posted = registerAlertmanagerMetrics(registry, {
+    alerts: () => ({ active: 1, suppressed: 1, unprocessed: 1 }),
+    silences: () => ({ active: 1, pending: 1, expired: 1 }),
+  });
+  posted(1, 1, 1);
   return registry;
 }
 
