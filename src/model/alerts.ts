@@ -12,13 +12,28 @@ export interface PostedAlert {
   /** In the past: resolved. In the future: it resolves then unless sent again. Absent: arrival + resolve_timeout. */
   readonly endsAt?: number;
   readonly generatorUrl: string;
+  /** Of a rule's alert, where there is something to tell; no part of its identity. */
+  readonly sight?: AlertSight;
+}
+
+/** What is to be known of how a rule came to an alert, besides its labels and annotations. */
+export interface AlertSight {
+  /** It was found so long after the time at which it began, since evaluation was behind. */
+  readonly lateMs?: number;
+  /** Since then (Unix ms) its condition cannot be seen; it goes on as what it was. */
+  readonly unknownSince?: number;
+  /** Why it cannot be seen, or ended without its condition having ended (src/actors/rule/absence.ts). */
+  readonly reason?: string;
 }
 
 /** Where rules send firing and resolved alerts. Never blocks and never throws; the receiver keeps its own state. */
 export type AlertSink = (alerts: readonly PostedAlert[]) => void;
 
-/** Publishes one event to a stream (`tocsin.alerts.…`, `tocsin.notifications.…`); may reject, the sender goes on without. */
-export type EventPublisher = (subject: string, payload: Uint8Array) => Promise<void>;
+/**
+ * Publishes one event to a stream (`tocsin.alerts.…`, `tocsin.notifications.…`); may reject, the sender goes on without. `msgId` is
+ * the same whenever the same event is published again, so that the stream takes it once.
+ */
+export type EventPublisher = (subject: string, payload: Uint8Array, msgId?: string) => Promise<void>;
 
 /** An alert inside the alert manager, as /api/v2/alerts shows it. */
 export interface ManagedAlert {
@@ -54,6 +69,10 @@ export interface ManagedGroup {
 export interface NotifyStats {
   readonly alerts: { readonly active: number; readonly suppressed: number; readonly unprocessed: number };
   readonly groups: number;
+  /** Notifications that could not be told and wait on disk, that were added and that were dropped because there were too many. */
+  readonly deadLetters: { readonly waiting: number; readonly added: number; readonly dropped: number };
+  /** Events that the bus does not have yet, and those dropped because there were too many. */
+  readonly events: { readonly unpublished: number; readonly dropped: number };
   readonly integrations: readonly {
     readonly receiver: string;
     readonly integration: string;
@@ -64,6 +83,8 @@ export interface NotifyStats {
     /** Single attempts, and those of them that failed. */
     readonly requests: number;
     readonly requestsFailed: number;
+    /** Notifications that went to a fallback receiver because this one could not be told, or to tell it their end. */
+    readonly fallbacks: number;
     /** Attempts' latency, cumulative counts for NOTIFY_LATENCY_BUCKETS (seconds). */
     readonly latencyBuckets: readonly number[];
     readonly latencySeconds: number;

@@ -12,22 +12,23 @@ import type {
   NotifyStats,
   PostedAlert,
 } from "../../model/alerts.ts";
+import { escalateGroups, restoreEscalated, runEscalationBook } from "../escalation/escalate-groups.ts";
+import { type Escalations, makeEscalations } from "../escalation/escalations.ts";
+import type { CarryOutDeps } from "../notify/carry-out.ts";
+import type { DeadLetter } from "../notify/dead-letters.ts";
 import { makeEventOutlet } from "../notify/event-outlet.ts";
-import { type Ledger, openLedger } from "../notify/ledger.ts";
-import {
-  type Delivery,
-  type IntegrationCounters,
-  makeCounters,
-  makeReceiverMailbox,
-  receiverActor,
-} from "../notify/receiver.actor.ts";
+import type { Ledger } from "../notify/ledger.ts";
+import { makeAttempt } from "../notify/make-attempt.ts";
+import { makeCounterBook, type NotifyState, openNotifyState, startReceivers } from "../notify/notify-desk.ts";
+import type { Redriven } from "../notify/redrive.ts";
 import { spawn } from "../runtime/actor.ts";
 import type { OnDeath } from "../runtime/death.ts";
 import { makeDynamicSupervisor } from "../runtime/dynamic-supervisor.ts";
 import { type Mailbox, makeMailbox } from "../runtime/mailbox.ts";
 import { KEEP_TRYING } from "../runtime/supervisor.ts";
-import { loadAlerts, saveAlerts } from "./alert-snapshot.ts";
+import { saveAlerts } from "./alert-snapshot.ts";
 import { countAlerts, managedAlerts, managedGroups } from "./alert-status.ts";
+import type { HeldAlert } from "./alert-store.ts";
 import type { AlertmanagerConfig } from "./alertmanager-config.ts";
 import {
   type Dispatched,
@@ -41,6 +42,7 @@ import {
 import { groupActor } from "./group.actor.ts";
 import type { AlertGroup } from "./group.core.ts";
 import { type NotifyDeps, notifyGroup } from "./notify-group.ts";
+import { restoreAlerts } from "./restore-alerts.ts";
 import { runSilences } from "./silence-clock.ts";
 import { makeSilences, type Silences } from "./silences.ts";
 
@@ -56,6 +58,10 @@ export interface AlertManagerOptions {
   readonly userAgent: string;
   readonly onDeath: OnDeath;
   readonly disk?: Disk;
+  /** The secret of acknowledging links, where it is not to be read from a file. */
+  readonly ackSecret?: () => Promise<Uint8Array>;
+  /** Makes one attempt to tell an integration; the real one where not given. */
+  readonly attempt?: CarryOutDeps["attempt"];
   /** For what is shown; the actors use Effect's clock. */
   readonly now?: () => number;
 }
@@ -68,8 +74,13 @@ export interface AlertManager {
   /** As `receive`; resolves when the alerts are among those shown, or after a moment when that takes long. */
   accept(alerts: readonly PostedAlert[]): Promise<void>;
   readonly silences: Silences;
+  readonly escalations: Escalations;
   /** Takes a new configuration; alerts are grouped anew, what was told is remembered. */
   reload(config: AlertmanagerConfig): void;
+  /** Notifications that could not be told, the oldest first. */
+  deadLetters(): readonly DeadLetter[];
+  /** Sends dead letters again; resolves with what came of each, or that it goes on. */
+  redrive(letters: readonly DeadLetter[]): Promise<readonly Redriven[]>;
   alerts(): readonly ManagedAlert[];
   groups(): readonly ManagedGroup[];
   config(): AlertmanagerConfig;
@@ -84,6 +95,8 @@ const TIDY_EVERY_MS = 60_000;
 const STOP_GRACE_MS = 2000;
 /** A sender is answered after so long, though its alerts still wait. */
 const ACCEPT_MS = 1000;
+/** A person who sends dead letters again waits at most so long for what comes of it. */
+const REDRIVE_MS = 30_000;
 
 type Message =
   | { readonly type: "alerts"; readonly alerts: readonly PostedAlert[]; readonly taken?: () => void }
@@ -95,43 +108,48 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
   const alertsFile = join(options.dataDir, "alerts.json");
   const mailbox = makeMailbox<Message>("alert-manager", { capacity: WAITING_BATCHES, overflow: "dropOldest" });
   const events = makeEventOutlet("notification-events", options.publish);
-  const counters = new Map<string, IntegrationCounters>();
+  const counters = makeCounterBook();
+  let state: NotifyState | undefined;
   const silences = makeSilences({ disk, path: join(options.dataDir, "silences.log") });
+  const escalations = makeEscalations({
+    disk,
+    path: join(options.dataDir, "escalations.log"),
+    secretPath: join(options.dataDir, "ack-link.secret"),
+    event: (event) => events.offer("tocsin.alerts.default", event),
+    ...(options.ackSecret === undefined ? {} : { secret: options.ackSecret }),
+  });
   let dispatcher = makeDispatcher(options.config);
   let changed = false;
   /** Messages taken out of the mailbox and not yet handled; a change of configuration leaves the rest to the next. */
   const backlog: Message[] = [];
   const wallClock = options.now ?? Date.now;
 
-  const countersOf = (receiver: string, integration: string): IntegrationCounters => {
-    const key = JSON.stringify([receiver, integration]);
-    const known = counters.get(key);
-    if (known !== undefined) return known;
-    const made = makeCounters();
-    counters.set(key, made);
-    return made;
-  };
-
   const run = Effect.gen(function* () {
     yield* Effect.promise(() => disk.makeDir(options.dataDir));
-    const ledger = yield* openState(options, disk);
+    const kept = yield* openNotifyState(disk, options.dataDir, events);
+    state = kept;
+    const { ledger } = kept;
     yield* spawn("notification-events", events.run);
     yield* runSilences(silences, {
       alerts: () => dispatcher.alerts.values(),
       receive: (alerts) => mailbox.offer({ type: "alerts", alerts }),
       event: (event) => events.offer("tocsin.alerts.default", event),
     });
-    const restored = yield* restoreAlerts(disk, alertsFile, ledger);
+    const restored = yield* restoreAlerts(disk, alertsFile, ledger, dispatcher.config.resolveTimeoutMs);
+    yield* runEscalationBook(escalations);
     // After a death the groups of before have no actors any more: the alerts are put into new ones, in their old rhythm.
     dispatcher = makeDispatcher(dispatcher.config, dispatcher.alerts);
     for (const alert of restored)
       if (!dispatcher.alerts.has(alert.fingerprint)) dispatcher.alerts.set(alert.fingerprint, alert);
+    restoreEscalated(escalations, dispatcher, yield* Clock.currentTimeMillis);
     const save = Effect.gen(function* () {
+      yield* Effect.ignore(Effect.tryPromise(() => ledger.flush()));
       if (!changed) return;
       changed = false;
       const now = yield* Clock.currentTimeMillis;
       dropOldAlerts(dispatcher, now);
       yield* Effect.tryPromise(() => saveAlerts(disk, alertsFile, dispatcher.alerts.values(), now)).pipe(
+        Effect.andThen(Effect.sync(() => ledger.alertsSaved(now))),
         Effect.catch((e) => Effect.logError(`alerts not saved (${String(e.cause)})`)),
       );
     });
@@ -149,35 +167,44 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
       ),
     );
     while (true) {
-      const next = yield* Effect.scoped(runConfiguration(ledger));
+      const next = yield* Effect.scoped(runConfiguration(kept));
       dispatcher = makeDispatcher(next, dispatcher.alerts);
     }
   });
 
   /** Runs groups and receivers of the dispatcher's configuration until another configuration comes. */
-  const runConfiguration = Effect.fnUntraced(function* (ledger: Ledger) {
+  const runConfiguration = Effect.fnUntraced(function* (state: NotifyState) {
+    const { ledger, redrives } = state;
     const d = dispatcher;
-    const receivers = yield* makeDynamicSupervisor("receivers", KEEP_TRYING, options.onDeath);
-    const mailboxes = new Map<string, Mailbox<Delivery>>();
-    for (const { name, integrations } of d.config.receivers) {
-      if (integrations.length === 0) continue;
-      const box = makeReceiverMailbox(name);
-      mailboxes.set(name, box);
-      for (const integration of integrations) countersOf(name, integration.name);
-      const run = receiverActor(name, box, (integration) => countersOf(name, integration));
-      yield* receivers.start({ id: name, restart: "permanent", run });
-    }
+    const carryOut = yield* startReceivers({
+      config: d.config,
+      state,
+      attempt: options.attempt ?? ((integration, n) => makeAttempt(integration, n, options.userAgent)),
+      lastMoment: once(() => setTimeout(STOP_GRACE_MS, undefined, { ref: false })),
+      countersOf: counters.of,
+      onDeath: options.onDeath,
+    });
+    const look = {
+      config: d.config,
+      inhibitedBy: (alerts: readonly HeldAlert[], now: number) => inhibitions(d, alerts, now),
+      silencedBy: (alerts: readonly HeldAlert[], now: number) => silences.silencedBy(alerts, now),
+    };
+    const escalating = yield* escalateGroups({
+      escalations,
+      dispatcher: d,
+      look,
+      carryOut,
+      settled: redrives.settled,
+      externalUrl: options.externalUrl,
+      onDeath: options.onDeath,
+    });
     const groups = yield* makeDynamicSupervisor("alert-groups", KEEP_TRYING, options.onDeath);
     const deps: NotifyDeps = {
-      config: d.config,
+      ...look,
       externalUrl: options.externalUrl,
-      userAgent: options.userAgent,
-      ledger,
-      mailboxOf: (receiver) => mailboxes.get(receiver),
-      inhibitedBy: (alerts, now) => inhibitions(d, alerts, now),
-      silencedBy: (alerts, now) => silences.silencedBy(alerts, now),
-      lastMoment: once(() => setTimeout(STOP_GRACE_MS, undefined, { ref: false })),
-      event: (receiver, event) => events.offer(`tocsin.notifications.${subjectToken(receiver)}`, event),
+      carryOut,
+      escalate: escalating.escalate,
+      settled: redrives.settled,
     };
     const retired = makeMailbox<string>("retired-groups", { capacity: 10_000, overflow: "backpressure" });
     yield* spawn("group-reaper", Effect.forever(Effect.flatMap(retired.take, (id) => groups.stop(id))));
@@ -198,9 +225,11 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
       }
       for (const group of dispatched.hurried) wakes.get(group)?.offer();
     });
-    const lastToldAt = (now: number) => (group: AlertGroup) => lastTold(ledger, d.config, group, now);
+    const lastToldAt = (now: number) => (group: AlertGroup) =>
+      lastTold(ledger, d.config, group, now) ?? escalating.begunAt(group);
     const begin = yield* Clock.currentTimeMillis;
     for (const alert of d.alerts.values()) yield* act(groupAlert(d, alert, begin, lastToldAt(begin)));
+    yield* escalating.run;
     while (true) {
       if (backlog.length === 0) backlog.push(...(yield* mailbox.takeAll));
       for (let message = backlog.shift(); message !== undefined; message = backlog.shift()) {
@@ -237,53 +266,24 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
         mailbox.offer({ type: "alerts", alerts, taken });
       }),
     silences,
+    escalations,
     reload: (config) => {
-      if (config.text !== dispatcher.config.text) mailbox.offer({ type: "config", config });
+      if (config.hash !== dispatcher.config.hash) mailbox.offer({ type: "config", config });
     },
+    deadLetters: () => state?.deadLetters.list() ?? [],
+    redrive: async (letters) => (await state?.redrives.redrive(letters, REDRIVE_MS)) ?? [],
     alerts: () => managedAlerts(dispatcher, silences, wallClock()),
     groups: () => managedGroups(dispatcher, silences, wallClock()),
     config: () => dispatcher.config,
     stats: () => ({
       alerts: countAlerts(dispatcher, silences, wallClock()),
       groups: dispatcher.groups.size,
-      integrations: [...counters].map(([key, c]) => {
-        const [receiver, integration] = JSON.parse(key) as [string, string];
-        return { receiver, integration, ...c };
-      }),
+      deadLetters: state?.deadLetters.stats() ?? { waiting: 0, added: 0, dropped: 0 },
+      events: state?.ledger.stats() ?? { unpublished: 0, dropped: 0 },
+      integrations: counters.all(),
     }),
   };
 }
-
-const openState = Effect.fnUntraced(function* (options: AlertManagerOptions, disk: Disk) {
-  const now = yield* Clock.currentTimeMillis;
-  const ledger = yield* Effect.acquireRelease(
-    Effect.promise(() => openLedger(disk, join(options.dataDir, "notifications.log"), now)),
-    (l) => Effect.ignore(Effect.tryPromise(() => l.close())),
-  );
-  if (ledger.damagedLines > 0)
-    yield* Effect.logError(`notification ledger: ${ledger.damagedLines} damaged lines skipped`);
-  for (const intent of ledger.unfinished) {
-    yield* Effect.logWarning(
-      `notification ${intent.id} to ${intent.receiver}/${intent.integration} was cut off; it may be sent again`,
-    );
-  }
-  return ledger;
-});
-
-const restoreAlerts = Effect.fnUntraced(function* (disk: Disk, path: string, ledger: Ledger) {
-  const now = yield* Clock.currentTimeMillis;
-  return yield* Effect.tryPromise(() => loadAlerts(disk, path, now, ledger.endsTold())).pipe(
-    Effect.catch((e) =>
-      Effect.gen(function* () {
-        yield* Effect.logError(
-          `${path} not restored and kept as .damaged (${String(e.cause)}); rules send their alerts again`,
-        );
-        yield* Effect.ignore(Effect.tryPromise(() => disk.rename(path, `${path}.damaged`)));
-        return [];
-      }),
-    ),
-  );
-});
 
 /** When a group whose alerts still fired was told last; undefined when it was not, or all had ended. */
 function lastTold(ledger: Ledger, config: AlertmanagerConfig, group: AlertGroup, now: number): number | undefined {
@@ -303,9 +303,4 @@ function once<A>(make: () => A): () => A {
     made ??= { value: make() };
     return made.value;
   };
-}
-
-/** A receiver's name as one token of a subject. */
-function subjectToken(name: string): string {
-  return name.replace(/[^A-Za-z0-9_-]/g, "_") || "_";
 }

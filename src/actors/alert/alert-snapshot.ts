@@ -23,7 +23,7 @@ export async function saveAlerts(disk: Disk, path: string, alerts: Iterable<Held
 }
 
 /**
- * The alerts as they were saved, [] when there is no file. An end that lay ahead is moved on by the time that was lost:
+ * The alerts as they were saved and when that was, none when there is no file. An end that lay ahead is moved on by the time that was lost:
  * nobody could say during it that the alert goes on. The snapshot may be older than the ledger: an alert whose end has been
  * told after it was last heard of has ended. Rejects when the file is unreadable or damaged.
  * @param endsTold when each alert's end was told, by fingerprint
@@ -33,17 +33,18 @@ export async function loadAlerts(
   path: string,
   now: number,
   endsTold: ReadonlyMap<string, number>,
-): Promise<HeldAlert[]> {
+): Promise<{ readonly alerts: readonly HeldAlert[]; readonly savedAt: number }> {
   const bytes = await readWhole(disk, path);
-  if (bytes === undefined) return [];
+  if (bytes === undefined) return { alerts: [], savedAt: 0 };
   const stored = JSON.parse(new TextDecoder().decode(bytes)) as StoredSnapshot;
   if (stored.version !== 1) throw new Error(`version ${String(stored.version)}, this program reads version 1`);
   const lost = Math.max(0, now - stored.savedAt);
-  return stored.alerts.map((alert) => {
+  const alerts = stored.alerts.map((alert) => {
     const labels = labelsFromObject(alert.labels);
     const name = fingerprint(labels);
     const ended = endsTold.get(name) ?? 0;
     const later = alert.endsAt > stored.savedAt ? alert.endsAt + lost : alert.endsAt;
     return { ...alert, labels, fingerprint: name, endsAt: ended >= alert.updatedAt ? Math.min(ended, later) : later };
   });
+  return { alerts, savedAt: stored.savedAt };
 }

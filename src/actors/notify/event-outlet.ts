@@ -7,30 +7,36 @@ import { makeMailbox } from "../runtime/mailbox.ts";
  * are dropped and counted. Published in order, one at a time, each retried until it is taken.
  */
 export interface EventOutlet {
-  offer(subject: string, event: unknown): void;
+  /** @param options `msgId`: the same whenever the same event is offered again; `done`: hears that the stream has it */
+  offer(subject: string, event: unknown, options?: EventOptions): void;
   readonly run: Effect.Effect<never>;
   dropped(): number;
+}
+
+export interface EventOptions {
+  readonly msgId?: string;
+  readonly done?: () => void;
 }
 
 const CAPACITY = 10_000;
 const RETRY_MS = 1000;
 
 export function makeEventOutlet(name: string, publish: EventPublisher): EventOutlet {
-  const mailbox = makeMailbox<{ subject: string; payload: Uint8Array }>(name, {
+  const mailbox = makeMailbox<{ subject: string; payload: Uint8Array; options: EventOptions }>(name, {
     capacity: CAPACITY,
     overflow: "dropOldest",
   });
   const encoder = new TextEncoder();
   return {
-    offer: (subject, event) => {
-      mailbox.offer({ subject, payload: encoder.encode(JSON.stringify(event)) });
+    offer: (subject, event, options = {}) => {
+      mailbox.offer({ subject, payload: encoder.encode(JSON.stringify(event)), options });
     },
     run: Effect.gen(function* () {
       let failing = false;
       while (true) {
-        const { subject, payload } = yield* mailbox.take;
+        const { subject, payload, options } = yield* mailbox.take;
         while (true) {
-          const error = yield* Effect.tryPromise(() => publish(subject, payload)).pipe(
+          const error = yield* Effect.tryPromise(() => publish(subject, payload, options.msgId)).pipe(
             Effect.as(undefined),
             Effect.catch((e) => Effect.succeed(e.cause)),
           );
@@ -41,6 +47,7 @@ export function makeEventOutlet(name: string, publish: EventPublisher): EventOut
           yield* Effect.sleep(RETRY_MS);
         }
         failing = false;
+        options.done?.();
       }
     }),
     dropped: () => mailbox.stats().dropped,

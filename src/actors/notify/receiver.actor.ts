@@ -5,28 +5,33 @@ import * as Semaphore from "effect/Semaphore";
 import { NOTIFY_LATENCY_BUCKETS } from "../../model/alerts.ts";
 import { spawn } from "../runtime/actor.ts";
 import { type Mailbox, makeMailbox } from "../runtime/mailbox.ts";
-import type { Attempt } from "./webhook.ts";
+import type { Attempt } from "./attempt.ts";
 import type { ToldAlert } from "./webhook-payload.ts";
 
 /**
- * The actor of one receiver: takes notifications and delivers each, trying again with growing pauses until its deadline.
+ * The actor of one integration of a receiver: takes notifications and delivers each, trying again with growing pauses until its
+ * deadline, or longer where the receiver says when to come again.
  *
  * Invariants:
  * - Every delivery is answered, also when the actor is stopped or dies.
- * - At most DELIVERIES are under way at a time, so a slow receiver holds up only itself; the others wait in the mailbox.
+ * - At most DELIVERIES are under way at a time, so a slow integration holds up only itself; the others wait in the mailbox.
  */
 export interface Delivery {
-  readonly integration: string;
   readonly alerts: readonly ToldAlert[];
   /** Makes one attempt. */
   readonly attempt: (signal: AbortSignal) => Promise<Attempt>;
   /** When to give up, Unix ms. */
   readonly deadline: number;
+  /** Hears of an attempt that failed and is followed by another. */
+  readonly failed: (attempt: number, reason: string) => void;
   /** Takes the first answer; further ones are ignored. */
   readonly done: (outcome: Delivered) => void;
 }
 
-export type Delivered = { readonly ok: true } | { readonly ok: false; readonly reason: string };
+/** `stopped`: nobody knows how it would have gone on. */
+export type Delivered =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly stopped?: boolean; readonly reason: string };
 
 /** Counters of one integration; they outlive the actor. */
 export interface IntegrationCounters {
@@ -34,6 +39,8 @@ export interface IntegrationCounters {
   failed: number;
   requests: number;
   requestsFailed: number;
+  /** Notifications to fallback receivers on its behalf. */
+  fallbacks: number;
   readonly latencyBuckets: number[];
   latencySeconds: number;
 }
@@ -44,6 +51,7 @@ export function makeCounters(): IntegrationCounters {
     failed: 0,
     requests: 0,
     requestsFailed: 0,
+    fallbacks: 0,
     latencyBuckets: NOTIFY_LATENCY_BUCKETS.map(() => 0),
     latencySeconds: 0,
   };
@@ -53,7 +61,10 @@ const DELIVERIES = 16;
 /** Alertmanager's pauses: from 0.5 s, growing by half, up to a minute, give or take half. */
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 60_000;
+/** A receiver that says when to come again is not believed beyond this. */
+const LONGEST_RETRY_AFTER_MS = 300_000;
 
+/** @param name receiver and integration: `pager/webhook[0]` */
 export function makeReceiverMailbox(name: string): Mailbox<Delivery> {
   return makeMailbox(`receiver/${name}`, { capacity: 1000, overflow: "backpressure" });
 }
@@ -62,7 +73,7 @@ export function makeReceiverMailbox(name: string): Mailbox<Delivery> {
 export const receiverActor = Effect.fnUntraced(function* (
   name: string,
   mailbox: Mailbox<Delivery>,
-  countersOf: (integration: string) => IntegrationCounters,
+  counters: IntegrationCounters,
 ) {
   const places = yield* Semaphore.make(DELIVERIES);
   while (true) {
@@ -70,10 +81,10 @@ export const receiverActor = Effect.fnUntraced(function* (
     const delivery = yield* mailbox.take.pipe(Effect.onInterrupt(() => places.release(1)));
     yield* spawn(
       `delivery to ${name}`,
-      deliver(name, delivery, countersOf(delivery.integration)).pipe(
+      deliver(name, delivery, counters).pipe(
         Effect.onExit(() => {
           // Does nothing when the delivery has been answered.
-          delivery.done({ ok: false, reason: `receiver ${name} stopped` });
+          delivery.done({ ok: false, stopped: true, reason: `receiver ${name} stopped` });
           return places.release(1);
         }),
       ),
@@ -82,6 +93,7 @@ export const receiverActor = Effect.fnUntraced(function* (
 });
 
 const deliver = Effect.fnUntraced(function* (name: string, delivery: Delivery, counters: IntegrationCounters) {
+  const begun = yield* Clock.currentTimeMillis;
   for (let tries = 1, pause = FIRST_PAUSE_MS; ; tries++, pause = Math.min(LONGEST_PAUSE_MS, pause * 1.5)) {
     const started = performance.now();
     const attempt = yield* Effect.tryPromise((signal) => delivery.attempt(signal)).pipe(
@@ -93,22 +105,20 @@ const deliver = Effect.fnUntraced(function* (name: string, delivery: Delivery, c
       delivery.done({ ok: true });
       return;
     }
-    const wait = pause * (yield* Random.nextBetween(0.5, 1.5));
     const now = yield* Clock.currentTimeMillis;
-    if (!attempt.retry || now + wait >= delivery.deadline) {
+    const asked = Math.min(attempt.retryAfterMs ?? 0, LONGEST_RETRY_AFTER_MS);
+    // It is waited for beyond the deadline, but not for ever.
+    const deadline = asked > 0 ? Math.max(delivery.deadline, begun + LONGEST_RETRY_AFTER_MS) : delivery.deadline;
+    const wait = Math.max(asked, pause * (yield* Random.nextBetween(0.5, 1.5)));
+    if (!attempt.retry || now + wait > deadline) {
       counters.failed++;
       const reason = `${attempt.reason} (${tries} ${tries === 1 ? "attempt" : "attempts"})`;
-      yield* Effect.logError(
-        `notification of ${delivery.alerts.length} alerts to ${name}/${delivery.integration} failed: ${reason}`,
-      );
+      yield* Effect.logError(`notification of ${delivery.alerts.length} alerts to ${name} failed: ${reason}`);
       delivery.done({ ok: false, reason });
       return;
     }
-    if (tries === 1) {
-      yield* Effect.logWarning(
-        `notification to ${name}/${delivery.integration} will be tried again: ${attempt.reason}`,
-      );
-    }
+    delivery.failed(tries, attempt.reason);
+    if (tries === 1) yield* Effect.logWarning(`notification to ${name} will be tried again: ${attempt.reason}`);
     yield* Effect.sleep(wait);
   }
 });

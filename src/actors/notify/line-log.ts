@@ -1,0 +1,114 @@
+import { type Disk, type DiskFile, readWhole, replaceFile } from "../../lib/disk.ts";
+
+/**
+ * A file of JSON objects, one a line, that is appended to and rewritten at times with what still counts.
+ *
+ * Invariants:
+ * - `sync` resolves when all that was pushed before it is on disk. What the disk refused is written again, at the same place, with
+ *   the next: a failed fsync may have lost it although it can be read.
+ * - A torn last line is what a crash left and is cut off; a damaged line elsewhere is skipped and counted.
+ */
+export interface LineLog {
+  push(line: object): void;
+  /** Callers that come while a write is under way share the next one. Rejects with the disk's error. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface LineLogOptions {
+  readonly disk: Disk;
+  readonly path: string;
+  /** Takes a line that was read; false when it is none of its lines. */
+  readonly apply: (line: unknown) => boolean;
+  /** All that counts now, for a new file. */
+  readonly live: () => Iterable<object>;
+}
+
+/** The file is rewritten when it is this long and mostly past. */
+const COMPACT_BYTES = 4 << 20;
+/** Lines that wait for a disk that does not take them; the oldest go. */
+const MAX_WAITING_LINES = 10_000;
+
+const encoder = new TextEncoder();
+
+/** Reads the file, all of it, and begins a new one. Rejects with the disk's error. */
+export async function openLineLog(options: LineLogOptions): Promise<{ log: LineLog; damagedLines: number }> {
+  const { disk, path, apply, live } = options;
+  const damagedLines = readLines((await readWhole(disk, path)) ?? new Uint8Array(), apply);
+  let file: DiskFile;
+  let at = 0;
+  let liveBytes = 0;
+  const rewrite = async () => {
+    const bytes = encoder.encode(textOf([...live()]));
+    await replaceFile(disk, path, bytes);
+    file = await disk.open(path, "write");
+    at = bytes.length;
+    liveBytes = bytes.length;
+  };
+  await rewrite();
+
+  let buffer: object[] = [];
+  let writing: Promise<void> | undefined;
+  const write = async () => {
+    if (at > COMPACT_BYTES && at > 4 * liveBytes) {
+      const old = file;
+      // Compaction that fails leaves the old file as it is, and it goes on there.
+      await rewrite().then(
+        () => old.close(),
+        () => {},
+      );
+    }
+    const lines = buffer;
+    buffer = [];
+    try {
+      const bytes = encoder.encode(textOf(lines));
+      await file.write(bytes, at);
+      await file.sync();
+      at += bytes.length;
+    } catch (error) {
+      buffer = [...lines, ...buffer].slice(-MAX_WAITING_LINES);
+      throw error;
+    }
+  };
+  const sync = async (): Promise<void> => {
+    while (writing !== undefined) {
+      await writing.catch(() => {});
+      if (buffer.length === 0) return;
+    }
+    if (buffer.length === 0) return;
+    writing = write().finally(() => {
+      writing = undefined;
+    });
+    await writing;
+  };
+  const log: LineLog = {
+    push: (line) => buffer.push(line),
+    sync,
+    close: async () => {
+      await sync();
+      await file.close();
+    },
+  };
+  return { log, damagedLines };
+}
+
+function textOf(lines: readonly object[]): string {
+  return lines.map((line) => `${JSON.stringify(line)}\n`).join("");
+}
+
+function readLines(bytes: Uint8Array, apply: (line: unknown) => boolean): number {
+  const lines = new TextDecoder().decode(bytes).split("\n");
+  lines.pop(); // what follows the last newline: nothing, or a torn line
+  let damaged = 0;
+  for (const text of lines) {
+    let line: unknown;
+    try {
+      line = JSON.parse(text);
+    } catch {
+      damaged++;
+      continue;
+    }
+    if (!apply(line)) damaged++;
+  }
+  return damaged;
+}
