@@ -92,6 +92,9 @@ function groupJson(g: RuleGroupStatus, rules: readonly RuleStatus[], withAlerts:
     limit: g.limit,
     evaluationTime: seconds(g.evaluationMs),
     lastEvaluation: timeJson(g.lastEvaluation),
+    // Tocsin's own, where there is something to tell.
+    ...(g.inputs === undefined || g.inputs === "" ? {} : { inputs: g.inputs }),
+    ...(g.lateMs === undefined || g.lateMs === 0 ? {} : { late: seconds(g.lateMs) }),
   };
 }
 
@@ -131,6 +134,9 @@ export function alertJson(a: ActiveAlert) {
     state: a.state,
     activeAt: timeJson(a.activeAt),
     ...(a.keepFiringSince === undefined ? {} : { keepFiringSince: timeJson(a.keepFiringSince) }),
+    ...(a.unseenSince === undefined
+      ? {}
+      : { unseenSince: timeJson(a.unseenSince), reason: a.reason, unknown: a.unknown === true }),
     value: exponentForm(a.value),
   };
 }

@@ -193,6 +193,25 @@ function registerRuleMetrics(registry: Registry, stats: () => RuleStats): void {
     "Evaluations left out because the group was behind.",
     (g) => g.missed,
   );
+  groups(
+    "tocsin_rule_group_last_late_seconds",
+    "gauge",
+    "How long after its time the last evaluation began, where that was an interval or more.",
+    (g) => g.lateMs / 1000,
+  );
+  readMetric(
+    registry,
+    "tocsin_rule_group_incomplete_evaluations_total",
+    "counter",
+    "Evaluations before all that was published had been read, by why.",
+    () =>
+      stats().groups.flatMap((g) =>
+        Array.from(g.incomplete, ([reason, value]) => ({
+          labels: { rule_group: `${g.file};${g.name}`, reason },
+          value,
+        })),
+      ),
+  );
   readMetric(
     registry,
     "tocsin_rule_evaluation_duration_seconds",

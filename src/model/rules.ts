@@ -21,6 +21,10 @@ export interface RuleGroupStatus {
   readonly evaluationMs: number;
   /** When the last evaluation started; 0 (the API's 0001-01-01T00:00:00Z) when there was none. */
   readonly lastEvaluation: number;
+  /** Why not all that was published had been read for it (src/actors/rule/absence.ts); "" or absent: all had. */
+  readonly inputs?: string;
+  /** How many ms after its time it began, where that is an interval or more; else 0 or absent. */
+  readonly lateMs?: number;
 }
 
 export type RuleStatus = AlertingRuleStatus | RecordingRuleStatus;
@@ -64,6 +68,10 @@ export interface ActiveAlert {
   readonly activeAt: number;
   /** Present while `keep_firing_for` alone keeps it firing. */
   readonly keepFiringSince?: number;
+  /** Present while its condition cannot be seen: since when and why, and whether it is told as unknown by now. */
+  readonly unseenSince?: number;
+  readonly reason?: string;
+  readonly unknown?: boolean;
   /** The API prints it in Go's 'e' format (`1e+00`). */
   readonly value: number;
 }
@@ -80,6 +88,10 @@ export interface RuleStats {
     readonly failures: number;
     /** Ticks that were not evaluated because the group was behind. */
     readonly missed: number;
+    /** Evaluations before all that was published had been read, by why. */
+    readonly incomplete: ReadonlyMap<string, number>;
+    /** How many ms after its time the last one began; 0 for less than an interval. */
+    readonly lateMs: number;
     readonly lastSamples: number;
   }[];
   /** Evaluation durations of rules, cumulative counts for RULE_DURATION_BUCKETS (seconds). */

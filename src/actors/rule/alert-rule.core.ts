@@ -1,18 +1,36 @@
-import type { PostedAlert } from "../../model/alerts.ts";
+import type { AlertSight, PostedAlert } from "../../model/alerts.ts";
 import { type Labels, labelsKey, labelValue, withLabel } from "../../model/labels.ts";
+import { type Absence, REASONS, type Reason, reasonCode } from "./absence.ts";
 import type { InstanceAction } from "./alert-machine.ts";
 import {
+  ACTIVE_AT,
   type AlertTable,
+  type Annotations,
+  cellOf,
+  evaluated,
+  FIRED_AT,
   FIRING,
   INACTIVE,
   KEEPING,
-  moveRow,
+  LATE,
   obtainRow,
   PENDING,
+  REASON,
   RESOLVED,
+  RESOLVED_AT,
   releaseRow,
+  SEEN,
+  SENT_AT,
+  STATE,
   STATE_NAMES,
-  stepOf,
+  setCell,
+  UNKNOWN_FIRING,
+  UNKNOWN_KEEPING,
+  UNKNOWN_PENDING,
+  UNSEEN_MS,
+  UNSEEN_SINCE,
+  unseenAt,
+  VALUE,
 } from "./alert-table.ts";
 
 /**
@@ -20,11 +38,11 @@ import {
  *
  * Invariants:
  * - Nothing changes unless the whole result is acceptable (no duplicate label sets, within the limit).
- * - Absence counts as "no longer true" only when `absenceCounts`: not for a partial result, not right after a gap.
+ * - An instance that is not in a result ends only when the caller's `absence` says that its condition was seen.
  */
 export interface ActiveRow {
   readonly labels: Labels;
-  readonly annotations: Readonly<Record<string, string>>;
+  readonly annotations: Annotations;
   readonly value: number;
 }
 
@@ -34,16 +52,38 @@ export interface AlertTransition {
   readonly from: string;
   readonly to: string;
   readonly labels: Labels;
-  readonly annotations: Readonly<Record<string, string>>;
+  readonly annotations: Annotations;
   readonly value: number;
   readonly activeAt: number;
+  /** Why it is not seen, or why its end is not the condition's; "" where the condition itself changed. */
+  readonly reason: Reason;
 }
+
+/** What an evaluation has changed. */
+export interface Applied {
+  readonly transitions: AlertTransition[];
+  /** Rows that a restart must find as they are now. */
+  readonly dirty: number[];
+  /** Label sets of the rows that were released. */
+  readonly gone: Labels[];
+}
+
+export const NOTHING_APPLIED: Applied = { transitions: [], dirty: [], gone: [] };
 
 export class RuleEvaluationError extends Error {
   constructor(message: string) {
     super(message);
     this.name = "RuleEvaluationError";
   }
+}
+
+export interface ApplyOptions {
+  /** 0: no limit. */
+  readonly limit: number;
+  /** What it means that the row's instance is not in the result. */
+  readonly absence: (row: number) => Absence;
+  /** How many ms after its time the evaluation is, where that is worth telling; else 0. */
+  readonly lateMs: number;
 }
 
 /** Moves between two breaths of the event loop when thousands of instances change at once (about 5 ms). */
@@ -58,60 +98,148 @@ export function* applyResult(
   rows: readonly ActiveRow[],
   now: number,
   evaluation: number,
-  options: { readonly limit: number; readonly absenceCounts: boolean },
-): Generator<void, AlertTransition[]> {
-  const keys = new Set<string>();
-  for (const row of rows) keys.add(labelsKey(row.labels));
-  if (keys.size !== rows.length) {
+  options: ApplyOptions,
+): Generator<void, Applied> {
+  const keys = rows.map((row) => labelsKey(row.labels));
+  if (rows.length > 1 && new Set(keys).size !== rows.length) {
     throw new RuleEvaluationError("vector contains metrics with the same labelset after applying alert labels");
   }
   if (options.limit > 0 && rows.length > options.limit) {
     throw new RuleEvaluationError(`exceeded limit of ${options.limit} with ${rows.length} alerts`);
   }
-  const transitions: AlertTransition[] = [];
+  const applied: Applied = { transitions: [], dirty: [], gone: [] };
   let moves = 0;
-  for (const active of rows) {
-    const row = obtainRow(table, labelsKey(active.labels), active.labels);
-    table.seen[row] = evaluation;
-    table.value[row] = active.value;
+  for (const [i, active] of rows.entries()) {
+    const row = obtainRow(table, keys[i] as string, active.labels);
+    setCell(table, row, SEEN, evaluation);
+    setCell(table, row, VALUE, active.value);
     table.annotations[row] = active.annotations;
-    if (stepOf(table, row, true, now) === table.state[row]) continue;
-    move(table, row, true, now, transitions);
-    if (++moves % MOVES_A_SLICE === 0) yield;
+    if (see(table, row, true, now, "", options.lateMs, applied) && ++moves % MOVES_A_SLICE === 0) yield;
   }
-  if (!options.absenceCounts) return transitions;
+  if (rows.length === table.rowOf.size) return applied;
   for (const row of table.rowOf.values()) {
-    if (table.seen[row] === evaluation || stepOf(table, row, false, now) === table.state[row]) continue;
-    move(table, row, false, now, transitions);
-    if (table.state[row] === INACTIVE) releaseRow(table, row);
-    if (++moves % MOVES_A_SLICE === 0) yield;
+    if (cellOf(table, row, SEEN) === evaluation) continue;
+    if (miss(table, row, now, options, applied) && ++moves % MOVES_A_SLICE === 0) yield;
   }
-  return transitions;
+  return applied;
 }
 
-function move(table: AlertTable, row: number, active: boolean, now: number, transitions: AlertTransition[]): void {
-  const from = table.state[row] as number;
-  const activeAt = table.activeAt[row] as number;
-  const actions = moveRow(table, row, active, now);
-  const to = table.state[row] as number;
-  // A resolved instance that is true again is a new alert: the alert manager has to be told at once.
-  if (from === RESOLVED || from === INACTIVE) table.sentAt[row] = 0;
-  const quiet = from === PENDING ? "droppedPending" : "forgotten";
+/** What an evaluation without a result does: no instance was seen. Yields as `applyResult`. */
+export function* applyBlindness(table: AlertTable, now: number, reason: Reason, since = now): Generator<void, Applied> {
+  const applied: Applied = { transitions: [], dirty: [], gone: [] };
+  let moves = 0;
+  for (const row of table.rowOf.values()) {
+    if (lose(table, row, now, since, reason, false, applied) && ++moves % MOVES_A_SLICE === 0) yield;
+  }
+  return applied;
+}
+
+/** The verdict on one that is not in the result; true when its state changed. */
+function miss(table: AlertTable, row: number, now: number, options: ApplyOptions, applied: Applied): boolean {
+  const state = cellOf(table, row, STATE);
+  // How a resolved instance is forgotten does not depend on what can be seen.
+  if (state === RESOLVED) return see(table, row, false, now, reasonOf(table, row), 0, applied);
+  const { verdict, reason, ...rest } = options.absence(row);
+  if (verdict === "unseen") {
+    const quiet = (rest as { quiet: boolean }).quiet;
+    const known = cellOf(table, row, UNSEEN_SINCE) !== 0;
+    const moved = lose(table, row, now, now, reason, quiet, applied);
+    if (!moved && !known) applied.dirty.push(row);
+    return moved;
+  }
+  return see(table, row, verdict === "active", now, reason, options.lateMs, applied);
+}
+
+function see(
+  table: AlertTable,
+  row: number,
+  active: boolean,
+  now: number,
+  reason: Reason,
+  lateMs: number,
+  applied: Applied,
+): boolean {
+  const from = cellOf(table, row, STATE);
+  const activeAt = cellOf(table, row, ACTIVE_AT);
+  const unseenMs = cellOf(table, row, UNSEEN_MS);
+  const actions = evaluated(table, row, active, now);
+  setCell(table, row, REASON, reasonCode(reason));
+  if (actions === undefined) {
+    if (cellOf(table, row, UNSEEN_MS) !== unseenMs) applied.dirty.push(row);
+    return false;
+  }
+  const to = cellOf(table, row, STATE);
+  // One that is true again after its end is a new alert, and an end is told at once.
+  if (from === RESOLVED || from === INACTIVE || to === RESOLVED) setCell(table, row, SENT_AT, 0);
+  if (to === FIRING && !isFiring(from)) setCell(table, row, LATE, lateMs);
+  note(table, row, from, activeAt, actions, applied);
+  return true;
+}
+
+function lose(
+  table: AlertTable,
+  row: number,
+  now: number,
+  since: number,
+  reason: Reason,
+  quiet: boolean,
+  applied: Applied,
+): boolean {
+  const from = cellOf(table, row, STATE);
+  const activeAt = cellOf(table, row, ACTIVE_AT);
+  const actions = unseenAt(table, row, now, since, quiet);
+  if (from !== RESOLVED) setCell(table, row, REASON, reasonCode(reason));
+  if (actions === undefined) return false;
+  note(table, row, from, activeAt, actions, applied);
+  return true;
+}
+
+function note(
+  table: AlertTable,
+  row: number,
+  from: number,
+  activeAt: number,
+  actions: readonly InstanceAction[],
+  applied: Applied,
+): void {
+  const to = cellOf(table, row, STATE);
+  const quiet = from === PENDING || from === UNKNOWN_PENDING ? "droppedPending" : "forgotten";
   for (const action of actions.length > 0 ? actions : [quiet as AlertTransition["action"]]) {
-    transitions.push({
+    applied.transitions.push({
       action,
       from: STATE_NAMES[from] as string,
       to: STATE_NAMES[to] as string,
       labels: table.labels[row] as Labels,
-      annotations: table.annotations[row] as Readonly<Record<string, string>>,
-      value: table.value[row] as number,
-      activeAt: to === INACTIVE ? activeAt : (table.activeAt[row] as number),
+      annotations: table.annotations[row] as Annotations,
+      value: cellOf(table, row, VALUE),
+      activeAt: to === INACTIVE ? activeAt : cellOf(table, row, ACTIVE_AT),
+      reason: reasonOf(table, row),
     });
   }
+  if (to !== INACTIVE) {
+    applied.dirty.push(row);
+    return;
+  }
+  applied.gone.push(table.labels[row] as Labels);
+  releaseRow(table, row);
 }
 
+export function reasonOf(table: AlertTable, row: number): Reason {
+  return REASONS[cellOf(table, row, REASON)] ?? "";
+}
+
+/** Whether it is told as firing. */
 export function isFiring(state: number): boolean {
-  return state === FIRING || state === KEEPING;
+  return state === FIRING || state === KEEPING || state === UNKNOWN_FIRING || state === UNKNOWN_KEEPING;
+}
+
+/** Whether it is told as pending. */
+export function isPending(state: number): boolean {
+  return state === PENDING || state === UNKNOWN_PENDING;
+}
+
+export function isUnknown(state: number): boolean {
+  return state >= UNKNOWN_PENDING;
 }
 
 export interface SendOptions {
@@ -123,30 +251,42 @@ export interface SendOptions {
 }
 
 /**
- * The alerts that the alert manager has to be told of at `now`, marked as sent. A firing alert carries an end in the future,
+ * The alerts that the alert manager has to be told of, marked as sent. A firing alert carries an end in the future,
  * which each sending moves on: should this rule vanish, its alerts end by themselves.
+ * @param now by the clock, not the evaluation's time, which lies behind it while ticks are made up for
  */
 export function takeUnsent(table: AlertTable, now: number, options: SendOptions): PostedAlert[] {
   const out: PostedAlert[] = [];
   for (const row of table.rowOf.values()) {
-    const state = table.state[row] as number;
-    if (state === PENDING || state === INACTIVE) continue;
-    const sentAt = table.sentAt[row] as number;
-    const due = state === RESOLVED && (table.resolvedAt[row] as number) > sentAt;
-    if (!due && sentAt + options.resendDelayMs >= now) continue;
-    table.sentAt[row] = now;
+    const state = cellOf(table, row, STATE);
+    if (isPending(state)) continue;
+    const sentAt = cellOf(table, row, SENT_AT);
+    if (sentAt + options.resendDelayMs >= now) continue;
+    setCell(table, row, SENT_AT, now);
+    const lateMs = cellOf(table, row, LATE);
+    const reason = reasonOf(table, row);
+    const plain = lateMs === 0 && reason === "" && !isUnknown(state);
     out.push({
       labels: withExternal(table.labels[row] as Labels, options.externalLabels),
-      annotations: table.annotations[row] as Readonly<Record<string, string>>,
-      startsAt: table.firedAt[row] as number,
+      annotations: table.annotations[row] as Annotations,
+      startsAt: cellOf(table, row, FIRED_AT),
       endsAt:
         state === RESOLVED
-          ? (table.resolvedAt[row] as number)
+          ? cellOf(table, row, RESOLVED_AT)
           : now + 4 * Math.max(options.resendDelayMs, options.intervalMs),
       generatorUrl: options.generatorUrl,
+      ...(plain ? {} : { sight: sightOf(state, cellOf(table, row, UNSEEN_SINCE), reason, lateMs) }),
     });
   }
   return out;
+}
+
+function sightOf(state: number, since: number, reason: Reason, lateMs: number): AlertSight {
+  return {
+    ...(lateMs > 0 ? { lateMs } : {}),
+    ...(isUnknown(state) ? { unknownSince: since } : {}),
+    ...(reason === "" ? {} : { reason }),
+  };
 }
 
 function withExternal(labels: Labels, external: Labels): Labels {

@@ -1,13 +1,13 @@
-import { setImmediate as breathe } from "node:timers/promises";
 import { formatLabels, labelsKey, METRIC_NAME, withLabel } from "../../model/labels.ts";
 import type { Engine } from "../../model/query.ts";
 import { unstorable } from "../../streams/codec/wire-histogram-stored.ts";
-import { type ActiveRow, type AlertTransition, applyResult, RuleEvaluationError } from "./alert-rule.core.ts";
-import { type AlertTemplates, expandAll } from "./alert-template.ts";
-import { alertSeries, type GroupRuntime, type RuleRuntime } from "./rule-group.state.ts";
+import type { Reason } from "./absence.ts";
+import { type AlertingRuntime, emitAlerts, evaluateAlerts, slice } from "./alert-evaluation.ts";
+import { type Applied, applyBlindness, NOTHING_APPLIED, RuleEvaluationError } from "./alert-rule.core.ts";
+import type { AlertTemplates } from "./alert-template.ts";
+import type { GroupRuntime, RuleRuntime } from "./rule-group.state.ts";
 import { emit, emitStale, type MadeSeries, type RuleOutput } from "./rule-output.ts";
 import { type ResultRow, resultRows } from "./rule-result.ts";
-import type { AlertingRuleSpec } from "./rule-spec.ts";
 
 export interface EvaluationContext {
   readonly engine: Engine;
@@ -17,44 +17,69 @@ export interface EvaluationContext {
   readonly signal: AbortSignal;
 }
 
-export interface Evaluated {
+export interface Evaluated extends Applied {
   readonly samples: number;
-  readonly transitions: readonly AlertTransition[];
   /** Why the result was used with caution or not at all; "" when all went well. */
   readonly error: string;
 }
 
-/**
- * Evaluates one rule at `time`. Rejects when the query fails; the rule's instances are then as they were.
- * @param absenceCounts false when an instance that is not in the result must not be taken as ended
- */
+/** What is known of an evaluation before it begins. */
+export interface Circumstances {
+  /** Why an instance that is not in the result must not be taken as ended; "" when it may. */
+  readonly blind: Reason;
+  /** How many ms after its time it is, where that is worth telling; else 0. */
+  readonly lateMs: number;
+}
+
+const ORDINARY: Circumstances = { blind: "", lateMs: 0 };
+
+/** Evaluates one rule at `time`. Rejects when the query fails; the rule's instances are then as they were. */
 export async function evaluateRule(
   context: EvaluationContext,
   group: GroupRuntime,
   rule: RuleRuntime,
   time: number,
-  absenceCounts: boolean,
+  { blind, lateMs }: Circumstances = ORDINARY,
 ): Promise<Evaluated> {
   const { engine, tenant, signal } = context;
   const result = await engine.instant({ tenant, query: rule.spec.query, time, signal });
   const found = resultRows(result);
   const partial = result.partial ? `partial result: ${result.warnings.join("; ")}` : "";
-  if (rule.table === undefined) {
+  if (!isAlerting(rule)) {
     // A sum over half of the shards would be written for good, so a partial result is not recorded.
     if (result.partial) throw new RuleEvaluationError(partial);
-    return { ...record(context, group, rule, time, found), transitions: [] };
+    return { ...NOTHING_APPLIED, ...record(context, group, rule, time, found) };
   }
-  const rows = await activeRows(context, rule, time, found);
-  const moving = applyResult(rule.table, rows, time, group.evaluation, {
+  const applied = await evaluateAlerts(context, rule, found, {
+    evaluation: group.evaluation,
+    time,
     limit: group.spec.limit,
-    absenceCounts: absenceCounts && !result.partial,
+    blind: blind === "" && result.partial ? "shard_missing" : blind,
+    lateMs,
   });
-  let step = moving.next();
-  while (step.done !== true) {
-    await breathe();
-    step = moving.next();
+  return { ...applied, samples: emitAlerts(context.output, rule, time), error: partial };
+}
+
+/** As `evaluateRule`, but never rejects: what could not be evaluated leaves the rule's instances unseen. */
+export async function evaluateOrHold(
+  context: EvaluationContext,
+  group: GroupRuntime,
+  rule: RuleRuntime,
+  time: number,
+  circumstances: Circumstances,
+): Promise<Evaluated> {
+  try {
+    return await evaluateRule(context, group, rule, time, circumstances);
+  } catch (e) {
+    const error = e instanceof Error ? e.message : String(e);
+    if (!isAlerting(rule)) return { ...NOTHING_APPLIED, samples: 0, error };
+    const applied = await slice(applyBlindness(rule.table, time, "query_failed"));
+    return { ...applied, samples: 0, error };
   }
-  return { samples: emitAlerts(context.output, rule, time), transitions: step.value, error: partial };
+}
+
+export function isAlerting(rule: RuleRuntime): rule is AlertingRuntime {
+  return rule.table !== undefined;
 }
 
 function record(
@@ -86,42 +111,4 @@ function record(
   emitStale(context.output, time, rule.made, made);
   rule.made = made;
   return { samples: sets.length, error };
-}
-
-async function activeRows(
-  context: EvaluationContext,
-  rule: RuleRuntime,
-  time: number,
-  found: readonly ResultRow[],
-): Promise<ActiveRow[]> {
-  const spec = rule.spec as AlertingRuleSpec;
-  const rows: ActiveRow[] = [];
-  for (const { labels: set, value } of found) {
-    const expand = (texts: Readonly<Record<string, string>>) => expandAll(context, texts, { labels: set, value, time });
-    let own = withLabel(set, METRIC_NAME, "");
-    for (const [name, text] of Object.entries(await expand(spec.labels))) own = withLabel(own, name, text);
-    rows.push({
-      labels: withLabel(own, "alertname", spec.name),
-      annotations: await expand(spec.annotations),
-      // An alert's value is a number, with Prometheus as well; templates see the histogram itself.
-      value: typeof value === "number" ? value : 0,
-    });
-  }
-  return rows;
-}
-
-/** ALERTS and ALERTS_FOR_STATE of every instance that is pending or firing, and the end of those that were. */
-function emitAlerts(output: RuleOutput, rule: RuleRuntime, time: number): number {
-  const table = rule.table;
-  if (table === undefined) return 0;
-  const made: MadeSeries = new Map();
-  for (const row of table.rowOf.values()) {
-    const [alerts, forState] = alertSeries(table, row);
-    if (alerts === undefined || forState === undefined) continue;
-    emit(output, alerts, time, 1, rule.made, made);
-    emit(output, forState, time, Math.floor((table.activeAt[row] as number) / 1000), rule.made, made);
-  }
-  emitStale(output, time, rule.made, made);
-  rule.made = made;
-  return made.size;
 }

@@ -16,6 +16,7 @@ import {
   type YamlReader,
 } from "../../lib/yaml-reader.ts";
 import { ConfigError, type ConfigProblem } from "../../model/config.ts";
+import { NO_DATA_POLICIES, type NoDataPolicy } from "./absence.ts";
 import { checkTemplate } from "./alert-template.ts";
 import type { CheckExpression } from "./expression.ts";
 import type { RuleGroupSpec, RuleSpec } from "./rule-spec.ts";
@@ -120,7 +121,7 @@ function readGroup(r: YamlReader, node: Node, options: RuleFileOptions): RuleGro
   };
 }
 
-const RULE_KEYS = ["record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations"];
+const RULE_KEYS = ["record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations", "no_data"];
 
 function readRule(
   r: YamlReader,
@@ -142,7 +143,7 @@ function readRule(
   const keepFiringForMs = durationOf(r, entries, "keep_firing_for") ?? 0;
   const annotations = readLabels(r, entries.get("annotations"), "annotation");
   if (record !== "") {
-    for (const key of ["for", "keep_firing_for", "annotations"]) {
+    for (const key of ["for", "keep_firing_for", "annotations", "no_data"]) {
       const entry = entries.get(key);
       if (entry !== undefined) report(r, entry.keyNode, `invalid field '${key}' in recording rule`);
     }
@@ -154,7 +155,16 @@ function readRule(
   }
   checkTemplates(r, entries.get("labels"), alert);
   checkTemplates(r, entries.get("annotations"), alert);
-  return { type: "alerting", name: alert, ...expression, labels, holdMs, keepFiringForMs, annotations };
+  const noData = field(entries, "no_data", (n) => readPolicy(r, n));
+  const rule = { type: "alerting", name: alert, ...expression, labels, holdMs, keepFiringForMs, annotations } as const;
+  return noData === undefined ? rule : { ...rule, noData };
+}
+
+function readPolicy(r: YamlReader, node: Node): NoDataPolicy | undefined {
+  const text = readString(r, node, "no_data");
+  const policy = NO_DATA_POLICIES.find((p) => p === text);
+  if (policy === undefined) report(r, node, `no_data must be one of ${NO_DATA_POLICIES.join(", ")}, not ${text}`);
+  return policy;
 }
 
 function readExpression(r: YamlReader, rule: Node, entry: YamlEntry | undefined, options: RuleFileOptions) {

@@ -2,22 +2,16 @@ import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import type { Disk } from "../../lib/disk.ts";
 import type { AlertSink } from "../../model/alerts.ts";
-import { labelsFromObject } from "../../model/labels.ts";
 import type { Engine } from "../../model/query.ts";
-import { type AlertTransition, takeUnsent } from "./alert-rule.core.ts";
+import type { Reason } from "./absence.ts";
+import { slice } from "./alert-evaluation.ts";
+import { applyBlindness } from "./alert-rule.core.ts";
 import type { AlertTemplates } from "./alert-template.ts";
-import { evaluateRule } from "./rule-evaluation.ts";
+import { type Circumstances, evaluateOrHold } from "./rule-evaluation.ts";
 import { firstTick, missedTicks } from "./rule-group.clock.ts";
-import {
-  type GroupRuntime,
-  makeGroupRuntime,
-  noteAlive,
-  type RuleRuntime,
-  restoreGroup,
-  ruleIdentity,
-  saveGroup,
-  stateFile,
-} from "./rule-group.state.ts";
+import { type GroupRuntime, makeGroupRuntime, type RuleRuntime, ruleIdentity } from "./rule-group.state.ts";
+import { openGroupStore, stateFile } from "./rule-group.store.ts";
+import { makeTeller, type Teller, type TransitionEvent } from "./rule-group.teller.ts";
 import { emitStale, flush, type MadeSeries, type RuleOutput } from "./rule-output.ts";
 import { groupKey, type RuleGroupSpec } from "./rule-spec.ts";
 
@@ -25,8 +19,9 @@ import { groupKey, type RuleGroupSpec } from "./rule-spec.ts";
  * The actor of one rule group: evaluates its rules in order at each tick of its interval.
  *
  * Invariants:
- * - Per rule: query, move the instances, write the state file, then tell the alert manager and publish the transitions.
- *   What cannot be written is told anyway (and logged): a full disk must not silence a page.
+ * - Per rule: query, move the instances, write what changed, then tell the alert manager and publish the transitions. The
+ *   rules behind it are evaluated meanwhile (rule-group.teller.ts).
+ * - Ticks are evaluated in order, also those that were missed, but for the oldest of a long outage.
  * - A rule that fails keeps its instances; those that fire go on being sent.
  * - Time comes from Effect's clock alone.
  */
@@ -46,18 +41,11 @@ export interface RuleGroupDeps {
   /** False while queries cannot answer yet (shards replay). */
   readonly ready: () => boolean;
   /**
-   * Waits until the shards have consumed what was written up to `time`, at most `maxWaitMs`; false when they have not.
-   * Absent: inputs count as complete.
+   * Waits until the shards have consumed what was published until now, at most `maxWaitMs`. Resolves with why they have not,
+   * "" when they have. Absent: inputs count as complete.
    */
-  readonly inputsComplete?: (time: number, maxWaitMs: number) => Promise<boolean>;
+  readonly inputsComplete?: (maxWaitMs: number) => Promise<Reason>;
   readonly onEvaluated: (seconds: number) => void;
-}
-
-export interface TransitionEvent extends AlertTransition {
-  readonly group: string;
-  readonly file: string;
-  readonly rule: string;
-  readonly time: number;
 }
 
 /** A gap longer than this many intervals has emptied the windows that rules look at. */
@@ -76,26 +64,48 @@ export const ruleGroupActor = Effect.fnUntraced(function* (
   inherited: () => ReadonlyMap<string, MadeSeries>,
 ) {
   const runtime = makeGroupRuntime(spec);
-  yield* restore(spec, deps, runtime);
+  const store = yield* restore(spec, deps, runtime);
+  const teller = makeTeller({ ...deps, runtime, store });
+  // What is under way is told also when the group is stopped: it is on disk as told.
+  const close = Effect.promise(() => teller.close());
+  yield* Effect.ensuring(run(spec, deps, runtime, teller, publishRuntime, inherited), close);
+});
+
+const run = Effect.fnUntraced(function* (
+  spec: RuleGroupSpec,
+  deps: RuleGroupDeps,
+  runtime: GroupRuntime,
+  teller: Teller,
+  publishRuntime: (runtime: GroupRuntime) => void,
+  inherited: () => ReadonlyMap<string, MadeSeries>,
+) {
   for (const rule of runtime.rules) {
     for (const [key, ref] of inherited().get(ruleIdentity(rule.spec)) ?? []) rule.made.set(key, ref);
   }
   publishRuntime(runtime);
-  let tick = firstTick(groupKey(spec), spec.intervalMs, yield* Clock.currentTimeMillis);
+  const started = yield* Clock.currentTimeMillis;
+  const last = runtime.lastEvaluation;
+  // Where there was an evaluation before, with the tick behind it.
+  const from = last > 0 ? Math.min(started, last + spec.queryOffsetMs + 1) : started;
+  let tick = firstTick(groupKey(spec), spec.intervalMs, from);
   while (true) {
     const now = yield* Clock.currentTimeMillis;
     if (tick > now) yield* Effect.sleep(tick - now);
-    yield* waitUntilReady(deps);
+    const ready = yield* waitUntilReady(deps);
     const missed = missedTicks(tick, spec.intervalMs, yield* Clock.currentTimeMillis, deps.catchUpTicks);
     runtime.missed += missed;
     tick += missed * spec.intervalMs;
-    yield* evaluateGroup(deps, runtime, tick - spec.queryOffsetMs);
+    if (missed > 0) yield* passOver(teller, runtime, tick - spec.queryOffsetMs);
+    const begun = yield* Clock.currentTimeMillis;
+    runtime.lateMs = begun - tick >= spec.intervalMs ? begun - tick : 0;
+    yield* evaluateGroup(deps, runtime, teller, tick - spec.queryOffsetMs, ready);
     tick += spec.intervalMs;
   }
 });
 
 const restore = Effect.fnUntraced(function* (spec: RuleGroupSpec, deps: RuleGroupDeps, runtime: GroupRuntime) {
-  const last = yield* Effect.tryPromise(() => restoreGroup(deps.disk, deps.stateDir, runtime, deps.output)).pipe(
+  const open = Effect.tryPromise(() => openGroupStore(deps.disk, deps.stateDir, runtime, deps.output));
+  const store = yield* open.pipe(
     Effect.catch((error) =>
       Effect.gen(function* () {
         const path = stateFile(deps.stateDir, spec);
@@ -103,62 +113,86 @@ const restore = Effect.fnUntraced(function* (spec: RuleGroupSpec, deps: RuleGrou
           `rule group ${spec.name}: state not restored, alerts start anew; ${path} is kept as .damaged (${reason(error.cause)})`,
         );
         yield* Effect.ignore(Effect.tryPromise(() => deps.disk.rename(path, `${path}.damaged`)));
-        return 0;
+        return yield* open;
       }),
     ),
   );
   const now = yield* Clock.currentTimeMillis;
-  const gap = last > 0 ? now - last : 0;
-  runtime.lastEvaluation = last;
+  const gap = runtime.lastEvaluation > 0 ? now - runtime.lastEvaluation : 0;
   if (gap > GAP_INTERVALS * spec.intervalMs) runtime.holdAbsentUntil = now + Math.min(gap, MAX_HOLD_MS);
+  return store;
 });
 
 /** Ready is asked often, since a page may wait for it; after a minute of no the evaluation is tried anyway. */
 const waitUntilReady = Effect.fnUntraced(function* (deps: RuleGroupDeps) {
   for (let waited = 0; !deps.ready() && waited < 60_000; waited += 100) yield* Effect.sleep(100);
+  return deps.ready();
 });
 
-const evaluateGroup = Effect.fnUntraced(function* (deps: RuleGroupDeps, runtime: GroupRuntime, time: number) {
+/** Nobody has looked at the conditions for the ticks that are left out before `time`. */
+const passOver = Effect.fnUntraced(function* (teller: Teller, runtime: GroupRuntime, time: number) {
+  const since = runtime.lastEvaluation + runtime.spec.intervalMs;
+  if (runtime.lastEvaluation === 0 || since >= time) return;
+  const wall = yield* Clock.currentTimeMillis;
+  for (const [rule, { table }] of runtime.rules.entries()) {
+    if (table === undefined || table.rowOf.size === 0) continue;
+    const applied = yield* Effect.promise(() => slice(applyBlindness(table, time, "not_evaluated", since)));
+    teller.offer({ rule, applied, time, wall });
+  }
+});
+
+const evaluateGroup = Effect.fnUntraced(function* (
+  deps: RuleGroupDeps,
+  runtime: GroupRuntime,
+  teller: Teller,
+  time: number,
+  ready: boolean,
+) {
   const { spec } = runtime;
   const started = performance.now();
   const patience = Math.min(5000, spec.intervalMs / 2);
-  let complete = yield* inputsComplete(deps, time, patience);
+  let inputs: Reason = ready ? yield* inputsComplete(deps, patience) : "shard_missing";
   runtime.evaluation++;
   runtime.lastEvaluation = time;
   let samples = 0;
   const written = new Set<string>();
-  for (const rule of runtime.rules) {
+  for (const [i, rule] of runtime.rules.entries()) {
     if (rule.spec.reads === undefined ? written.size > 0 : rule.spec.reads.some((name) => written.has(name))) {
       // It reads what a rule before it has just written: let that arrive.
       yield* waited(flush(deps.output), patience);
-      complete = (yield* inputsComplete(deps, time, patience)) && complete;
+      inputs ||= yield* inputsComplete(deps, patience);
       written.clear();
     }
-    samples += yield* evaluateOne(deps, runtime, rule, time, complete && time >= runtime.holdAbsentUntil);
+    const blind = inputs === "" && time < runtime.holdAbsentUntil ? "not_evaluated" : inputs;
+    runtime.inputs = inputs;
+    samples += yield* evaluateOne(deps, runtime, teller, i, time, { blind, lateMs: runtime.lateMs });
     if (rule.spec.type === "recording") written.add(rule.spec.name);
     else written.add("ALERTS").add("ALERTS_FOR_STATE");
   }
+  if (inputs !== "") runtime.incomplete.set(inputs, (runtime.incomplete.get(inputs) ?? 0) + 1);
   runtime.lastSamples = samples;
-  runtime.evaluationMs = performance.now() - started;
   // Not waited for: the next tick must not depend on the bus.
   void flush(deps.output);
-  yield* Effect.ignore(Effect.tryPromise(() => noteAlive(deps.disk, deps.stateDir, runtime)));
+  const problem = yield* Effect.tryPromise({ try: () => teller.told(), catch: (e) => e });
+  if (problem !== "") yield* Effect.logError(`rule group ${spec.name}: alert state not saved (${problem})`);
+  runtime.evaluationMs = performance.now() - started;
   runtime.evaluations++;
 });
 
 const evaluateOne = Effect.fnUntraced(function* (
   deps: RuleGroupDeps,
   runtime: GroupRuntime,
-  rule: RuleRuntime,
+  teller: Teller,
+  index: number,
   time: number,
-  absenceCounts: boolean,
+  circumstances: Circumstances,
 ) {
   const started = performance.now();
+  const rule = runtime.rules[index] as RuleRuntime;
   const context = { engine: deps.engine, tenant: deps.tenant, output: deps.output, templates: deps.templates };
-  const evaluated = yield* Effect.tryPromise({
-    try: (signal) => evaluateRule({ ...context, signal }, runtime, rule, time, absenceCounts),
-    catch: (error) => reason(error),
-  }).pipe(Effect.catch((error) => Effect.succeed({ samples: 0, transitions: [], error })));
+  const evaluated = yield* Effect.promise((signal) =>
+    evaluateOrHold({ ...context, signal }, runtime, rule, time, circumstances),
+  );
   rule.lastEvaluation = time;
   rule.health = evaluated.error === "" ? "ok" : "err";
   if (evaluated.error !== "") {
@@ -168,33 +202,18 @@ const evaluateOne = Effect.fnUntraced(function* (
     }
   }
   rule.lastError = evaluated.error;
-  if (evaluated.transitions.length > 0) {
-    yield* Effect.tryPromise(() => saveGroup(deps.disk, deps.stateDir, runtime)).pipe(
-      Effect.catch((error) =>
-        Effect.logError(`rule group ${runtime.spec.name}: alert state not saved (${reason(error.cause)})`),
-      ),
-    );
-  }
-  if (rule.table !== undefined) {
-    const unsent = takeUnsent(rule.table, time, {
-      resendDelayMs: deps.resendDelayMs,
-      intervalMs: runtime.spec.intervalMs,
-      externalLabels: labelsFromObject(deps.templates.externalLabels),
-      generatorUrl: `${deps.templates.externalUrl}/graph?g0.expr=${encodeURIComponent(rule.spec.query)}&g0.tab=1`,
-    });
-    if (unsent.length > 0) deps.sink(unsent);
-  }
-  const { name: group, file } = runtime.spec;
-  for (const t of evaluated.transitions) deps.transition({ ...t, group, file, rule: rule.spec.name, time });
   rule.evaluationMs = performance.now() - started;
   deps.onEvaluated(rule.evaluationMs / 1000);
+  if (rule.table !== undefined) {
+    teller.offer({ rule: index, applied: evaluated, time, wall: yield* Clock.currentTimeMillis });
+  }
   return evaluated.samples;
 });
 
-const inputsComplete = (deps: RuleGroupDeps, time: number, maxWaitMs: number): Effect.Effect<boolean> => {
+const inputsComplete = (deps: RuleGroupDeps, maxWaitMs: number): Effect.Effect<Reason> => {
   const ask = deps.inputsComplete;
-  if (ask === undefined) return Effect.succeed(true);
-  return Effect.tryPromise(() => ask(time, maxWaitMs)).pipe(Effect.catch(() => Effect.succeed(false)));
+  if (ask === undefined) return Effect.succeed("");
+  return Effect.tryPromise(() => ask(maxWaitMs)).pipe(Effect.catch(() => Effect.succeed<Reason>("bus_down")));
 };
 
 function waited(work: Promise<unknown>, maxWaitMs: number): Effect.Effect<void> {

@@ -15,8 +15,9 @@ import type { OnDeath } from "../runtime/death.ts";
 import { makeDynamicSupervisor } from "../runtime/dynamic-supervisor.ts";
 import { makeMailbox } from "../runtime/mailbox.ts";
 import { KEEP_TRYING } from "../runtime/supervisor.ts";
-import { type RuleGroupDeps, retireSeries, ruleGroupActor, type TransitionEvent } from "./rule-group.actor.ts";
-import { type GroupRuntime, ruleIdentity } from "./rule-group.state.ts";
+import { type RuleGroupDeps, retireSeries, ruleGroupActor } from "./rule-group.actor.ts";
+import { type GroupRuntime, ruleIdentity, seriesMade } from "./rule-group.state.ts";
+import type { TransitionEvent } from "./rule-group.teller.ts";
 import { type MadeSeries, makeRuleOutput, type RuleOutput } from "./rule-output.ts";
 import { groupKey, type RuleGroupSpec, sameGroup } from "./rule-spec.ts";
 import { activeAlerts, groupStatus } from "./rule-status.ts";
@@ -58,7 +59,8 @@ export interface RuleManager {
 
 /** Prometheus's rules.alert.resend-delay. */
 const RESEND_DELAY_MS = 60_000;
-const CATCH_UP_TICKS = 5;
+/** Ticks that are made up for after an outage; what is older is left out. */
+const CATCH_UP_TICKS = 40;
 
 /** The actor that owns all rule groups. */
 export function makeRuleManager(options: RuleManagerOptions, groups: readonly RuleGroupSpec[] = []): RuleManager {
@@ -140,11 +142,7 @@ export function makeRuleManager(options: RuleManagerOptions, groups: readonly Ru
     const gone = (runtimes.get(key)?.rules ?? []).filter((rule) => !stays.has(ruleIdentity(rule.spec)));
     const output = outputs.get(key);
     if (output !== undefined) {
-      retireSeries(
-        output,
-        gone.map((rule) => rule.made),
-        now,
-      );
+      retireSeries(output, gone.map(seriesMade), now);
     }
     if (changed !== undefined) return;
     runtimes.delete(key);
@@ -172,6 +170,8 @@ export function makeRuleManager(options: RuleManagerOptions, groups: readonly Ru
         evaluations: g.evaluations,
         failures: g.failures,
         missed: g.missed,
+        incomplete: g.incomplete,
+        lateMs: g.lateMs,
         lastSamples: g.lastSamples,
       })),
       durationBuckets: durations.buckets,
@@ -186,7 +186,7 @@ function inOrder(wanted: readonly RuleGroupSpec[], runtimes: ReadonlyMap<string,
 }
 
 function madeBy(runtime: GroupRuntime | undefined): ReadonlyMap<string, MadeSeries> {
-  return new Map((runtime?.rules ?? []).map((rule) => [ruleIdentity(rule.spec), rule.made]));
+  return new Map((runtime?.rules ?? []).map((rule) => [ruleIdentity(rule.spec), seriesMade(rule)]));
 }
 
 /** One transition as the ALERTS stream holds it. */
@@ -205,5 +205,8 @@ function transitionRecord(tenant: string, event: TransitionEvent): unknown {
     annotations: event.annotations,
     value: String(event.value),
     activeAt: new Date(event.activeAt).toISOString(),
+    ...(event.reason === "" ? {} : { reason: event.reason }),
+    ...(event.inputs === "" ? {} : { inputs: event.inputs }),
+    ...(event.lateMs === 0 ? {} : { lateMs: event.lateMs }),
   };
 }

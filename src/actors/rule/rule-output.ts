@@ -59,7 +59,8 @@ export function emitStale(out: RuleOutput, time: number, before: MadeSeries, mad
   for (const [key, ref] of before) if (!made.has(key)) push(out, ref, time, undefined);
 }
 
-function push(out: RuleOutput, ref: SeriesRef, time: number, value: Queued): void {
+/** Queues one sample of a series; undefined: its staleness marker. */
+export function push(out: RuleOutput, ref: SeriesRef, time: number, value: Queued): void {
   out.refs.push(ref);
   out.ts.push(time);
   out.values.push(value);

@@ -1,3 +1,5 @@
+import type { NoDataPolicy } from "./absence.ts";
+
 /** Rule groups as they are run: checked, with defaults filled in. Durations are milliseconds. */
 export interface RuleGroupSpec {
   readonly name: string;
@@ -38,6 +40,8 @@ export interface AlertingRuleSpec extends RuleSpecBase {
   readonly holdMs: number;
   readonly keepFiringForMs: number;
   readonly annotations: Readonly<Record<string, string>>;
+  /** What becomes of an instance whose data is missing; absent: it resolves, as with Prometheus. */
+  readonly noData?: NoDataPolicy;
 }
 
 /** Identifies a group over reloads and restarts. */

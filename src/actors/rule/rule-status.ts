@@ -1,8 +1,18 @@
 import type { Labels } from "../../model/labels.ts";
 import { labelsFromObject } from "../../model/labels.ts";
 import type { ActiveAlert, AlertState, RuleGroupStatus, RuleStatus } from "../../model/rules.ts";
-import { isFiring } from "./alert-rule.core.ts";
-import { type AlertTable, KEEPING, PENDING } from "./alert-table.ts";
+import { isFiring, isPending, isUnknown, reasonOf } from "./alert-rule.core.ts";
+import {
+  ACTIVE_AT,
+  type AlertTable,
+  cellOf,
+  KEEPING,
+  KEEPING_SINCE,
+  STATE,
+  UNKNOWN_KEEPING,
+  UNSEEN_SINCE,
+  VALUE,
+} from "./alert-table.ts";
 import type { GroupRuntime, RuleRuntime } from "./rule-group.state.ts";
 
 export function groupStatus(runtime: GroupRuntime): RuleGroupStatus {
@@ -15,6 +25,8 @@ export function groupStatus(runtime: GroupRuntime): RuleGroupStatus {
     rules: runtime.rules.map(ruleStatus),
     evaluationMs: runtime.evaluationMs,
     lastEvaluation: runtime.evaluations > 0 ? runtime.lastEvaluation : 0,
+    inputs: runtime.inputs,
+    lateMs: runtime.lateMs,
   };
 }
 
@@ -40,19 +52,22 @@ function worst(alerts: readonly ActiveAlert[]): AlertState {
   return alerts.length > 0 ? "pending" : "inactive";
 }
 
-/** The pending and firing instances. */
+/** The pending and firing instances, those that are not seen included. */
 export function activeAlerts(table: AlertTable): ActiveAlert[] {
   const out: ActiveAlert[] = [];
   for (const row of table.rowOf.values()) {
-    const state = table.state[row] as number;
-    if (state !== PENDING && !isFiring(state)) continue;
+    const state = cellOf(table, row, STATE);
+    if (!isPending(state) && !isFiring(state)) continue;
+    const unseenSince = cellOf(table, row, UNSEEN_SINCE);
+    const keeping = state === KEEPING || state === UNKNOWN_KEEPING;
     out.push({
       labels: table.labels[row] as Labels,
       annotations: table.annotations[row] as Readonly<Record<string, string>>,
-      state: state === PENDING ? "pending" : "firing",
-      activeAt: table.activeAt[row] as number,
-      ...(state === KEEPING ? { keepFiringSince: table.keepingSince[row] as number } : {}),
-      value: table.value[row] as number,
+      state: isPending(state) ? "pending" : "firing",
+      activeAt: cellOf(table, row, ACTIVE_AT),
+      ...(keeping ? { keepFiringSince: cellOf(table, row, KEEPING_SINCE) } : {}),
+      ...(unseenSince > 0 ? { unseenSince, reason: reasonOf(table, row), unknown: isUnknown(state) } : {}),
+      value: cellOf(table, row, VALUE),
     });
   }
   return out;

@@ -100,7 +100,7 @@ async function evaluateAll(
     for (const rule of runtime.rules) {
       let error: string;
       try {
-        error = (await evaluateRule(context, runtime, rule, time - runtime.spec.queryOffsetMs, true)).error;
+        error = (await evaluateRule(context, runtime, rule, time - runtime.spec.queryOffsetMs)).error;
       } catch (e) {
         error = e instanceof Error ? e.message : String(e);
       }

@@ -252,7 +252,7 @@ describe("rule manager", () => {
       yield* start(again);
       yield* nextTick(again);
       expect(again.alerts().map((a) => a.state)).toEqual(["firing"]);
-      for (let i = 0; i < 7; i++) yield* nextTick(again);
+      for (let i = 0; i < 14; i++) yield* nextTick(again);
       expect(again.alerts()).toEqual([]);
     }),
   );

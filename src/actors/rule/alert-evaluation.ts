@@ -1,0 +1,184 @@
+import { setImmediate as breathe } from "node:timers/promises";
+import { type Labels, labelsKey, METRIC_NAME, withLabel } from "../../model/labels.ts";
+import { type Reason, unseen } from "./absence.ts";
+import { type ActiveRow, type Applied, applyResult, isFiring, isPending } from "./alert-rule.core.ts";
+import {
+  ACTIVE_AT,
+  type AlertTable,
+  type Annotations,
+  cellOf,
+  endSeries,
+  FIRING,
+  MADE_AS,
+  PENDING,
+  STATE,
+  setCell,
+  VALUE,
+} from "./alert-table.ts";
+import { expandAll } from "./alert-template.ts";
+import { ALL_SEEN, probeAbsence } from "./data-probe.ts";
+import type { EvaluationContext } from "./rule-evaluation.ts";
+import type { RuleRuntime } from "./rule-group.state.ts";
+import { push, type RuleOutput } from "./rule-output.ts";
+import type { ResultRow } from "./rule-result.ts";
+import type { AlertingRuleSpec } from "./rule-spec.ts";
+
+/** An alerting rule at run time. */
+export interface AlertingRuntime extends RuleRuntime {
+  readonly spec: AlertingRuleSpec;
+  readonly table: AlertTable;
+}
+
+export interface AlertEvaluation {
+  readonly evaluation: number;
+  readonly time: number;
+  readonly limit: number;
+  /** Why nobody can tell the end of an instance by its absence; "" when one can. */
+  readonly blind: Reason;
+  readonly lateMs: number;
+}
+
+/** Takes a result in: expands templates, moves the instances. Rejects with `RuleEvaluationError` before the first change. */
+export async function evaluateAlerts(
+  context: EvaluationContext,
+  rule: AlertingRuntime,
+  found: readonly ResultRow[],
+  { evaluation, time, limit, blind, lateMs }: AlertEvaluation,
+): Promise<Applied> {
+  const { table } = rule;
+  const rows = await activeRows(context, rule, time, found);
+  let { absence, empty } = ALL_SEEN;
+  if (blind !== "") absence = () => unseen(blind);
+  else if (rows.length < table.rowOf.size || rule.data.policy === "alert") {
+    const keys = new Set(rows.map((row) => labelsKey(row.labels)));
+    ({ absence, empty } = await probeAbsence(context, rule.data, table, keys, time));
+  }
+  // Data that is missing altogether is an alert of its own, with the labels that every alert of the rule has.
+  if (empty && rows.length === 0) rows.push(...(await activeRows(context, rule, time, NOTHING)));
+  const moving = applyResult(table, rows, time, evaluation, { limit, absence, lateMs });
+  return await slice(moving);
+}
+
+const NOTHING: readonly ResultRow[] = [{ labels: [], value: 0 }];
+
+/** Runs the work to its end, and lets others run where it allows that. */
+export async function slice<T>(work: Generator<void, T>): Promise<T> {
+  let step = work.next();
+  while (step.done !== true) {
+    await breathe();
+    step = work.next();
+  }
+  return step.value;
+}
+
+async function activeRows(
+  context: EvaluationContext,
+  rule: AlertingRuntime,
+  time: number,
+  found: readonly ResultRow[],
+): Promise<ActiveRow[]> {
+  const { spec, table, texts } = rule;
+  const rows: ActiveRow[] = [];
+  for (const { labels: set, value } of found) {
+    const expand = (of: Readonly<Record<string, string>>) => expandAll(context, of, { labels: set, value, time });
+    let own = withLabel(set, METRIC_NAME, "");
+    const labels = texts.labels === "fixed" ? spec.labels : await expand(spec.labels);
+    for (const name in labels) own = withLabel(own, name, labels[name] as string);
+    own = withLabel(own, "alertname", spec.name);
+    // An alert's value is a number, with Prometheus as well; templates see the histogram itself.
+    const number = typeof value === "number" ? value : 0;
+    const annotations =
+      texts.annotations === "fixed"
+        ? spec.annotations
+        : (same(rule, set, own, value) ?? (await expand(spec.annotations)));
+    rows.push({ labels: known(table, own), annotations, value: number });
+  }
+  return rows;
+}
+
+/** The label set as it is held already, so that none is held twice. */
+function known(table: AlertTable, labels: Labels): Labels {
+  const row = table.rowOf.get(labelsKey(labels));
+  return row === undefined ? labels : (table.labels[row] as Labels);
+}
+
+/** The annotations of the last time where those of now cannot be others. */
+function same(rule: AlertingRuntime, set: Labels, own: Labels, value: ResultRow["value"]): Annotations | undefined {
+  const { table, texts, data } = rule;
+  if (texts.annotations !== "steady") return undefined;
+  const row = table.rowOf.get(labelsKey(own));
+  if (row === undefined || !Object.is(cellOf(table, row, VALUE), value)) return undefined;
+  // A label that the rule has replaced may be another one now.
+  for (let i = 0; i < set.length; i += 2) {
+    const name = set[i] as string;
+    if (name !== METRIC_NAME && data.ownLabels.has(name)) return undefined;
+  }
+  const annotations = table.annotations[row] as Annotations;
+  for (const _ in annotations) return annotations;
+  return undefined;
+}
+
+/**
+ * How texts change: `fixed` without templates; `steady` when they depend on nothing but the alert's value and labels that it
+ * carries; else `any`.
+ */
+export type TextKind = "fixed" | "steady" | "any";
+
+export function textKind(texts: Readonly<Record<string, string>>): TextKind {
+  let kind: TextKind = "fixed";
+  for (const text of Object.values(texts)) {
+    if (!text.includes("{{")) continue;
+    const rest = text.replaceAll(/\$labels\.(?!__name__)\w+|\.Labels\.(?!__name__)\w+/g, "");
+    if (/labels|query|now|__name__/i.test(rest)) return "any";
+    kind = "steady";
+  }
+  return kind;
+}
+
+/** ALERTS and ALERTS_FOR_STATE of every instance that is pending or firing, and the end of those that were. Returns how many. */
+export function emitAlerts(output: RuleOutput, rule: AlertingRuntime, time: number): number {
+  const { table } = rule;
+  let samples = 0;
+  const emitted = rule.made.size > 0 ? new Set<string>() : undefined;
+  for (const row of table.rowOf.values()) {
+    if (!makeSeries(output, table, row)) continue;
+    const alerts = table.alerts[row];
+    const forState = table.forState[row];
+    if (alerts === undefined || forState === undefined) continue;
+    push(output, alerts, time, 1);
+    push(output, forState, time, Math.floor(cellOf(table, row, ACTIVE_AT) / 1000));
+    emitted?.add(labelsKey(alerts.labels)).add(labelsKey(forState.labels));
+    samples += 2;
+  }
+  for (const ref of table.ended) {
+    if (emitted === undefined || !emitted.has(labelsKey(ref.labels))) push(output, ref, time, undefined);
+  }
+  table.ended = [];
+  // Of an incarnation of this rule before.
+  for (const [key, ref] of rule.made) if (!emitted?.has(key)) push(output, ref, time, undefined);
+  rule.made.clear();
+  return samples;
+}
+
+/** Makes the row's handles those of its state; false when it stands for no series. */
+export function makeSeries(output: RuleOutput, table: AlertTable, row: number): boolean {
+  const state = cellOf(table, row, STATE);
+  const as = isPending(state) ? PENDING : isFiring(state) ? FIRING : 0;
+  if (cellOf(table, row, MADE_AS) === as) return as !== 0;
+  if (as === 0) {
+    endSeries(table, row);
+    return false;
+  }
+  const labels = table.labels[row] as Labels;
+  const before = table.alerts[row];
+  if (before !== undefined) table.ended.push(before);
+  const alertState = as === PENDING ? "pending" : "firing";
+  const { ingest, tenant } = output;
+  table.alerts[row] = ingest.series(
+    tenant,
+    withLabel(withLabel(labels, METRIC_NAME, "ALERTS"), "alertstate", alertState),
+  );
+  table.forState[row] ??= ingest.series(tenant, withLabel(labels, METRIC_NAME, "ALERTS_FOR_STATE"));
+  setCell(table, row, MADE_AS, as);
+  return true;
+}
