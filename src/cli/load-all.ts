@@ -1,9 +1,10 @@
 import { resolve } from "node:path";
 import type { Logger as Log } from "pino";
 import type { AlertmanagerConfig } from "../actors/alert/alertmanager-config.ts";
+import { heartbeatRules } from "../actors/alert/heartbeat.ts";
 import { loadAlertmanagerConfig, parseAlertmanagerConfig } from "../actors/alert/load-config.ts";
 import { checkExpression } from "../actors/rule/check-expression.ts";
-import { loadRuleFiles } from "../actors/rule/rule-file.ts";
+import { loadRuleFiles, parseRuleFile } from "../actors/rule/rule-file.ts";
 import type { RuleGroupSpec } from "../actors/rule/rule-spec.ts";
 import { loadConfig } from "../config/load-config.ts";
 import { type Config, ConfigError, type ConfigProblem, formatProblem, type RetentionRule } from "../model/config.ts";
@@ -31,22 +32,29 @@ export function loadAll(file: string, log: Pick<Log, "warn">): Loaded {
   const { text, config, warnings } = loadConfig(path);
   for (const w of warnings) log.warn(formatProblem(w));
   const problems: ConfigProblem[] = [];
-  const groups = collect(problems, () => loadRules(config, log)) ?? [];
   const receivers = config.alertmanagerConfigFile;
   const alertmanager = collect(problems, () =>
     receivers === undefined ? parseAlertmanagerConfig(path, NOBODY) : loadAlertmanagerConfig(receivers),
   );
+  const groups = collect(problems, () => loadRules(config, alertmanager, log)) ?? [];
   const retentionRules = collect(problems, () => readRetentionRules(config.storage.retentionRules)) ?? [];
   if (problems.length > 0 || alertmanager === undefined) throw new ConfigError(problems);
   return { text, config, groups, alertmanager, retentionRules };
 }
 
-/** Reads the rule files that the configuration names. Throws ConfigError with the problems of all. */
-export function loadRules(config: Config, log: Pick<Log, "warn">): readonly RuleGroupSpec[] {
+/** Reads the rule files that the configuration names, and adds the heartbeat. Throws ConfigError with the problems of all. */
+export function loadRules(
+  config: Config,
+  alertmanager: AlertmanagerConfig | undefined,
+  log: Pick<Log, "warn">,
+): readonly RuleGroupSpec[] {
   const { evaluationIntervalMs } = config.global;
   const { groups, warnings } = loadRuleFiles(config.ruleFiles, { evaluationIntervalMs, checkExpression });
   for (const w of warnings) log.warn(w);
-  return groups;
+  const heartbeat = alertmanager?.heartbeat;
+  if (heartbeat === undefined) return groups;
+  const own = parseRuleFile("tocsin:heartbeat", heartbeatRules(heartbeat), { evaluationIntervalMs, checkExpression });
+  return [...own.groups, ...groups];
 }
 
 /** Parses the selectors of the rules; throws ConfigError with every one that is wrong. */

@@ -22,7 +22,7 @@ export function liveConfiguration(file: string, log: Log): LiveConfiguration {
       return loaded;
     },
     readRules: () => {
-      loaded = { ...loaded, groups: loadRules(loaded.config, log) };
+      loaded = { ...loaded, groups: loadRules(loaded.config, loaded.alertmanager, log) };
       return loaded;
     },
   };

@@ -1,5 +1,6 @@
 import type { Matcher } from "../../model/matcher.ts";
 import type { EscalationConfig } from "../escalation/escalation-config.ts";
+import type { Heartbeat } from "./heartbeat.ts";
 import type { Integration } from "./integration-config.ts";
 import type { TimeInterval } from "./time-interval.ts";
 
@@ -14,6 +15,8 @@ export interface AlertmanagerConfig {
   readonly route: Route;
   /** Tocsin's own: stands in for receivers that name none themselves. */
   readonly fallbackReceiver?: string;
+  /** Tocsin's own: the alert that always fires. */
+  readonly heartbeat?: Heartbeat;
   readonly receivers: readonly Receiver[];
   readonly inhibitRules: readonly InhibitRule[];
   readonly timeIntervals: ReadonlyMap<string, readonly TimeInterval[]>;

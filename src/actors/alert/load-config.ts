@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Node } from "yaml";
-import { readList, readMap, readYaml, report } from "../../lib/yaml-reader.ts";
+import { readList, readMap, readYaml, report, type YamlReader } from "../../lib/yaml-reader.ts";
 import { ConfigError } from "../../model/config.ts";
 import type { AlertmanagerConfig, Receiver } from "./alertmanager-config.ts";
+import { readHeartbeat, readReceiverName, routeWithHeartbeat } from "./heartbeat.ts";
 import { ESCALATION_KEYS, readEscalations } from "./load-escalations.ts";
 import { type LoadContext, makeLoadContext, maskText, readFields } from "./load-fields.ts";
 import { readGlobal } from "./load-global.ts";
@@ -34,6 +35,8 @@ const TOP_KEYS = [
   "mute_time_intervals",
   "tracing",
   "event_recorder",
+  "fallback_receiver",
+  "heartbeat",
   ...ESCALATION_KEYS,
 ];
 
@@ -61,6 +64,9 @@ export function parseAlertmanagerConfig(file: string, text: string): Alertmanage
   const receivers = readReceivers(c, top.get("receivers")?.value, { ...global, templates });
   const timeIntervals = readTimeIntervals(r, top);
   const escalation = readEscalations(r, top, dirname(file), receivers);
+  const fallback = readReceiverName(r, top.get("fallback_receiver"), receivers, "fallback_receiver");
+  checkFallbacks(r, top.get("receivers")?.value, receivers);
+  const heartbeat = readHeartbeat(r, top.get("heartbeat")?.value, receivers);
   const routeNode = top.get("route")?.value;
   const names = {
     receivers: new Set(receivers.map((x) => x.name)),
@@ -78,8 +84,10 @@ export function parseAlertmanagerConfig(file: string, text: string): Alertmanage
     text: maskText(text, c.secrets),
     hash: c.hash.digest("hex"),
     resolveTimeoutMs: global.resolveTimeoutMs,
-    route,
+    route: routeWithHeartbeat(route, heartbeat),
     receivers,
+    ...(fallback === undefined ? {} : { fallbackReceiver: fallback }),
+    ...(heartbeat === undefined ? {} : { heartbeat }),
     inhibitRules,
     timeIntervals,
     escalation,
@@ -96,4 +104,13 @@ function readReceivers(c: LoadContext, node: Node | undefined, global: Inherited
     receivers.push(receiver);
   }
   return receivers;
+}
+
+/** A receiver's `fallback_receiver` may stand after it, so it is looked for when all are known. */
+function checkFallbacks(r: YamlReader, node: Node | undefined, receivers: readonly Receiver[]): void {
+  for (const [i, item] of readList(r, node, "receivers").entries()) {
+    const name = receivers[i]?.fallbackReceiver;
+    if (name === undefined || receivers.some((x) => x.name === name)) continue;
+    report(r, item, `undefined receiver ${JSON.stringify(name)} used in fallback_receiver`);
+  }
 }

@@ -52,7 +52,8 @@ export function readReceiver(c: LoadContext, node: Node, global: Inherited): Rec
           `${key} is not supported; use webhook_configs with a payload, or one of ${KINDS.map((k) => k.name).join(", ")}`,
         );
     }
-    return { name, integrations: KINDS.flatMap((kind) => readKind(c, f, kind, global)) };
+    const fallback = f.has("fallback_receiver") ? { fallbackReceiver: f.string("fallback_receiver") } : {};
+    return { name, ...fallback, integrations: KINDS.flatMap((kind) => readKind(c, f, kind, global)) };
   });
 }
 
