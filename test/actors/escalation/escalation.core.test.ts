@@ -185,7 +185,7 @@ describe("an escalation", () => {
       fc.record({ kind: fc.constant("ack" as const) }),
       fc.record({ kind: fc.constant("deliver" as const), ok: fc.boolean() }),
     );
-    fc.assert(
+    void fc.assert(
       fc.property(fc.nat(3), fc.nat(2), fc.array(event, { maxLength: 60 }), (repeat, timeout, events) => {
         const p = { ...policy, repeat, ackTimeoutMs: timeout * 5 * MIN };
         let s = begin(p);

@@ -39,7 +39,7 @@ describe("local times", () => {
 
   it("go there and back, and never run backwards", () => {
     const time = fc.integer({ min: local("2015-01-01T00:00"), max: local("2035-01-01T00:00") });
-    fc.assert(
+    void fc.assert(
       fc.property(fc.constantFrom(...ZONES), time, fc.integer({ min: 0, max: 4 * HOUR }), (zone, t, gap) => {
         const shown = toLocal(zone, t);
         expect(toLocal(zone, fromLocal(zone, shown))).toBe(shown);
@@ -100,7 +100,7 @@ describe("who is on call", () => {
   it("is one of the receivers, in turn, without gaps, for years in every zone", () => {
     const shift = fc.constantFrom(HOUR, 8 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * DAY);
     const time = fc.integer({ min: local("2026-02-01T00:00"), max: local("2036-01-01T00:00") });
-    fc.assert(
+    void fc.assert(
       fc.property(fc.constantFrom(...ZONES), shift, fc.nat(23), time, (zone, shiftMs, hour, t) => {
         const receivers = ["ann", "bob", "cy"];
         const s = schedule(zone, [rotation({ start: local("2026-01-05T00:00") + hour * HOUR, shiftMs })]);
@@ -134,7 +134,7 @@ describe("who is on call", () => {
       "2026-10-03T00:00",
       "2026-10-24T00:00",
     );
-    fc.assert(
+    void fc.assert(
       fc.property(zone, minute, minute, days, begin, (zone, from, to, weekdays, text) => {
         const s = schedule(zone, [rotation({ restrict: [{ weekdays, from, to }] })]);
         const start = at(zone, text);
