@@ -1,4 +1,4 @@
-import type { Call } from "./openapi-calls.ts";
+import type { Call } from "./openapi-call.ts";
 
 const YAML = "application/yaml";
 

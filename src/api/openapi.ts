@@ -1,5 +1,6 @@
 import { stringify } from "yaml";
-import { CALLS, type Call, type DataShape, PARAMETERS } from "./openapi-calls.ts";
+import type { Call, DataShape } from "./openapi-call.ts";
+import { CALLS, PARAMETERS } from "./openapi-calls.ts";
 
 /** Versions of OpenAPI that can be asked for, and what the document then says of itself. */
 export const OPENAPI_VERSIONS: Readonly<Record<string, string>> = { "3.1": "3.1.0", "3.2": "3.2.0" };

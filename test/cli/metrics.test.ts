@@ -31,7 +31,8 @@ async function ownMetrics(url: string, dir: string): Promise<string> {
     const address = { host: "127.0.0.1", port: 1 };
     const made = { loaded: () => loaded, dataDir, address, version: "0", startTime: 0, onDeath, log: silent };
     const parts = yield* wireParts({ ...busParts, ...made });
-    const { registry } = wireMetrics({ parts, busParts, census, ingestReader: () => undefined });
+    const ruleFiles = () => ({ ok: 0, failed: 0, current: true });
+    const { registry } = wireMetrics({ parts, busParts, census, ingestReader: () => undefined, ruleFiles });
     yield* Effect.acquireRelease(
       Effect.sync(() => Effect.runFork(Effect.scoped(parts.shards.child.run))),
       (fiber) => Fiber.interrupt(fiber),

@@ -37,6 +37,7 @@ function setup(port: number) {
     limitsOf: () => configOf("").limits,
     rules: () => [],
     alerts: () => [],
+    ruler: {} as ApiDeps["ruler"],
     alertManager: idleAlertManager(),
     postedAlerts: () => {},
     targets: () => [],
