@@ -112,7 +112,9 @@ function exampleRegistry(): Registry {
     scrapes: () => ({ targets: 1, scrapes: 1, failures: 1, outbox }),
     hostCollector: () => outbox,
     rules: () => ({
-      groups: [{ ...group, failures: 1, missed: 1, lastSamples: 1 }],
+      groups: [
+        { ...group, failures: 1, missed: 1, lastSamples: 1, incomplete: new Map([["bus_lagging", 1]]), lateMs: 0 },
+      ],
       durationBuckets: [],
       durationCount: 1,
       durationSeconds: 1,
