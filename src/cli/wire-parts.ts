@@ -5,6 +5,7 @@ import { type AlertManager, makeAlertManager } from "../actors/alert/alert-manag
 import { makeScrapeManager, type ScrapeManager } from "../actors/collector/scrape-manager.ts";
 import { type Compactor, makeCompactor } from "../actors/compactor/compactor.actor.ts";
 import { checkExpression } from "../actors/rule/check-expression.ts";
+import { makeInputs } from "../actors/rule/inputs.ts";
 import { makeRuleManager, type RuleManager } from "../actors/rule/rule-manager.ts";
 import { makeRuler, type Ruler } from "../actors/rule/ruler-store.ts";
 import type { OnDeath } from "../actors/runtime/death.ts";
@@ -13,6 +14,7 @@ import { KEEP_TRYING } from "../actors/runtime/supervisor.ts";
 import { makeShards, type Shards } from "../actors/shard/shard-host.ts";
 import type { StorageSettings } from "../actors/shard/storage-settings.ts";
 import { makeVisibility, type Visibility } from "../actors/shard/visibility.ts";
+import { type VisibleCell, visibleUpTo } from "../actors/shard/visible-cell.ts";
 import { type HostCollector, makeHostCollector } from "../agent/host-collector.ts";
 import { realDisk } from "../lib/disk.ts";
 import { limitsOf } from "../model/config.ts";
@@ -20,6 +22,7 @@ import type { Engine } from "../model/query.ts";
 import type { ResultsCache } from "../query/results-cache/results-cache.ts";
 import { loadKernel } from "../streams/codec/kernel/kernel.ts";
 import { type Gateway, makeGateway } from "../streams/ingest/gateway.ts";
+import { streamIdentity } from "../streams/nats/stream-identity.ts";
 import { attempt } from "./attempt.ts";
 import type { DataDir } from "./data-dir.ts";
 import { type ListenOption, urlOf } from "./listen.ts";
@@ -126,6 +129,12 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
       sink: alertManager.receive,
       externalLabels: config.global.externalLabels,
       ready: () => shards.ready().ready,
+      inputsComplete: makeInputs({
+        partitions,
+        lastSequence: async (partition) => (await streamIdentity(options.bus, partition)).lastSequence,
+        visibleUpTo: (partition) => visibleUpTo(cellOf(visibility, partition)),
+        change: (partition, maxWaitMs) => nextChange(cellOf(visibility, partition), maxWaitMs),
+      }),
     },
     groups,
   );
@@ -170,6 +179,13 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
   };
   return parts;
 });
+
+const cellOf = ({ cells }: Visibility, partition: number) => cells[partition] as VisibleCell;
+
+/** Resolves when the cell says something else, or after so many ms. */
+async function nextChange(cell: VisibleCell, maxWaitMs: number): Promise<void> {
+  await Atomics.waitAsync(cell, 0, Atomics.load(cell, 0), maxWaitMs).value;
+}
 
 function urgent(engine: Engine): Engine {
   return {

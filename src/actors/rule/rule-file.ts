@@ -160,7 +160,7 @@ function readRule(
   return noData === undefined ? rule : { ...rule, noData };
 }
 
-function readPolicy(r: YamlReader, node: Node): NoDataPolicy | undefined {
+function readPolicy(r: YamlReader, node: Node | undefined): NoDataPolicy | undefined {
   const text = readString(r, node, "no_data");
   const policy = NO_DATA_POLICIES.find((p) => p === text);
   if (policy === undefined) report(r, node, `no_data must be one of ${NO_DATA_POLICIES.join(", ")}, not ${text}`);
