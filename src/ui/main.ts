@@ -1,3 +1,4 @@
+import { makeAlertsSection } from "./alerts.ts";
 import { byId } from "./dom.ts";
 import { makeHostSection } from "./host.ts";
 import { refreshRules, refreshTargets } from "./lists.ts";
@@ -9,9 +10,10 @@ const REFRESH_MS = 5_000;
 const status = byId("status");
 const host = makeHostSection();
 const query = makeQuerySection();
+const alerts = makeAlertsSection();
 
 async function refresh(): Promise<void> {
-  const outcomes = await Promise.allSettled([host.refresh(), refreshRules(), refreshTargets()]);
+  const outcomes = await Promise.allSettled([host.refresh(), alerts.refresh(), refreshRules(), refreshTargets()]);
   const failed = outcomes.find((o) => o.status === "rejected");
   status.className = failed === undefined ? "status ok" : "status bad";
   status.textContent =
