@@ -74,7 +74,6 @@ export async function openEscalationLog(disk: Disk, path: string): Promise<Resto
 
   /** Ids that wait to be written, and whether with their alerts. */
   const waiting = new Map<string, boolean>();
-  let writing: Promise<void> | undefined;
   const write = async () => {
     if (at > COMPACT_BYTES && at > 4 * liveBytes) {
       const old = file;
@@ -102,15 +101,18 @@ export async function openEscalationLog(disk: Disk, path: string): Promise<Resto
       throw error;
     }
   };
-  const sync = async (): Promise<void> => {
-    while (writing !== undefined) {
-      await writing.catch(() => {});
-      if (waiting.size === 0) return;
-    }
-    writing = write().finally(() => {
-      writing = undefined;
-    });
-    await writing;
+  let writing: Promise<void> = Promise.resolve();
+  let next: Promise<void> | undefined;
+  /** The write that begins when the one under way ends: it takes what waits then, for all who asked for it. */
+  const sync = (): Promise<void> => {
+    next ??= writing
+      .catch(() => {})
+      .then(() => {
+        next = undefined;
+        writing = write();
+        return writing;
+      });
+    return next;
   };
 
   const log: EscalationLog = {
@@ -123,7 +125,7 @@ export async function openEscalationLog(disk: Disk, path: string): Promise<Resto
     },
     forget: (id) => void live.delete(id),
     close: async () => {
-      if (waiting.size > 0) await sync();
+      await (waiting.size > 0 ? sync() : writing.catch(() => {}));
       await file.close();
     },
   };
