@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { createTransport } from "nodemailer";
 import addressparser from "nodemailer/lib/addressparser";
@@ -62,6 +63,7 @@ export async function sendMail(
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<Attempt> {
+  const serverName = config.tls.serverName ?? (isIP(config.host) === 0 ? config.host : undefined);
   const transport = createTransport({
     host: config.host,
     port: config.port,
@@ -69,7 +71,7 @@ export async function sendMail(
     secure: config.implicitTls,
     requireTLS: config.requireTls && !config.implicitTls,
     ignoreTLS: !config.requireTls,
-    tls: { ...tlsOptions(config.tls), servername: config.tls.serverName ?? config.host },
+    tls: { ...tlsOptions(config.tls), ...(serverName === undefined ? {} : { servername: serverName }) },
     connectionTimeout: timeoutMs,
     greetingTimeout: timeoutMs,
     socketTimeout: timeoutMs,

@@ -20,15 +20,36 @@ const MAX_DEPTH = 10;
 
 function fillText(template: string, fill: (template: string) => string, depth: number): Payload {
   const text = fill(template);
-  let value: unknown;
-  try {
-    value = parse(text, { version: "1.1", logLevel: "silent" });
-  } catch {
-    return text;
-  }
-  if (typeof value === "string" || depth >= MAX_DEPTH || !isPlain(value)) return text;
+  if (isWord(text)) return text;
+  const value = readValue(text);
+  if (value === undefined || typeof value === "string" || depth >= MAX_DEPTH || !isPlain(value)) return text;
   return fillPayload(value, fill, depth + 1);
 }
+
+/** Texts that are surely strings in YAML 1.1, told apart without a parser: most are. */
+function isWord(text: string): boolean {
+  return /^[A-Za-z][\w ./]*$/.test(text) && !/^(y|yes|n|no|true|false|on|off|null)$/i.test(text);
+}
+
+function readValue(text: string): unknown {
+  try {
+    // JSON is YAML, and `toJson` of a large group is much of it.
+    return /^\s*[[{]/.test(text) ? JSON.parse(text) : parse(text, { version: "1.1", logLevel: "silent" });
+  } catch {
+    return /^\s*[[{]/.test(text) ? readYaml(text) : undefined;
+  }
+}
+
+/** A flow collection that is not JSON: `[a, b]`. */
+function readYaml(text: string): unknown {
+  try {
+    return text.length > MAX_FLOW ? undefined : parse(text, { version: "1.1", logLevel: "silent" });
+  } catch {
+    return undefined;
+  }
+}
+
+const MAX_FLOW = 64 * 1024;
 
 function isPlain(value: unknown): value is Payload {
   if (value === null || ["string", "number", "boolean"].includes(typeof value)) return true;

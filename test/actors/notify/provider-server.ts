@@ -95,7 +95,6 @@ export interface SmtpServer {
 export interface SmtpBehaviour {
   /** Advertised, as `PLAIN LOGIN`; none: no AUTH. */
   readonly auth?: string;
-  readonly starttls?: boolean;
   /** Replies by command (`RCPT TO:<no@x>`, `DATA`, `.`) in place of the usual. */
   readonly reply?: (command: string) => string | undefined;
 }
@@ -143,10 +142,7 @@ function serveSmtp(socket: Socket, behaviour: SmtpBehaviour, received: (mail: Re
     const verb = line.slice(0, 4).toUpperCase();
     if (verb === "EHLO" || verb === "HELO") {
       hello = line.slice(5);
-      const extensions = [
-        ...(behaviour.starttls ? ["STARTTLS"] : []),
-        ...(behaviour.auth === undefined ? [] : [`AUTH ${behaviour.auth}`]),
-      ];
+      const extensions = [...(behaviour.auth === undefined ? [] : [`AUTH ${behaviour.auth}`])];
       const lines = ["test", ...extensions];
       for (const [i, text] of lines.entries()) say(`250${i === lines.length - 1 ? " " : "-"}${text}`);
     } else if (verb === "AUTH") {
@@ -169,6 +165,8 @@ function serveSmtp(socket: Socket, behaviour: SmtpBehaviour, received: (mail: Re
       mode = "data";
       data = "";
       say("354 go on");
+    } else if (verb === "STAR") {
+      say("502 not here");
     } else if (verb === "QUIT") {
       say("221 bye");
       socket.end();
