@@ -194,8 +194,6 @@ function urgent(engine: Engine): Engine {
   };
 }
 
-/** Memory for decoded parts of blocks, in all shards together. */
-const BLOCK_CACHE_BYTES = 256 << 20;
 /** How often a shard looks whether there is something to cut, merge or remove. */
 const UPKEEP_MS = 5_000;
 
@@ -209,7 +207,7 @@ function storageSettings({ config, retentionRules }: Loaded, partitions: number)
     maxBytes: { raw: share(retentionBytes.raw), "1m": share(retentionBytes.m1), "1h": share(retentionBytes.h1) },
     maxBlockRangeMs: maxBlockRangeMs > 0 ? maxBlockRangeMs : usualBlockRange(retention.rawMs),
     maxExemplars: share(maxExemplars),
-    cacheBytes: share(BLOCK_CACHE_BYTES),
+    cacheBytes: share(config.storage.cacheBytes),
     everyMs: UPKEEP_MS,
   };
 }

@@ -1,4 +1,4 @@
-import { availableParallelism } from "node:os";
+import { availableParallelism, totalmem } from "node:os";
 import {
   boolean,
   duration,
@@ -61,6 +61,12 @@ export function defaultPartitions(): number {
   return Math.min(16, Math.max(2, availableParallelism()));
 }
 
+/** Of the memory that the process may use, which a container may bound. */
+export function usualCacheBytes(): number {
+  const memory = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+  return Math.min(4 * 2 ** 30, Math.max(256 * 2 ** 20, Math.floor(memory / 16)));
+}
+
 export const storageSchema = object("storage section", {
   partitions: defaulted(
     integer(1, 1024),
@@ -85,6 +91,11 @@ export const storageSchema = object("storage section", {
     list(retentionRuleSchema),
     [],
     "Series that are kept for a shorter or longer time; the first rule that matches counts.",
+  ),
+  cache_size: optional(
+    size(0),
+    "Memory for what queries have read: series decoded, and parts of blocks. All partitions together.",
+    "a sixteenth of the memory, 256MB to 4GB",
   ),
   exemplars: optional(exemplarsSchema, "Exemplars."),
   tsdb: ignored("use storage.out_of_order_window and storage.retention"),

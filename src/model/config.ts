@@ -26,6 +26,8 @@ export interface Config {
     readonly retention: TierDurations;
     /** Longest range of a block of samples, 0: chosen by the retention. */
     readonly maxBlockRangeMs: number;
+    /** Memory for what queries have read, all partitions together. */
+    readonly cacheBytes: number;
     /** Bytes of blocks in all partitions together, 0: no bound. */
     readonly retentionBytes: { readonly raw: number; readonly m1: number; readonly h1: number };
     /** The first rule that matches a series decides; what it leaves open is as `retention` says. */

@@ -1,4 +1,5 @@
 import type { RollupBuffer } from "../../model/rollup.ts";
+import type { SampleBuffer } from "../../model/sample.ts";
 import type { SeriesSource } from "../../model/series-source.ts";
 import type { Block } from "./block.ts";
 import { estimateChunks } from "./estimate.ts";
@@ -21,6 +22,8 @@ import { selectSeries } from "./select.ts";
 
 /** A block as what queries read from. Every method throws `BlockError` for what is damaged, and works on for what is not. */
 export interface BlockSource extends SeriesSource {
+  /** With `once` the chunks that are read are not kept decoded. */
+  read(id: number, minT: number, maxT: number, out: SampleBuffer, once?: boolean): void;
   /** Writes the 96-bit hash of a series to out[at], out[at + 1], out[at + 2]: low, high, check. */
   identity(id: number, out: Uint32Array, at: number): void;
   /**
@@ -51,7 +54,7 @@ export function blockSource(block: Block): BlockSource {
     symbol: (text) => findSymbol(block, text),
     text: (symbol) => symbolText(block, symbol),
     valueSymbol: (id, name) => seriesValue(block, id, name),
-    read: (id, minT, maxT, out) => readSeries(block, id, minT, maxT, out),
+    read: (id, minT, maxT, out, once) => readSeries(block, id, minT, maxT, out, once),
     estimate: (ids, minT, maxT, spent) => estimateChunks(block, ids, minT, maxT, spent),
     readCounts: () => {
       const { bytesRead, hits, misses } = block.data.cache;

@@ -17,12 +17,19 @@ export type PageSource = (pages: Section<Page>, page: number) => Page;
 
 /**
  * Replaces the content of `out` by the series' samples in [minT, maxT], ascending. Throws `BlockError` when its pages are damaged:
- * `out` then holds nothing.
+ * `out` then holds nothing. With `once` its chunks are not kept decoded.
  */
-export function readSeries(block: Block, id: number, minT: number, maxT: number, out: SampleBuffer): void {
+export function readSeries(
+  block: Block,
+  id: number,
+  minT: number,
+  maxT: number,
+  out: SampleBuffer,
+  once = false,
+): void {
   const { chunks } = block;
   const part = sectionPart(chunks, id >>> chunks.table.shift);
-  readSamples(block, part, id, minT, maxT, out, sectionPart, block.decoded);
+  readSamples(block, part, id, minT, maxT, out, sectionPart, once ? undefined : block.decoded);
 }
 
 /** The same for a caller that has the part of the index, and its own pages. */

@@ -209,16 +209,16 @@ export function makeMergedSource(cache?: SeriesCache): MergedSource {
   const keptAfter = (m: number, start: number): number =>
     byRule.length > 1 && start <= rawAfter ? Math.max(start, ruled(m).coverage.rawAfter + 1) : start;
 
-  const read = (m: number, start: number, maxT: number, out: SampleBuffer): void => {
+  const read = (m: number, start: number, maxT: number, out: SampleBuffer, once = false): void => {
     const minT = keptAfter(m, start);
     let e = series.first[m] as number;
     let whole = true;
     for (;;) {
       const part = parts[members.part[e] as number] as SourcePart;
       if (part.tier === "raw" && part.maxT >= minT && part.minT <= maxT) {
-        if (whole) part.source.read(members.id[e] as number, minT, maxT, out);
+        if (whole) part.source.read(members.id[e] as number, minT, maxT, out, once);
         else {
-          part.source.read(members.id[e] as number, minT, maxT, piece);
+          part.source.read(members.id[e] as number, minT, maxT, piece, once);
           mergeSamples(out, piece);
         }
         whole = false;
@@ -249,7 +249,7 @@ export function makeMergedSource(cache?: SeriesCache): MergedSource {
       if (from === undefined) return false;
       const { damage } = cache;
       cache.misses++;
-      read(m, from, Number.POSITIVE_INFINITY, gathered);
+      read(m, from, Number.POSITIVE_INFINITY, gathered, true);
       // What cannot be read for now may be read again later; newer samples than the head's are of no sender that is there.
       const isAll = cache.damage === damage && gathered.ts[gathered.length - 1] === newest;
       const outcome = isAll ? keepSeries(cache, number, keptAfter(m, from), gathered) : "refused";

@@ -63,9 +63,9 @@ export function blockPart(block: Block, onDamage: OnDamage): SourcePart {
       symbol: (text) => name(() => source.symbol(text)),
       text: (symbol) => name(() => source.text(symbol)),
       valueSymbol: (id, label) => name(() => source.valueSymbol(id, label)),
-      read: (id, minT, maxT, out) => {
+      read: (id, minT, maxT, out, once) => {
         out.length = 0;
-        guard(() => source.read(id, minT, maxT, out), undefined);
+        guard(() => source.read(id, minT, maxT, out, once), undefined);
       },
       estimate: (ids, minT, maxT, spent) =>
         guard(() => source.estimate?.(ids, minT, maxT, spent), undefined) ?? { rows: 0, bytes: 0 },

@@ -59,6 +59,8 @@ interface Entry {
 
 /** Memory that the objects around an entry take, about. */
 const OVERHEAD = 500;
+/** For samples that come: a series that is asked for every few seconds is read anew after so many. */
+const MOST_ROOM = 1024;
 const MOST_KNOWN = 1 << 20;
 const MOST_TIMES = 512;
 /** Of entries that come when there is no room, one in so many is let in: going round more than fits keeps a part of it. */
@@ -139,7 +141,7 @@ export function keepSeries(
     cache.refused.add(series);
     return "refused";
   }
-  const room = n + (n >> 2) + 32;
+  const room = n + Math.min(n >> 2, MOST_ROOM) + 32;
   const times = shareTimes(cache, samples, n, room);
   const bytes = OVERHEAD + 8 * room + (times.view.length === 0 ? 8 * times.ts.length : 0);
   if (memory.bytes + bytes > memory.maxBytes && cache.turn++ % LET_IN !== 0) return "full";
