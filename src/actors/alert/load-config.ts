@@ -7,8 +7,7 @@ import type { AlertmanagerConfig, Receiver } from "./alertmanager-config.ts";
 import { readHeartbeat, readReceiverName, routeWithHeartbeat } from "./heartbeat.ts";
 import { ESCALATION_KEYS, readEscalations } from "./load-escalations.ts";
 import { type LoadContext, makeLoadContext, maskText, readFields } from "./load-fields.ts";
-import { readGlobal } from "./load-global.ts";
-import type { Inherited } from "./load-integration-base.ts";
+import { type GlobalSettings, readGlobal } from "./load-global.ts";
 import { readReceiver } from "./load-receiver.ts";
 import { type RouteDefaults, readInhibitRule, readRoute } from "./load-route.ts";
 import { readTemplates } from "./load-templates.ts";
@@ -56,12 +55,12 @@ const DEFAULTS: RouteDefaults = {
 export function parseAlertmanagerConfig(file: string, text: string): AlertmanagerConfig {
   const r = readYaml(file, text);
   if (r.problems.length > 0) throw new ConfigError(r.problems);
-  const c = makeLoadContext(r, dirname(file));
-  c.hash.update(`${text}\0`);
+  const begun = makeLoadContext(r, dirname(file));
+  begun.hash.update(`${text}\0`);
   const top = readMap(r, r.root, "the configuration", TOP_KEYS);
+  const c = { ...begun, templates: readTemplates(begun, top.get("templates")?.value) };
   const global = readFields(c, top.get("global")?.value, "global", (f) => readGlobal(c, f));
-  const templates = readTemplates(c, top.get("templates")?.value);
-  const receivers = readReceivers(c, top.get("receivers")?.value, { ...global, templates });
+  const receivers = readReceivers(c, top.get("receivers")?.value, global);
   const timeIntervals = readTimeIntervals(r, top);
   const escalation = readEscalations(r, top, dirname(file), receivers);
   const fallback = readReceiverName(r, top.get("fallback_receiver"), receivers, "fallback_receiver");
@@ -94,7 +93,7 @@ export function parseAlertmanagerConfig(file: string, text: string): Alertmanage
   };
 }
 
-function readReceivers(c: LoadContext, node: Node | undefined, global: Inherited): Receiver[] {
+function readReceivers(c: LoadContext, node: Node | undefined, global: GlobalSettings): Receiver[] {
   const receivers: Receiver[] = [];
   for (const item of readList(c.r, node, "receivers")) {
     const receiver = readReceiver(c, item, global);

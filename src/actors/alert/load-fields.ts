@@ -15,7 +15,7 @@ import {
   type YamlEntry,
   type YamlReader,
 } from "../../lib/yaml-reader.ts";
-import { checkTemplate } from "../notify/template/render.ts";
+import { checkTemplate, type TemplateSet } from "../notify/template/render.ts";
 import type { Payload } from "./integration-config.ts";
 
 /** What the readers of one Alertmanager configuration share. */
@@ -23,6 +23,8 @@ export interface LoadContext {
   readonly r: YamlReader;
   /** Paths are relative to it. */
   readonly folder: string;
+  /** What texts may call. */
+  readonly templates: TemplateSet;
   /** Of every file that was read, so that a change in one is a change of the configuration. */
   readonly hash: Hash;
   /** Where secrets stand in the text. */
@@ -30,7 +32,7 @@ export interface LoadContext {
 }
 
 export function makeLoadContext(r: YamlReader, folder: string): LoadContext {
-  return { r, folder, hash: createHash("sha256"), secrets: [] };
+  return { r, folder, templates: new Map(), hash: createHash("sha256"), secrets: [] };
 }
 
 /**
@@ -86,7 +88,7 @@ export function openFields(c: LoadContext, node: Node | undefined, what: string)
       message,
     );
   const templated = (at: Node | undefined, name: string, text: string): string => {
-    const wrong = checkTemplate(text);
+    const wrong = checkTemplate(text, c.templates);
     if (wrong !== undefined) report(r, at, `${name}: ${wrong}`);
     return text;
   };

@@ -1,19 +1,13 @@
-import type { TemplateSet } from "../notify/template/render.ts";
 import type { IntegrationBase } from "./integration-config.ts";
 import type { Fields, LoadContext } from "./load-fields.ts";
 import type { GlobalSettings } from "./load-global.ts";
 import { readHttpConfig } from "./load-http.ts";
 
-/** What an integration takes where it sets nothing itself. */
-export interface Inherited extends GlobalSettings {
-  readonly templates: TemplateSet;
-}
-
 /** What every reader of an integration gets. */
 export interface IntegrationInput {
   readonly c: LoadContext;
   readonly f: Fields;
-  readonly global: Inherited;
+  readonly global: GlobalSettings;
   readonly base: IntegrationBase;
 }
 

@@ -2,7 +2,8 @@ import type { Node } from "yaml";
 import type { Receiver } from "./alertmanager-config.ts";
 import type { Integration } from "./integration-config.ts";
 import { type Fields, type LoadContext, readFields } from "./load-fields.ts";
-import type { Inherited, IntegrationInput } from "./load-integration-base.ts";
+import type { GlobalSettings } from "./load-global.ts";
+import type { IntegrationInput } from "./load-integration-base.ts";
 import {
   readDiscord,
   readMsteams,
@@ -40,7 +41,7 @@ const KINDS: readonly Kind[] = [
 /** Alertmanager's other integrations: known, so that a file that uses one gets told so and not that it has a typo. */
 const UNSUPPORTED = ["incidentio", "jira", "mattermost", "rocketchat", "sns", "webex", "wechat"];
 
-export function readReceiver(c: LoadContext, node: Node, global: Inherited): Receiver {
+export function readReceiver(c: LoadContext, node: Node, global: GlobalSettings): Receiver {
   return readFields(c, node, "the receiver", (f) => {
     const name = f.string("name");
     if (name === "") f.problem(undefined, "missing name in receiver");
@@ -57,14 +58,14 @@ export function readReceiver(c: LoadContext, node: Node, global: Inherited): Rec
   });
 }
 
-function readKind(c: LoadContext, receiver: Fields, kind: Kind, global: Inherited): readonly Integration[] {
+function readKind(c: LoadContext, receiver: Fields, kind: Kind, global: GlobalSettings): readonly Integration[] {
   return receiver.nodesOf(`${kind.name}_configs`).map((node, i) =>
     readFields(c, node, `the ${kind.name} config`, (f) => {
       const base = {
         name: `${kind.name}[${i}]`,
         sendResolved: f.boolean("send_resolved", kind.sendResolved),
         timeoutMs: kind.timeout ? f.duration("timeout", 0) : 0,
-        templates: global.templates,
+        templates: c.templates,
       };
       return kind.read({ c, f, global, base });
     }),

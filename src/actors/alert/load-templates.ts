@@ -3,7 +3,7 @@ import { basename, resolve } from "node:path";
 import type { Node } from "yaml";
 import { readList, readString, report } from "../../lib/yaml-reader.ts";
 import { defaultTemplates } from "../notify/template/default-templates.ts";
-import { parseTemplateFile, type TemplateSet } from "../notify/template/render.ts";
+import { calledTemplates, parseTemplateFile, type TemplateSet } from "../notify/template/render.ts";
 import type { LoadContext } from "./load-fields.ts";
 
 /** The built-in templates and those of the files that the globs of `templates` name; a later one replaces an earlier. */
@@ -19,6 +19,12 @@ export function readTemplates(c: LoadContext, node: Node | undefined): TemplateS
       } catch (error) {
         report(c.r, item, `${path}: ${(error as Error).message}`);
       }
+    }
+  }
+  for (const { name, body } of all.values()) {
+    for (const called of calledTemplates(body)) {
+      if (!all.has(called))
+        report(c.r, node, `template ${JSON.stringify(name)} calls ${JSON.stringify(called)}, which is not defined`);
     }
   }
   return all;

@@ -20,7 +20,9 @@ export async function sendHttp(
   userAgent: string,
   signal: AbortSignal,
 ): Promise<ProviderAnswer> {
-  const token = config.oauth2 === undefined ? undefined : await accessToken(config.oauth2, userAgent, signal);
+  const { oauth2 } = config;
+  const fetchToken = (own: HttpConfig) => (asked: OutgoingRequest) => sendHttp(own, asked, userAgent, signal);
+  const token = oauth2 === undefined ? undefined : await accessToken(oauth2, fetchToken(oauth2.http));
   const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
   let next: Step = {
     method: request.method,
@@ -30,7 +32,7 @@ export async function sendHttp(
   };
   for (let hop = 0; ; hop++) {
     const answer = await exchange(config, next, signal);
-    if (answer.status === 401 && config.oauth2 !== undefined) forgetToken(config.oauth2);
+    if (answer.status === 401 && oauth2 !== undefined) forgetToken(oauth2);
     const redirected = config.followRedirects ? redirect(next, answer) : undefined;
     if (redirected === undefined) return answer;
     if (hop >= MAX_REDIRECTS) throw new Error(`stopped after ${MAX_REDIRECTS} redirects`);

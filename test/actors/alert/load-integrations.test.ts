@@ -138,6 +138,14 @@ describe("integrations", () => {
     expect(templates?.has("slack.default.title")).toBe(true);
     expect(some.hash).not.toBe(none.hash);
     expect(loadAlertmanagerConfig(file).hash).toBe(some.hash);
+    writeFileSync(
+      file,
+      `${text}    slack_configs: [{api_url: http://s, text: '{{ template "x" . }}'}, {api_url: http://s, text: '{{ template "z" . }}'}]\n`,
+    );
+    expect(() => loadAlertmanagerConfig(file)).toThrow(/am\.yml:7:\d+: text: template "z" is not defined$/);
+    writeFileSync(file, text);
+    writeFileSync(join(folder, "b.tmpl"), '{{ define "b" }}{{ if .X }}{{ template "z" . }}{{ end }}{{ end }}');
+    expect(() => loadAlertmanagerConfig(file)).toThrow(/am\.yml:1:12: template "b" calls "z", which is not defined/);
     writeFileSync(join(folder, "b.tmpl"), "{{ define }}");
     expect(() => loadAlertmanagerConfig(file)).toThrow(/am\.yml:1:13: .*b\.tmpl: template/);
   });

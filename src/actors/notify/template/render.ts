@@ -1,4 +1,4 @@
-import type { DefinedTemplate, ParsedTemplate } from "../../../lib/gotemplate/ast.ts";
+import type { DefinedTemplate, Node, ParsedTemplate } from "../../../lib/gotemplate/ast.ts";
 import { executeTemplate, type Print } from "../../../lib/gotemplate/evaluate.ts";
 import { parseTemplate } from "../../../lib/gotemplate/parse.ts";
 import type { Notification } from "../webhook-payload.ts";
@@ -78,14 +78,33 @@ export function withErrors(r: Renderer, text: string): string {
   return r.errors.length === 0 ? text : [text, ...r.errors.map(marker)].join("\n");
 }
 
-/** Why a template cannot be used; undefined when it can. */
-export function checkTemplate(text: string): string | undefined {
+/** Why a template cannot be used; undefined when it can. What it calls must be among the templates or its own. */
+export function checkTemplate(text: string, templates: TemplateSet): string | undefined {
   try {
-    if (text.includes("{{")) compile(text);
-    return undefined;
+    if (!text.includes("{{")) return undefined;
+    const { body, defined } = compile(text);
+    const missing = calledTemplates(body).find((name) => !templates.has(name) && !defined.has(name));
+    return missing === undefined ? undefined : `template ${JSON.stringify(missing)} is not defined`;
   } catch (error) {
     return messageOf(error);
   }
+}
+
+/** The names of the templates that these nodes call, those in branches included. */
+export function calledTemplates(nodes: readonly Node[]): readonly string[] {
+  return nodes.flatMap((node) => {
+    switch (node.kind) {
+      case "template":
+        return [node.name];
+      case "if":
+      case "with":
+        return calledTemplates([...node.branches.flatMap((b) => b.body), ...node.otherwise]);
+      case "range":
+        return calledTemplates([...node.body, ...node.otherwise]);
+      default:
+        return [];
+    }
+  });
 }
 
 /** The named templates of a file. Throws `TemplateError`. */
