@@ -11,6 +11,8 @@ const TOP_KEYS: ReadonlySet<string> = new Set([
   "time_intervals",
   "tracing",
 ]);
+/** Tocsin's own keys of routes and receivers. */
+const OWN_KEYS: ReadonlySet<string> = new Set(["escalation", "fallback_receiver"]);
 /** Keys whose values are secrets wherever they are, as Alertmanager's types say. */
 const SECRET_KEYS: ReadonlySet<string> = new Set([
   "alert_source_token",
@@ -54,7 +56,15 @@ export function shownConfig(text: string): string {
   const root = parse(text, { merge: true }) as unknown;
   if (!isRecord(root)) return "";
   const shown = Object.fromEntries(Object.entries(root).filter(([key]) => TOP_KEYS.has(key)));
+  shown.route = plainRoute(shown.route);
   return stringify(masked(shown, undefined), { aliasDuplicateObjects: false, lineWidth: 0 });
+}
+
+/** The route and those below it without Tocsin's own key. */
+function plainRoute(route: unknown): unknown {
+  if (!isRecord(route)) return route;
+  const { escalation: _, ...plain } = route;
+  return Array.isArray(plain.routes) ? { ...plain, routes: plain.routes.map(plainRoute) } : plain;
 }
 
 /** @param kind the `<kind>_configs` key that the value is under */
@@ -62,14 +72,17 @@ function masked(value: unknown, kind: string | undefined): unknown {
   if (Array.isArray(value)) return value.map((v) => masked(v, kind));
   if (!isRecord(value)) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, v]) => {
+    Object.entries(value).flatMap(([key, v]): [string, unknown][] => {
+      if (OWN_KEYS.has(key)) return [];
       const secret = SECRET_KEYS.has(key) || (kind !== undefined && SECRET_URLS[kind] === key);
-      if (secret && (typeof v === "string" || typeof v === "number")) return [key, v === "" ? "" : MASK];
-      if (key === "http_headers" && isRecord(v)) return [key, mapValues(v, maskHeader)];
-      return [key, masked(v, key.endsWith("_configs") ? key : undefined)];
+      if (secret && (typeof v === "string" || typeof v === "number")) return [[key, v === "" ? "" : MASK]];
+      if (key === "http_headers" && isRecord(v)) return [[key, mapValues(v, maskHeader)]];
+      return [[key, masked(v, kindOf(key))]];
     }),
   );
 }
+
+const kindOf = (key: string) => (key.endsWith("_configs") ? key : undefined);
 
 /** Values of `secrets` are secret, those of `values` are not. */
 function maskHeader(header: unknown): unknown {
