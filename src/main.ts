@@ -4,10 +4,12 @@ import { Command, Option } from "commander";
 import type { AckOptions } from "./cli/ack.ts";
 import { checkConfig } from "./cli/check.ts";
 import type { CheckRulesOptions } from "./cli/check-rules.ts";
+import { addNotificationCommands } from "./cli/notifications-command.ts";
 import { addQueryCommands } from "./cli/query.ts";
 import type { ServeOptions } from "./cli/serve-options.ts";
 import { inspectStorage, repairStorage, verifyStorage } from "./cli/storage.ts";
 import type { TestRulesOptions } from "./cli/test-rules.ts";
+import { addWatchdogCommand } from "./cli/watchdog-command.ts";
 
 const root = join(import.meta.dirname, "..");
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
@@ -32,6 +34,8 @@ program
   });
 
 addQueryCommands(program);
+addNotificationCommands(program);
+addWatchdogCommand(program);
 
 const check = program.command("check").description("check a file without running anything");
 check

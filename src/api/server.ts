@@ -8,6 +8,7 @@ import { adminRoutes } from "./routes/admin.ts";
 import { alertingRoutes } from "./routes/alerting.ts";
 import { alertmanagerRoutes } from "./routes/alertmanager.ts";
 import { escalationRoutes } from "./routes/escalations.ts";
+import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { exemplarRoutes } from "./routes/exemplars.ts";
 import { federateRoutes } from "./routes/federate.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -105,6 +106,7 @@ export function makeServer(deps: ApiDeps): FastifyInstance {
   alertingRoutes(app, deps);
   rulerRoutes(app, deps);
   alertmanagerRoutes(app, deps);
+  deadLetterRoutes(app, deps);
   escalationRoutes(app, deps);
   statusRoutes(app, deps);
   insideRoutes(app, deps);

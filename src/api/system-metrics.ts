@@ -243,6 +243,39 @@ function registerNotifyMetrics(registry: Registry, stats: () => NotifyStats): vo
       { labels: { receiver, integration, result: "failed" }, value: requestsFailed },
     ]),
   );
+  readMetric(registry, "tocsin_notification_fallbacks_total", "counter", "Notifications to fallback receivers.", () =>
+    stats().integrations.map(({ receiver, integration, fallbacks }) => ({
+      labels: { receiver, integration },
+      value: fallbacks,
+    })),
+  );
+  const one = (name: string, type: "gauge" | "counter", help: string, value: (s: NotifyStats) => number) =>
+    readMetric(registry, name, type, help, () => [{ labels: {}, value: value(stats()) }]);
+  one("tocsin_notification_dead_letters", "gauge", "Dead letters that wait.", (s) => s.deadLetters.waiting);
+  one(
+    "tocsin_notification_dead_letters_total",
+    "counter",
+    "Notifications that became dead letters.",
+    (s) => s.deadLetters.added,
+  );
+  one(
+    "tocsin_notification_dead_letters_dropped_total",
+    "counter",
+    "Dead letters given up because there were too many.",
+    (s) => s.deadLetters.dropped,
+  );
+  one(
+    "tocsin_notification_events_unpublished",
+    "gauge",
+    "Events of notifications that the bus does not have yet.",
+    (s) => s.events.unpublished,
+  );
+  one(
+    "tocsin_notification_events_dropped_total",
+    "counter",
+    "Events of notifications dropped because too many waited for the bus.",
+    (s) => s.events.dropped,
+  );
   readMetric(registry, "tocsin_notification_latency_seconds", "histogram", "Latency of attempts to notify.", () =>
     stats().integrations.flatMap((i) =>
       histogram(

@@ -263,10 +263,10 @@ receivers:
       yield* Effect.forkChild(Effect.provide(oneForOne("receivers", [child], KEEP_TRYING, watch.onDeath), watch.log));
       const outcomes: Delivered[] = [];
       const delivery = (attempt: () => Promise<{ ok: true }>) => ({
-        integration: "webhook[0]",
         alerts: [],
         attempt,
         deadline: START + 60_000,
+        failed: () => {},
         done: (o: Delivered) => void outcomes.push(o),
       });
       // Of the attempt: tried again.

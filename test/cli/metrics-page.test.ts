@@ -84,7 +84,15 @@ function exampleRegistry(): Registry {
   const mailbox = { name: "m", overflow: "fail", capacity: 1, depth: 1, accepted: 1, dropped: 1, refused: 1 } as const;
   const outbox = { waiting: 1, accepted: 1, rejected: 1, dropped: 1 };
   const group = { name: "g", file: "f", rules: 1, lastDurationMs: 1, lastEvaluation: 1, evaluations: 1 };
-  const integration = { receiver: "r", integration: "i", sent: 1, failed: 1, requests: 1, requestsFailed: 1 };
+  const integration = {
+    receiver: "r",
+    integration: "i",
+    sent: 1,
+    failed: 1,
+    requests: 1,
+    requestsFailed: 1,
+    fallbacks: 1,
+  };
   const sources: SystemSources = {
     gateway: () => ({
       samplesAccepted: 1,
@@ -122,6 +130,8 @@ function exampleRegistry(): Registry {
     notify: () => ({
       alerts: { active: 1, suppressed: 1, unprocessed: 1 },
       groups: 1,
+      deadLetters: { waiting: 1, added: 1, dropped: 1 },
+      events: { unpublished: 1, dropped: 1 },
       integrations: [{ ...integration, latencyBuckets: [], latencySeconds: 1 }],
     }),
     deaths: census.deaths,

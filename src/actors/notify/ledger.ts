@@ -18,7 +18,7 @@ export interface Ledger {
   entryOf(groupKey: string, receiver: string, slot: string, now: number): LogEntry | undefined;
   /** How often exactly this content was told already; see `contentOf` in transition-key.ts. */
   timesTold(groupKey: string, receiver: string, slot: string, content: string, now: number): number;
-  /** By fingerprint, when an alert's end was told last. */
+  /** By fingerprint, when an alert's end was told, or about to be told, last. */
   endsTold(): ReadonlyMap<string, number>;
   /** Alerts that were about to be told as firing, with when, the end of which has not been told since; see `alertsSaved`. */
   recentAlerts(): Iterable<RecentAlert>;
@@ -135,6 +135,7 @@ export async function openLedger(disk: Disk, path: string, now: number): Promise
   const remember = ({ notification, time: at }: Intent) => {
     for (const alert of notification.alerts) {
       if (alert.endsAt === 0) recent.set(alert.fingerprint, { alert, time: at });
+      else recent.delete(alert.fingerprint);
     }
   };
   const endTold = (resolved: readonly string[]) => {
@@ -212,7 +213,7 @@ export async function openLedger(disk: Disk, path: string, now: number): Promise
     },
     endsTold: () => {
       const out = new Map<string, number>();
-      for (const { resolved, time: at } of entries.values()) {
+      for (const { resolved, time: at } of [...entries.values(), ...open.values()]) {
         for (const alert of resolved) out.set(alert, Math.max(at, out.get(alert) ?? 0));
       }
       return out;

@@ -76,7 +76,7 @@ export const startReceivers = Effect.fnUntraced(function* (options: ReceiversOpt
       const box = makeReceiverMailbox(key);
       mailboxes.set(key, box);
       integrations.set(key, integration);
-      const run = receiverActor(key, box, options.countersOf(receiver.name, integration.name));
+      const run = receiverActor(key, box, () => options.countersOf(receiver.name, integration.name));
       yield* receivers.start({ id: key, restart: "permanent", run });
     }
   }

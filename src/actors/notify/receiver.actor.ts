@@ -73,7 +73,7 @@ export function makeReceiverMailbox(name: string): Mailbox<Delivery> {
 export const receiverActor = Effect.fnUntraced(function* (
   name: string,
   mailbox: Mailbox<Delivery>,
-  counters: IntegrationCounters,
+  countersOf: () => IntegrationCounters,
 ) {
   const places = yield* Semaphore.make(DELIVERIES);
   while (true) {
@@ -81,7 +81,7 @@ export const receiverActor = Effect.fnUntraced(function* (
     const delivery = yield* mailbox.take.pipe(Effect.onInterrupt(() => places.release(1)));
     yield* spawn(
       `delivery to ${name}`,
-      deliver(name, delivery, counters).pipe(
+      deliver(name, delivery, countersOf()).pipe(
         Effect.onExit(() => {
           // Does nothing when the delivery has been answered.
           delivery.done({ ok: false, stopped: true, reason: `receiver ${name} stopped` });
