@@ -41,6 +41,10 @@ const all: Readonly<Record<string, Benchmark>> = {
     title: "Dashboards",
     load: async () => (await import("./query-dashboards.ts")).benchQueryDashboards,
   },
+  "alert-rules": {
+    title: "Ten thousand alert rules",
+    load: async () => (await import("./alert-rules.ts")).benchAlertRules,
+  },
   "alert-latency": {
     title: "Sample to webhook",
     load: async () => (await import("./alert-latency.ts")).benchAlertLatency,

@@ -1,4 +1,5 @@
 import { setImmediate as breathe } from "node:timers/promises";
+import type { SeriesRef } from "../../model/ingest.ts";
 import { type Labels, labelsKey, METRIC_NAME, withLabel } from "../../model/labels.ts";
 import { type Reason, unseen } from "./absence.ts";
 import { type ActiveRow, type Applied, applyResult, isFiring, isPending } from "./alert-rule.core.ts";
@@ -7,19 +8,18 @@ import {
   type AlertTable,
   type Annotations,
   cellOf,
-  endSeries,
   FIRING,
   MADE_AS,
   PENDING,
   STATE,
-  setCell,
+  standFor,
   VALUE,
 } from "./alert-table.ts";
 import { expandAll } from "./alert-template.ts";
 import { ALL_SEEN, probeAbsence } from "./data-probe.ts";
 import type { EvaluationContext } from "./rule-evaluation.ts";
 import type { RuleRuntime } from "./rule-group.state.ts";
-import { push, type RuleOutput } from "./rule-output.ts";
+import { type MadeSeries, push, type RuleOutput } from "./rule-output.ts";
 import type { ResultRow } from "./rule-result.ts";
 import type { AlertingRuleSpec } from "./rule-spec.ts";
 
@@ -141,44 +141,55 @@ export function emitAlerts(output: RuleOutput, rule: AlertingRuntime, time: numb
   let samples = 0;
   const emitted = rule.made.size > 0 ? new Set<string>() : undefined;
   for (const row of table.rowOf.values()) {
-    if (!makeSeries(output, table, row)) continue;
-    const alerts = table.alerts[row];
-    const forState = table.forState[row];
-    if (alerts === undefined || forState === undefined) continue;
+    const as = madeAs(table, row);
+    standFor(table, row, as);
+    if (as === 0) continue;
+    const labels = table.labels[row] as Labels;
+    const alerts = alertsSeries(output, labels, as);
+    const forState = forStateSeries(output, labels);
     push(output, alerts, time, 1);
     push(output, forState, time, Math.floor(cellOf(table, row, ACTIVE_AT) / 1000));
     emitted?.add(labelsKey(alerts.labels)).add(labelsKey(forState.labels));
     samples += 2;
   }
-  for (const ref of table.ended) {
-    if (emitted === undefined || !emitted.has(labelsKey(ref.labels))) push(output, ref, time, undefined);
+  for (const { labels, as, goesOn } of table.ended) {
+    push(output, alertsSeries(output, labels, as), time, undefined);
+    if (!goesOn) push(output, forStateSeries(output, labels), time, undefined);
   }
   table.ended = [];
   // Of an incarnation of this rule before.
-  for (const [key, ref] of rule.made) if (!emitted?.has(key)) push(output, ref, time, undefined);
+  for (const [key, ref] of rule.made) if (emitted?.has(key) !== true) push(output, ref, time, undefined);
   rule.made.clear();
   return samples;
 }
 
-/** Makes the row's handles those of its state; false when it stands for no series. */
-export function makeSeries(output: RuleOutput, table: AlertTable, row: number): boolean {
+/** As what the row's series are made: PENDING, FIRING, or 0 for not at all. */
+export function madeAs(table: AlertTable, row: number): number {
   const state = cellOf(table, row, STATE);
-  const as = isPending(state) ? PENDING : isFiring(state) ? FIRING : 0;
-  if (cellOf(table, row, MADE_AS) === as) return as !== 0;
-  if (as === 0) {
-    endSeries(table, row);
-    return false;
+  if (isPending(state)) return PENDING;
+  return isFiring(state) ? FIRING : 0;
+}
+
+function alertsSeries({ ingest, tenant }: RuleOutput, labels: Labels, as: number): SeriesRef {
+  const state = as === PENDING ? "pending" : "firing";
+  return ingest.series(tenant, withLabel(withLabel(labels, METRIC_NAME, "ALERTS"), "alertstate", state));
+}
+
+function forStateSeries({ ingest, tenant }: RuleOutput, labels: Labels): SeriesRef {
+  return ingest.series(tenant, withLabel(labels, METRIC_NAME, "ALERTS_FOR_STATE"));
+}
+
+/** The series that the rule made in its last evaluation. */
+export function seriesMade({ made, table }: RuleRuntime, output: RuleOutput): MadeSeries {
+  if (table === undefined) return made;
+  const out: MadeSeries = new Map(made);
+  for (const row of table.rowOf.values()) {
+    const as = cellOf(table, row, MADE_AS);
+    if (as === 0) continue;
+    const labels = table.labels[row] as Labels;
+    for (const ref of [alertsSeries(output, labels, as), forStateSeries(output, labels)]) {
+      out.set(labelsKey(ref.labels), ref);
+    }
   }
-  const labels = table.labels[row] as Labels;
-  const before = table.alerts[row];
-  if (before !== undefined) table.ended.push(before);
-  const alertState = as === PENDING ? "pending" : "firing";
-  const { ingest, tenant } = output;
-  table.alerts[row] = ingest.series(
-    tenant,
-    withLabel(withLabel(labels, METRIC_NAME, "ALERTS"), "alertstate", alertState),
-  );
-  table.forState[row] ??= ingest.series(tenant, withLabel(labels, METRIC_NAME, "ALERTS_FOR_STATE"));
-  setCell(table, row, MADE_AS, as);
-  return true;
+  return out;
 }

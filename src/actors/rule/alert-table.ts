@@ -1,5 +1,4 @@
 import { transition } from "xstate";
-import type { SeriesRef } from "../../model/ingest.ts";
 import { type Labels, labelsKey } from "../../model/labels.ts";
 import {
   alertMachine,
@@ -57,11 +56,18 @@ export const SEEN = 9;
 export const REASON = 10;
 /** How many ms after its time the evaluation was that made it fire. */
 export const LATE = 11;
-/** What `alerts` and `forState` stand for: 0 nothing, else PENDING or FIRING. */
+/** As what its series were made last: 0 not at all, else PENDING or FIRING. Their handles are not kept: they are most of the memory. */
 export const MADE_AS = 12;
 export const COLUMNS = 13;
 
 export type Annotations = Readonly<Record<string, string>>;
+
+/** What a row stood for: ALERTS as PENDING or FIRING, and unless it goes on as the other, ALERTS_FOR_STATE. */
+export interface Ended {
+  readonly labels: Labels;
+  readonly as: number;
+  readonly goesOn: boolean;
+}
 
 export interface AlertTable {
   readonly holdMs: number;
@@ -74,11 +80,8 @@ export interface AlertTable {
   cells: Float64Array;
   readonly labels: Labels[];
   readonly annotations: Annotations[];
-  /** Handles of ALERTS and ALERTS_FOR_STATE of what the last evaluation made of the row; undefined: nothing. */
-  readonly alerts: (SeriesRef | undefined)[];
-  readonly forState: (SeriesRef | undefined)[];
   /** Series of rows that are no more or not the same any more: they get their staleness marker and are forgotten. */
-  ended: SeriesRef[];
+  ended: Ended[];
 }
 
 /** Not seeing a condition for so long makes it unknown, unless the rule's interval asks for more. */
@@ -95,8 +98,6 @@ export function makeAlertTable(holdMs: number, keepMs: number, patienceMs = PATI
     cells: NO_CELLS,
     labels: [],
     annotations: [],
-    alerts: [],
-    forState: [],
     ended: [],
   };
 }
@@ -205,8 +206,6 @@ export function obtainRow(table: AlertTable, key: string, labels: Labels): numbe
   table.cells.fill(0, row * COLUMNS, (row + 1) * COLUMNS);
   table.labels[row] = labels;
   table.annotations[row] = NO_ANNOTATIONS;
-  table.alerts[row] = undefined;
-  table.forState[row] = undefined;
   table.rowOf.set(key, row);
   return row;
 }
@@ -214,21 +213,18 @@ export function obtainRow(table: AlertTable, key: string, labels: Labels): numbe
 export function releaseRow(table: AlertTable, row: number): void {
   table.rowOf.delete(labelsKey(table.labels[row] as Labels));
   setCell(table, row, STATE, INACTIVE);
+  standFor(table, row, 0);
   table.labels[row] = NO_LABELS;
   table.annotations[row] = NO_ANNOTATIONS;
-  endSeries(table, row);
   table.free.push(row);
 }
 
-/** The row stands for no series any more. */
-export function endSeries(table: AlertTable, row: number): void {
-  const { alerts, forState, ended } = table;
-  const [a, f] = [alerts[row], forState[row]];
-  if (a !== undefined) ended.push(a);
-  if (f !== undefined) ended.push(f);
-  alerts[row] = undefined;
-  forState[row] = undefined;
-  setCell(table, row, MADE_AS, 0);
+/** The row stands for other series from now on: `as` PENDING or FIRING, or 0 for none. */
+export function standFor(table: AlertTable, row: number, as: number): void {
+  const before = cellOf(table, row, MADE_AS);
+  if (before === as) return;
+  if (before !== 0) table.ended.push({ labels: table.labels[row] as Labels, as: before, goesOn: as !== 0 });
+  setCell(table, row, MADE_AS, as);
 }
 
 /**

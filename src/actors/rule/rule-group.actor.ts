@@ -104,7 +104,7 @@ const run = Effect.fnUntraced(function* (
 });
 
 const restore = Effect.fnUntraced(function* (spec: RuleGroupSpec, deps: RuleGroupDeps, runtime: GroupRuntime) {
-  const open = Effect.tryPromise(() => openGroupStore(deps.disk, deps.stateDir, runtime, deps.output));
+  const open = Effect.tryPromise(() => openGroupStore(deps.disk, deps.stateDir, runtime));
   const store = yield* open.pipe(
     Effect.catch((error) =>
       Effect.gen(function* () {
@@ -153,7 +153,6 @@ const evaluateGroup = Effect.fnUntraced(function* (
   const patience = Math.min(5000, spec.intervalMs / 2);
   let inputs: Reason = ready ? yield* inputsComplete(deps, patience) : "shard_missing";
   runtime.evaluation++;
-  runtime.lastEvaluation = time;
   let samples = 0;
   const written = new Set<string>();
   for (const [i, rule] of runtime.rules.entries()) {
@@ -171,6 +170,8 @@ const evaluateGroup = Effect.fnUntraced(function* (
   }
   if (inputs !== "") runtime.incomplete.set(inputs, (runtime.incomplete.get(inputs) ?? 0) + 1);
   runtime.lastSamples = samples;
+  // Only now: a tick that a crash ended half-way is evaluated again, for those of its rules that were not.
+  runtime.lastEvaluation = time;
   // Not waited for: the next tick must not depend on the bus.
   void flush(deps.output);
   const problem = yield* Effect.tryPromise({ try: () => teller.told(), catch: (e) => e });

@@ -1,4 +1,3 @@
-import { labelsKey } from "../../model/labels.ts";
 import type { RuleHealth } from "../../model/rules.ts";
 import type { Reason } from "./absence.ts";
 import { type TextKind, textKind } from "./alert-evaluation.ts";
@@ -113,15 +112,4 @@ function attempt<T>(make: () => T): T | undefined {
 /** Which rule a persisted or handed-over one is; rules that share it are told apart by their order. */
 export function ruleIdentity(rule: RuleSpec): string {
   return JSON.stringify([rule.type, rule.name, Object.entries(rule.labels).sort()]);
-}
-
-/** The series that the rule made in its last evaluation. */
-export function seriesMade({ made, table }: RuleRuntime): MadeSeries {
-  if (table === undefined) return made;
-  const out: MadeSeries = new Map(made);
-  for (const row of table.rowOf.values()) {
-    for (const ref of [table.alerts[row], table.forState[row]])
-      if (ref !== undefined) out.set(labelsKey(ref.labels), ref);
-  }
-  return out;
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Disk, type DiskFile, ifThere, readWhole, replaceFile } from "../../lib/disk.ts";
 import { type Labels, labelsFromObject, labelsKey, labelsToObject } from "../../model/labels.ts";
 import { REASONS, type Reason, reasonCode } from "./absence.ts";
-import { makeSeries } from "./alert-evaluation.ts";
+import { madeAs } from "./alert-evaluation.ts";
 import { type Applied, reasonOf } from "./alert-rule.core.ts";
 import {
   ACTIVE_AT,
@@ -20,12 +20,12 @@ import {
   STATE,
   STATE_NAMES,
   setCell,
+  standFor,
   UNSEEN_MS,
   UNSEEN_SINCE,
   VALUE,
 } from "./alert-table.ts";
 import { type GroupRuntime, ruleIdentity } from "./rule-group.state.ts";
-import type { RuleOutput } from "./rule-output.ts";
 import { groupKey } from "./rule-spec.ts";
 
 /**
@@ -111,20 +111,14 @@ export function stateFile(folder: string, group: { readonly file: string; readon
  * Fills a new runtime from what is on disk, `lastEvaluation` too (0: there was none). Rejects when the base cannot be read
  * or is damaged.
  */
-export async function openGroupStore(
-  disk: Disk,
-  folder: string,
-  runtime: GroupRuntime,
-  output: RuleOutput,
-): Promise<GroupStore> {
+export async function openGroupStore(disk: Disk, folder: string, runtime: GroupRuntime): Promise<GroupStore> {
   const path = stateFile(folder, runtime.spec);
   const read = await readState(disk, path);
   const waiting = [...read.rules];
   for (const rule of runtime.rules) {
     const at = waiting.findIndex((s) => s.identity === ruleIdentity(rule.spec));
     if (at < 0 || rule.table === undefined) continue;
-    for (const instance of waiting.splice(at, 1)[0]?.instances.values() ?? [])
-      restoreInstance(rule.table, instance, output);
+    for (const instance of waiting.splice(at, 1)[0]?.instances.values() ?? []) restoreInstance(rule.table, instance);
   }
   runtime.lastEvaluation = read.lastEvaluation;
   const store = makeStore(disk, folder, path, runtime, read.generation, read.baseBytes);
@@ -248,7 +242,7 @@ function instanceOf(table: AlertTable, row: number): StoredInstance {
   };
 }
 
-function restoreInstance(table: AlertTable, instance: StoredInstance, output: RuleOutput): void {
+function restoreInstance(table: AlertTable, instance: StoredInstance): void {
   const labels = labelsFromObject(instance.labels);
   const state = (STATE_NAMES as readonly string[]).indexOf(instance.state);
   if (state <= INACTIVE) return;
@@ -264,8 +258,8 @@ function restoreInstance(table: AlertTable, instance: StoredInstance, output: Ru
   setCell(table, row, LATE, instance.lateMs ?? 0);
   setCell(table, row, VALUE, Number(instance.value));
   table.annotations[row] = instance.annotations;
-  // Its series are known, so that they get their staleness marker when it ends.
-  makeSeries(output, table, row);
+  // It stands for its series, so that they get their staleness marker when it ends.
+  standFor(table, row, madeAs(table, row));
 }
 
 interface ReadState {

@@ -74,6 +74,8 @@ export function makeTeller(options: TellerOptions): Teller {
       if (changed.length > 0) await attempt(() => store.save(changed));
       announce(batch);
     }
+    // At once, so that what is offered from now on begins anew.
+    telling = undefined;
   };
   const announce = (batch: readonly Offered[]): void => {
     const alerts: PostedAlert[] = [];
@@ -108,11 +110,7 @@ export function makeTeller(options: TellerOptions): Teller {
   return {
     offer: (changed) => {
       waiting.push(changed);
-      telling ??= Promise.resolve()
-        .then(tell)
-        .finally(() => {
-          telling = undefined;
-        });
+      telling ??= Promise.resolve().then(tell);
     },
     told: async () => {
       await rest();

@@ -15,8 +15,9 @@ import type { OnDeath } from "../runtime/death.ts";
 import { makeDynamicSupervisor } from "../runtime/dynamic-supervisor.ts";
 import { makeMailbox } from "../runtime/mailbox.ts";
 import { KEEP_TRYING } from "../runtime/supervisor.ts";
+import { seriesMade } from "./alert-evaluation.ts";
 import { type RuleGroupDeps, retireSeries, ruleGroupActor } from "./rule-group.actor.ts";
-import { type GroupRuntime, ruleIdentity, seriesMade } from "./rule-group.state.ts";
+import { type GroupRuntime, ruleIdentity } from "./rule-group.state.ts";
 import type { TransitionEvent } from "./rule-group.teller.ts";
 import { type MadeSeries, makeRuleOutput, type RuleOutput } from "./rule-output.ts";
 import { groupKey, type RuleGroupSpec, sameGroup } from "./rule-spec.ts";
@@ -124,7 +125,7 @@ export function makeRuleManager(options: RuleManagerOptions, groups: readonly Ru
         outputs.set(key, output);
         const publishRuntime = (runtime: GroupRuntime) => runtimes.set(key, runtime);
         // Of the incarnation before: after a crash of this group, or of its older version after a reload.
-        const before = () => madeBy(runtimes.get(key));
+        const before = () => madeBy(runtimes.get(key), output);
         yield* supervisor.start({
           id: key,
           restart: "permanent",
@@ -142,7 +143,11 @@ export function makeRuleManager(options: RuleManagerOptions, groups: readonly Ru
     const gone = (runtimes.get(key)?.rules ?? []).filter((rule) => !stays.has(ruleIdentity(rule.spec)));
     const output = outputs.get(key);
     if (output !== undefined) {
-      retireSeries(output, gone.map(seriesMade), now);
+      retireSeries(
+        output,
+        gone.map((rule) => seriesMade(rule, output)),
+        now,
+      );
     }
     if (changed !== undefined) return;
     runtimes.delete(key);
@@ -185,8 +190,8 @@ function inOrder(wanted: readonly RuleGroupSpec[], runtimes: ReadonlyMap<string,
   return wanted.map((g) => runtimes.get(groupKey(g))).filter((r) => r !== undefined);
 }
 
-function madeBy(runtime: GroupRuntime | undefined): ReadonlyMap<string, MadeSeries> {
-  return new Map((runtime?.rules ?? []).map((rule) => [ruleIdentity(rule.spec), seriesMade(rule)]));
+function madeBy(runtime: GroupRuntime | undefined, output: RuleOutput): ReadonlyMap<string, MadeSeries> {
+  return new Map((runtime?.rules ?? []).map((rule) => [ruleIdentity(rule.spec), seriesMade(rule, output)]));
 }
 
 /** One transition as the ALERTS stream holds it. */
