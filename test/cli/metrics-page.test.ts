@@ -3,6 +3,7 @@ import type { Registry } from "prom-client";
 import { describe, expect, it } from "vitest";
 import { makeCensus } from "../../src/actors/runtime/census.ts";
 import { registerAlertmanagerMetrics } from "../../src/api/alertmanager-metrics.ts";
+import { registerEscalationMetrics } from "../../src/api/escalation-metrics.ts";
 import { makeApiMetrics, makeRegistry } from "../../src/api/metrics.ts";
 import { registerQueryMetrics } from "../../src/api/query-metrics.ts";
 import { registerResultsCacheMetrics } from "../../src/api/results-cache-metrics.ts";
@@ -138,6 +139,8 @@ function exampleRegistry(): Registry {
     mailboxes: () => [mailbox],
   };
   registerSystemMetrics(registry, sources);
+  const states = { triggered: 1, acknowledged: 1, exhausted: 1, resolved: 1 };
+  registerEscalationMetrics(registry, () => ({ states, writeFailures: 1 }));
   const posted = registerAlertmanagerMetrics(registry, {
     alerts: () => ({ active: 1, suppressed: 1, unprocessed: 1 }),
     silences: () => ({ active: 1, pending: 1, expired: 1 }),
@@ -168,6 +171,7 @@ const PARTS: readonly (readonly [title: string, pattern: RegExp])[] = [
   ["Collectors", /^tocsin_(scrape|collector)/],
   ["Rules", /^tocsin_rule_/],
   ["Alerts and notifications", /^tocsin_(alert|notification)/],
+  ["Escalations", /^tocsin_escalation/],
   ["Alerts under Alertmanager's names", /^alertmanager_/],
   ["Actors", /^tocsin_(actor|mailbox)_/],
 ];

@@ -55,8 +55,14 @@ export interface Escalations {
   readonly begun: Mailbox<string>;
   /** Woken at each change of the escalation, and when its group was looked at. */
   wakeOf(id: string): Mailbox<void>;
+  stats(): EscalationStats;
   /** Who is on call by each schedule at `t`. */
   onCall(t: number): OnCallAnswer[];
+}
+
+export interface EscalationStats {
+  readonly states: Readonly<Record<EscalationState["status"], number>>;
+  readonly writeFailures: number;
 }
 
 export interface EscalatedGroup {
@@ -121,6 +127,7 @@ export function makeEscalations(options: EscalationsOptions): Escalations {
   let config: EscalationConfig | undefined;
   let log: EscalationLog | undefined;
   let secret: Uint8Array | undefined;
+  let writeFailures = 0;
   const readSecret = options.secret ?? ((file) => ackSecret(file ?? options.secretPath));
 
   const policyOf = (s: EscalationState): Escalation | undefined => config?.escalations.get(s.escalation);
@@ -151,7 +158,12 @@ export function makeEscalations(options: EscalationsOptions): Escalations {
       options.event?.({ version: 1, type: "escalation", id, groupKey, escalation, status, time, what, detail });
     }
     wakeOf(record.state.id).offer();
-    await log?.write(record);
+    try {
+      await log?.write(record);
+    } catch (error) {
+      writeFailures++;
+      throw error;
+    }
   };
 
   const move = async (id: string, event: EscalationEvent): Promise<void> => {
@@ -247,6 +259,11 @@ export function makeEscalations(options: EscalationsOptions): Escalations {
         wakes.delete(s.id);
         log?.forget(s.id);
       }
+    },
+    stats: () => {
+      const states = { triggered: 0, acknowledged: 0, exhausted: 0, resolved: 0 };
+      for (const { state } of records.values()) states[state.status]++;
+      return { states, writeFailures };
     },
     onCall: (t) =>
       [...(config?.schedules.values() ?? [])].map((schedule) => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseAlertmanagerConfig } from "../../../src/actors/alert/load-config.ts";
+import { shownConfig } from "../../../src/api/routes/alertmanager-config.ts";
 import { ConfigError } from "../../../src/model/config.ts";
 
 const HEAD = `receivers:
@@ -70,6 +71,12 @@ escalations: [{name: ops, steps: [{notify: [b]}]}]
       ["b", undefined, true],
     ]);
     expect(route).toMatchObject({ escalation: undefined, tellsReceiver: true });
+  });
+
+  it("is left out of what Alertmanager's clients are shown", () => {
+    const shown = shownConfig(`${HEAD}route: {receiver: a, routes: [{escalation: ops, matchers: [x=1]}]}\n${SCHEDULE}`);
+    expect(shown).toContain("matchers");
+    expect(shown).not.toMatch(/escalation|schedules/);
   });
 
   it("reads restrictions and overrides in the zone of the schedule", () => {
