@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -148,6 +148,18 @@ describe("integrations", () => {
     expect(() => loadAlertmanagerConfig(file)).toThrow(/am\.yml:1:12: template "b" calls "z", which is not defined/);
     writeFileSync(join(folder, "b.tmpl"), "{{ define }}");
     expect(() => loadAlertmanagerConfig(file)).toThrow(/am\.yml:1:13: .*b\.tmpl: template/);
+  });
+
+  it("are written as docs/alerting.md shows", () => {
+    const folder = mkdtempSync(join(tmpdir(), "tocsin-am-"));
+    const text = /```yaml\n([\s\S]*?)```/.exec(readFileSync("docs/alerting.md", "utf8"))?.[1] ?? "";
+    for (const [, file] of text.matchAll(/_file: ([\w-]+)/g))
+      writeFileSync(join(folder, file as string), "http://secret/");
+    writeFileSync(join(folder, "hook-token"), "secret");
+    writeFileSync(join(folder, "am.yml"), text);
+    expect(loadAlertmanagerConfig(join(folder, "am.yml")).receivers[0]?.integrations.map((i) => i.kind)).toHaveLength(
+      12,
+    );
   });
 
   it("are shown without their secrets", () => {

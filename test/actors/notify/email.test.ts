@@ -1,4 +1,8 @@
+import { execFileSync, spawnSync } from "node:child_process";
 import { createHmac } from "node:crypto";
+import { mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { groupHash } from "../../../src/actors/notify/group-hash.ts";
 import { integration, notification, RESOLVED, send, told } from "./fixtures.ts";
@@ -105,4 +109,25 @@ it("a value cannot add a header", async () => {
   const { headers } = readMail(smtp.mails[0]?.raw ?? "");
   expect(headers.subject).toBe("x Bcc: evil@x.test");
   expect(headers).not.toHaveProperty("bcc");
+});
+
+const noOpenssl = spawnSync("openssl", ["version"]).status !== 0;
+
+it.skipIf(noOpenssl)(`encrypts, and checks the server${noOpenssl ? " (openssl is not installed)" : ""}`, async () => {
+  const dir = mkdtempSync(join(tmpdir(), "tocsin-smtp-"));
+  const make = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=mail.test".split(
+    " ",
+  );
+  const names = ["-addext", "subjectAltName=DNS:mail.test", "-keyout", "key.pem", "-out", "cert.pem"];
+  execFileSync("openssl", [...make, ...names], { cwd: dir, stdio: "ignore" });
+  const [key, cert] = ["key.pem", "cert.pem"].map((name) => readFileSync(join(dir, name), "utf8")) as [string, string];
+  const trusting = `, require_tls: true, tls_config: {ca_file: ${join(dir, "cert.pem")}, server_name: mail.test}`;
+  for (const implicit of [false, true]) {
+    const smtp = await server({ tls: { key, cert, implicit }, auth: "PLAIN" });
+    const more = `${implicit ? ", force_implicit_tls: true" : ""}, auth_username: u, auth_password: p`;
+    expect(await send(config(smtp, `${more}, require_tls: true`))).toMatchObject({ ok: false, retry: true });
+    expect(smtp.mails).toEqual([]);
+    expect(await send(config(smtp, more + trusting))).toEqual({ ok: true });
+    expect(smtp.mails[0]?.auth).toEqual([`PLAIN ${Buffer.from("\0u\0p").toString("base64")}`]);
+  }
 });

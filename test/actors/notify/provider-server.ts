@@ -1,5 +1,6 @@
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 
 /** A request that a provider got. */
 export interface Got {
@@ -95,6 +96,8 @@ export interface SmtpServer {
 export interface SmtpBehaviour {
   /** Advertised, as `PLAIN LOGIN`; none: no AUTH. */
   readonly auth?: string;
+  /** Takes TLS: after STARTTLS, or from the start. */
+  readonly tls?: { readonly key: string; readonly cert: string; readonly implicit: boolean };
   /** Replies by command (`RCPT TO:<no@x>`, `DATA`, `.`) in place of the usual. */
   readonly reply?: (command: string) => string | undefined;
 }
@@ -108,7 +111,8 @@ export async function smtpServer(behaviour: SmtpBehaviour = {}): Promise<SmtpSer
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => {});
-    serveSmtp(socket, behaviour, (mail) => {
+    const secured = behaviour.tls?.implicit ? secure(socket, behaviour.tls) : socket;
+    serveSmtp(secured, behaviour, (mail) => {
       mails.push(mail);
       for (const w of waiting) if (mails.length >= w.count) w.resolve();
     });
@@ -127,7 +131,18 @@ export async function smtpServer(behaviour: SmtpBehaviour = {}): Promise<SmtpSer
   };
 }
 
-function serveSmtp(socket: Socket, behaviour: SmtpBehaviour, received: (mail: ReceivedMail) => void): void {
+function secure(socket: Socket, { key, cert }: NonNullable<SmtpBehaviour["tls"]>): TLSSocket {
+  const secured = new TLSSocket(socket, { isServer: true, key, cert });
+  secured.on("error", () => {});
+  return secured;
+}
+
+function serveSmtp(
+  socket: Socket,
+  behaviour: SmtpBehaviour,
+  received: (mail: ReceivedMail) => void,
+  greet = true,
+): void {
   let [from, hello, data, buffer] = ["", "", "", ""];
   let to: string[] = [];
   const auth: string[] = [];
@@ -135,14 +150,15 @@ function serveSmtp(socket: Socket, behaviour: SmtpBehaviour, received: (mail: Re
   let challenges: string[] = [];
   const say = (line: string) => socket.write(`${line}\r\n`);
   const b64 = (text: string) => Buffer.from(text).toString("base64");
-  say("220 test ESMTP");
+  if (greet) say("220 test ESMTP");
   const command = (line: string): void => {
     const own = behaviour.reply?.(line);
     if (own !== undefined) return void say(own);
     const verb = line.slice(0, 4).toUpperCase();
     if (verb === "EHLO" || verb === "HELO") {
       hello = line.slice(5);
-      const extensions = [...(behaviour.auth === undefined ? [] : [`AUTH ${behaviour.auth}`])];
+      const starttls = behaviour.tls !== undefined && !(socket instanceof TLSSocket) ? ["STARTTLS"] : [];
+      const extensions = [...starttls, ...(behaviour.auth === undefined ? [] : [`AUTH ${behaviour.auth}`])];
       const lines = ["test", ...extensions];
       for (const [i, text] of lines.entries()) say(`250${i === lines.length - 1 ? " " : "-"}${text}`);
     } else if (verb === "AUTH") {
@@ -166,7 +182,10 @@ function serveSmtp(socket: Socket, behaviour: SmtpBehaviour, received: (mail: Re
       data = "";
       say("354 go on");
     } else if (verb === "STAR") {
-      say("502 not here");
+      if (behaviour.tls === undefined || socket instanceof TLSSocket) return void say("502 not here");
+      say("220 go on");
+      socket.removeAllListeners("data");
+      serveSmtp(secure(socket, behaviour.tls), behaviour, received, false);
     } else if (verb === "QUIT") {
       say("221 bye");
       socket.end();
