@@ -234,25 +234,27 @@ export function makeMergedSource(cache?: SeriesCache): MergedSource {
     if (cache === undefined || asked.length !== 1 || series.count > WIDEST) return false;
     const last = series.last[m] as number;
     const newest = (parts[members.part[last] as number] as SourcePart).source.newestT?.(members.id[last] as number);
-    if (newest === undefined || Number.isNaN(newest)) return false;
+    if (Number.isNaN(newest)) return false;
+    const inHead = newest !== undefined;
     const number = seriesNumber(cache, series.words.subarray(3 * m, 3 * m + 3));
     if (cache.refused.has(number)) return false;
     const minT = keptAfter(m, start);
-    const until = keptUntil(cache, number, minT);
+    const until = keptUntil(cache, number, minT, maxT, inHead);
     let isKept = until !== undefined;
-    if (until !== undefined && newest > until) {
+    if (until !== undefined && inHead && newest > until) {
       read(m, until + 1, Number.POSITIVE_INFINITY, gathered);
       isKept = appendKept(cache, number, gathered);
     }
     if (!isKept) {
-      const from = keepFrom(m, minT, maxT);
-      if (from === undefined) return false;
+      const span = keepSpan(m, minT, maxT, inHead);
+      if (span === undefined) return false;
       const { damage } = cache;
       cache.misses++;
-      read(m, from, Number.POSITIVE_INFINITY, gathered, true);
+      const from = keptAfter(m, span.from);
+      read(m, from, span.to, gathered, true);
       // What cannot be read for now may be read again later; newer samples than the head's are of no sender that is there.
-      const isAll = cache.damage === damage && gathered.ts[gathered.length - 1] === newest;
-      const outcome = isAll ? keepSeries(cache, number, keptAfter(m, from), gathered) : "refused";
+      const isAll = cache.damage === damage && (!inHead || gathered.ts[gathered.length - 1] === newest);
+      const outcome = isAll ? keepSeries(cache, number, from, span.to, gathered) : "refused";
       if (outcome === "refused") return false;
       if (outcome === "full") {
         viewSamples(gathered, minT, maxT, out);
@@ -263,12 +265,22 @@ export function makeMergedSource(cache?: SeriesCache): MergedSource {
     return true;
   };
 
-  /** Since when samples are kept for a request that begins at minT; undefined where not all later ones can be told. */
-  const keepFrom = (m: number, minT: number, maxT: number): number | undefined => {
+  /**
+   * The times that are kept for a request of [minT, maxT], somewhat more than these: all that comes later as well where the series
+   * is in the head. Undefined where not all samples of them can be told.
+   */
+  const keepSpan = (
+    m: number,
+    minT: number,
+    maxT: number,
+    inHead: boolean,
+  ): { from: number; to: number } | undefined => {
     const [selection] = asked;
-    if (selection === undefined || minT < selection.minT) return undefined;
+    if (selection === undefined || minT < selection.minT || maxT > selection.maxT) return undefined;
     // Requests move along with the time, some a little behind others.
-    let from = Math.floor(minT - SLACK_MS - (maxT - minT) / 16);
+    const slack = SLACK_MS + Math.floor((maxT - minT) / 16);
+    let from = minT - slack;
+    let to = inHead ? Number.POSITIVE_INFINITY : maxT + slack;
     let e = (series.first[m] as number) + 1;
     for (let p = 0; p < parts.length; p++) {
       if (e !== 0 && members.part[e - 1] === p) {
@@ -276,12 +288,13 @@ export function makeMergedSource(cache?: SeriesCache): MergedSource {
         continue;
       }
       const part = parts[p] as SourcePart;
-      if (part.tier !== "raw" || part.maxT < from) continue;
+      if (part.tier !== "raw" || part.maxT < from || part.minT > to) continue;
       // Of a part in which the series was not found, only the times of the selection are known: there is nothing.
-      if (part.maxT > selection.maxT) return undefined;
-      from = Math.max(from, Math.min(part.maxT + 1, selection.minT));
+      if (part.minT < selection.minT) from = Math.max(from, Math.min(part.maxT + 1, selection.minT));
+      if (part.maxT > selection.maxT) to = Math.min(to, Math.max(part.minT - 1, selection.maxT));
     }
-    return Math.min(from, minT);
+    if (inHead && to !== Number.POSITIVE_INFINITY) return undefined;
+    return { from: Math.min(from, minT), to };
   };
 
   const names = (read: (source: SeriesSource) => string[], minT: number, maxT: number): string[] => {

@@ -3,10 +3,11 @@
  * seconds is a view of memory.
  *
  * Invariants:
- * - an entry has every sample of its series from its `from` on, up to the newest that the head had when it was looked at last:
- *   newer ones are appended when it is asked for;
+ * - an entry of a series in the head has every sample from its `from` on, up to the newest that the head had when it was looked
+ *   at last: newer ones are appended when it is asked for. An entry of a series that the head has nothing of, in the times of the
+ *   request, has every sample of [from, to], and ends when the head has something;
  * - a change of the past ends an entry (head/past-changes.ts), any change of the blocks ends them all (`forgetAll`);
- * - only series of floats without start times are kept, whose newest sample is in the head;
+ * - only series of floats without start times are kept;
  * - series with samples at the same times share these; what was given out as a view never changes.
  *
  * Entries are made with some room at the end. One that is full is made anew, without what nobody asks for any more.
@@ -47,8 +48,9 @@ interface Times {
 }
 
 interface Entry {
-  /** Every sample at or after this is there. */
+  /** Every sample in [from, to] is there; `to` is infinite where newer ones come through the head. */
   readonly from: number;
+  readonly to: number;
   readonly times: Times;
   readonly values: Float64Array;
   readonly words: Uint32Array;
@@ -101,10 +103,17 @@ export function forgetSeries(cache: SeriesCache, series: number): void {
   if (entry !== undefined) cacheDrop(cache.memory, entry);
 }
 
-/** The time of the newest sample of the entry, if there is one that begins at or before `minT`; else undefined. */
-export function keptUntil(cache: SeriesCache, series: number, minT: number): number | undefined {
+/** The time of the newest sample of the entry, if there is one of [minT, maxT] and it is of the kind asked for; else undefined. */
+export function keptUntil(
+  cache: SeriesCache,
+  series: number,
+  minT: number,
+  maxT: number,
+  inHead: boolean,
+): number | undefined {
   const entry = cache.entries[series]?.value as Entry | undefined;
-  if (entry === undefined || entry.from > minT) return undefined;
+  if (entry === undefined || entry.from > minT || entry.to < maxT) return undefined;
+  if ((entry.to === Number.POSITIVE_INFINITY) !== inHead) return undefined;
   return entry.times.ts[entry.length - 1];
 }
 
@@ -125,13 +134,14 @@ export function appendKept(cache: SeriesCache, series: number, newer: SampleBuff
 }
 
 /**
- * Keeps the samples of a series, all that there are at or after `from`. "refused": they are not of a kind that is kept;
+ * Keeps the samples of a series, all that there are in [from, to]. "refused": they are not of a kind that is kept;
  * "full": there is no room for now.
  */
 export function keepSeries(
   cache: SeriesCache,
   series: number,
   from: number,
+  to: number,
   samples: SampleBuffer,
 ): "kept" | "refused" | "full" {
   const { memory } = cache;
@@ -141,14 +151,14 @@ export function keepSeries(
     cache.refused.add(series);
     return "refused";
   }
-  const room = n + Math.min(n >> 2, MOST_ROOM) + 32;
+  const room = to === Number.POSITIVE_INFINITY ? n + Math.min(n >> 2, MOST_ROOM) + 32 : n;
   const times = shareTimes(cache, samples, n, room);
   const bytes = OVERHEAD + 8 * room + (times.view.length === 0 ? 8 * times.ts.length : 0);
   if (memory.bytes + bytes > memory.maxBytes && cache.turn++ % LET_IN !== 0) return "full";
   const values = new Float64Array(room);
   const words = new Uint32Array(values.buffer);
   words.set(samples.words.subarray(0, 2 * n));
-  const entry: Entry = { from, times, values, words, length: n, hasNan: false, ascending: true };
+  const entry: Entry = { from, to, times, values, words, length: n, hasNan: false, ascending: true };
   noteShape(entry, 0, n);
   cachePut(memory, cache.entries, series, entry, bytes);
   return cache.entries[series] === undefined ? "full" : "kept";
