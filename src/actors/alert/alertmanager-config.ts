@@ -1,6 +1,5 @@
 import type { Matcher } from "../../model/matcher.ts";
 import type { EscalationConfig } from "../escalation/escalation-config.ts";
-import type { Heartbeat } from "./heartbeat.ts";
 import type { Integration } from "./integration-config.ts";
 import type { TimeInterval } from "./time-interval.ts";
 
@@ -22,6 +21,15 @@ export interface AlertmanagerConfig {
   readonly timeIntervals: ReadonlyMap<string, readonly TimeInterval[]>;
   /** Tocsin's own keys: who is on call, and who is paged when nobody acknowledges. */
   readonly escalation: EscalationConfig;
+}
+
+/**
+ * Tocsin's own key `heartbeat`: an alert that always fires, evaluated as any rule and told to a receiver at every interval. Somebody
+ * outside, such as `tocsin watchdog`, pages when it stays away.
+ */
+export interface Heartbeat {
+  readonly receiver: string;
+  readonly intervalMs: number;
 }
 
 export interface Route {

@@ -9,16 +9,7 @@ import {
   type YamlEntry,
   type YamlReader,
 } from "../../lib/yaml-reader.ts";
-import type { Receiver, Route } from "./alertmanager-config.ts";
-
-/**
- * Tocsin's own key `heartbeat`: an alert that always fires, evaluated as any rule and told to a receiver at every interval. Somebody
- * outside, such as `tocsin watchdog`, pages when it stays away.
- */
-export interface Heartbeat {
-  readonly receiver: string;
-  readonly intervalMs: number;
-}
+import type { Heartbeat, Receiver, Route } from "./alertmanager-config.ts";
 
 /** The alert of the heartbeat; the name is the one that is usual for such alerts. */
 export const HEARTBEAT_ALERT = "Watchdog";

@@ -1,0 +1,69 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createServer, type Server } from "node:http";
+import { join } from "node:path";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { freePort, killLeftOvers, startTocsin, tempDir, until } from "./tocsin.ts";
+
+const children: ChildProcess[] = [];
+const servers: Server[] = [];
+afterEach(() => {
+  for (const c of children.splice(0)) c.kill("SIGKILL");
+  for (const s of servers.splice(0)) s.close();
+});
+afterAll(killLeftOvers);
+
+describe("a watchdog beside a real Tocsin", () => {
+  it("pages when it is killed, and resolves when it is back; dead letters are told", async () => {
+    const [watched, paged] = [await freePort(), await freePort()];
+    const pages: { status: string }[] = [];
+    const pager = createServer((request, response) => {
+      let body = "";
+      request.on("data", (part) => {
+        body += part;
+      });
+      request.on("end", () => {
+        pages.push(JSON.parse(body) as { status: string });
+        response.end();
+      });
+    });
+    servers.push(pager);
+    await new Promise<void>((resolve) => pager.listen(paged, "127.0.0.1", resolve));
+    const dog = spawn(
+      join(import.meta.dirname, "../../bin/tocsin"),
+      ["watchdog", "--listen", `127.0.0.1:${watched}`, "--timeout", "20s"].concat(
+        ["--page", `http://127.0.0.1:${paged}/`],
+        ["--state", join(tempDir(), "state.json")],
+      ),
+      { stdio: "ignore" },
+    );
+    children.push(dog);
+    const alertmanager = `route: { receiver: nobody }
+receivers:
+  - name: nobody
+  - name: watchdog
+    webhook_configs: [{ url: "http://127.0.0.1:${watched}/heartbeat" }]
+heartbeat: { receiver: watchdog, interval: 1s }
+`;
+    const config = "agent: { enabled: false }\nalertmanager_config_file: alertmanager.yml\n";
+    let tocsin = await startTocsin({ config, files: { "alertmanager.yml": alertmanager } });
+    const beats = async () => {
+      const text = await (await fetch(`http://127.0.0.1:${watched}/metrics`)).text();
+      return Number(/^tocsin_watchdog_heartbeats_total (\d+)$/m.exec(text)?.[1]);
+    };
+    await until(async () => (await beats()) >= 3, "three heartbeats");
+    const letters = await fetch(`${tocsin.url}/api/v1/notifications/dead-letters`);
+    expect(await letters.json()).toEqual({ status: "success", data: { deadLetters: [] } });
+    const redrive = (query: string) =>
+      fetch(`${tocsin.url}/api/v1/notifications/dead-letters/redrive${query}`, { method: "POST" });
+    expect((await redrive("")).status).toBe(400);
+    expect((await redrive("?id[]=none")).status).toBe(404);
+    expect(pages).toEqual([]);
+    await tocsin.killGroup();
+    await until(() => pages.length === 1, "the page");
+    expect(pages[0]?.status).toBe("firing");
+    tocsin = await startTocsin({ config, dir: tocsin.dir });
+    await until(() => pages.length === 2, "the end of the page");
+    expect(pages[1]?.status).toBe("resolved");
+    await tocsin.stop();
+  });
+});
