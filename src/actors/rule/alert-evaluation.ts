@@ -17,7 +17,7 @@ import {
 } from "./alert-table.ts";
 import { expandAll } from "./alert-template.ts";
 import { ALL_SEEN, probeAbsence } from "./data-probe.ts";
-import type { EvaluationContext } from "./rule-evaluation.ts";
+import type { EvaluationContext } from "./evaluation-context.ts";
 import type { RuleRuntime } from "./rule-group.state.ts";
 import { type MadeSeries, push, type RuleOutput } from "./rule-output.ts";
 import type { ResultRow } from "./rule-result.ts";
@@ -116,23 +116,6 @@ function same(rule: AlertingRuntime, set: Labels, own: Labels, value: ResultRow[
   const annotations = table.annotations[row] as Annotations;
   for (const _ in annotations) return annotations;
   return undefined;
-}
-
-/**
- * How texts change: `fixed` without templates; `steady` when they depend on nothing but the alert's value and labels that it
- * carries; else `any`.
- */
-export type TextKind = "fixed" | "steady" | "any";
-
-export function textKind(texts: Readonly<Record<string, string>>): TextKind {
-  let kind: TextKind = "fixed";
-  for (const text of Object.values(texts)) {
-    if (!text.includes("{{")) continue;
-    const rest = text.replaceAll(/\$labels\.(?!__name__)\w+|\.Labels\.(?!__name__)\w+/g, "");
-    if (/labels|query|now|__name__/i.test(rest)) return "any";
-    kind = "steady";
-  }
-  return kind;
 }
 
 /** ALERTS and ALERTS_FOR_STATE of every instance that is pending or firing, and the end of those that were. Returns how many. */

@@ -1,21 +1,14 @@
 import { formatLabels, labelsKey, METRIC_NAME, withLabel } from "../../model/labels.ts";
-import type { Engine } from "../../model/query.ts";
 import { unstorable } from "../../streams/codec/wire-histogram-stored.ts";
 import type { Reason } from "./absence.ts";
 import { type AlertingRuntime, emitAlerts, evaluateAlerts, slice } from "./alert-evaluation.ts";
 import { type Applied, applyBlindness, NOTHING_APPLIED, RuleEvaluationError } from "./alert-rule.core.ts";
-import type { AlertTemplates } from "./alert-template.ts";
+import type { EvaluationContext } from "./evaluation-context.ts";
 import type { GroupRuntime, RuleRuntime } from "./rule-group.state.ts";
-import { emit, emitStale, type MadeSeries, type RuleOutput } from "./rule-output.ts";
+import { emit, emitStale, type MadeSeries } from "./rule-output.ts";
 import { type ResultRow, resultRows } from "./rule-result.ts";
 
-export interface EvaluationContext {
-  readonly engine: Engine;
-  readonly tenant: string;
-  readonly output: RuleOutput;
-  readonly templates: AlertTemplates;
-  readonly signal: AbortSignal;
-}
+export type { EvaluationContext };
 
 export interface Evaluated extends Applied {
   readonly samples: number;

@@ -1,11 +1,11 @@
 import type { RuleHealth } from "../../model/rules.ts";
 import type { Reason } from "./absence.ts";
-import { type TextKind, textKind } from "./alert-evaluation.ts";
 import { type AlertTable, makeAlertTable, PATIENCE_MS } from "./alert-table.ts";
 import { dataQueries } from "./data-expression.ts";
 import { ownLabels, type ProbedRule } from "./data-probe.ts";
 import type { MadeSeries } from "./rule-output.ts";
 import type { RuleGroupSpec, RuleSpec } from "./rule-spec.ts";
+import { type TextKind, textKind } from "./text-kind.ts";
 
 /** A rule group at run time; what of it survives a restart: rule-group.store.ts. */
 export interface GroupRuntime {
