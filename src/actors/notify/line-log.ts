@@ -71,10 +71,8 @@ export async function openLineLog(options: LineLogOptions): Promise<{ log: LineL
     }
   };
   const sync = async (): Promise<void> => {
-    while (writing !== undefined) {
-      await writing.catch(() => {});
-      if (buffer.length === 0) return;
-    }
+    // Also when the next write has taken the caller's lines along: they are on disk when it ends.
+    while (writing !== undefined) await writing.catch(() => {});
     if (buffer.length === 0) return;
     writing = write().finally(() => {
       writing = undefined;
