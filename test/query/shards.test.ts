@@ -3,7 +3,7 @@ import type { Engine } from "../../src/model/query.ts";
 import { makeEngine } from "../../src/query/engine.ts";
 import { type Answer, askTocsin, type Question } from "./fuzz/ask.ts";
 import { difference } from "./fuzz/compare.ts";
-import { type FuzzSeries, makeDataset } from "./fuzz/dataset.ts";
+import { DATA_START, type FuzzSeries, makeDataset } from "./fuzz/dataset.ts";
 import { makeHistogramDataset } from "./fuzz/histogram-dataset.ts";
 import { makeRandom, type Random } from "./fuzz/prng.ts";
 import { makeHistogramQuestion, makeQuestion } from "./fuzz/run.ts";
@@ -90,6 +90,34 @@ test(`aggregations of what is exact are the same bit by bit, seed ${seed}`, {
         const [one, ...others] = await Promise.all(engines.map((e) => askTocsin(e, { query, time, range })));
         for (const other of others) expect(plain(other), query).toEqual(plain(one!));
       }
+    }
+  }
+});
+
+test(`sums and means differ by at most one last digit a term, seed ${seed}`, {
+  timeout: 90_000 + cases * 200,
+}, async () => {
+  const r = makeRandom(seed);
+  const time = DATA_START + 60_000;
+  const n = 97;
+  const data = Array.from({ length: n }, (_, i): FuzzSeries => {
+    // Of one sign, so that nothing cancels out; over ten orders of magnitude.
+    const values = Float64Array.from({ length: 8 }, () => (1 + r.next()) * 10 ** r.int(-5, 5));
+    const labels = { __name__: "m", i: String(i), group: String(i % 3) };
+    return { labels, ts: Array.from(values, (_, k) => DATA_START + k * 15_000), words: new Uint32Array(values.buffer) };
+  });
+  const engines = SHARDS.map((shards) => dealt(r, data, shards));
+  for (const query of ["sum(m)", "avg(m)", "sum by (group) (m)", "avg by (group) (rate(m[1m]))", "sum(sqrt(m))"]) {
+    const answers = await Promise.all(
+      engines.map((e) => e.range({ tenant: "default", query, start: time, end: time + 45_000, step: 15_000 })),
+    );
+    const [one, ...others] = answers.map((a) => a.matrix);
+    for (const other of others) {
+      expect(other.labels).toEqual(one!.labels);
+      expect(other.present).toEqual(one!.present);
+      one!.values.forEach((v, i) => {
+        expect(Math.abs((other.values[i] as number) - v), query).toBeLessThanOrEqual(n * Number.EPSILON * Math.abs(v));
+      });
     }
   }
 });
