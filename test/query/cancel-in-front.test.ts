@@ -14,7 +14,7 @@ import { cpuMs, gapMeter } from "./cpu-gap.ts";
 const MOST_MS = 100;
 
 /** Two shards that answer so many series each, whatever they are asked. */
-function readyShards(series: number, { onAsk = () => undefined as void } = {}): ShardClient[] {
+function readyShards(series: number, { onAsk = (): void => undefined } = {}): ShardClient[] {
   const made = new Map<string, ShardRows>();
   return [0, 1].map((partition) => ({
     partition,
