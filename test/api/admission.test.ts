@@ -27,7 +27,7 @@ async function start() {
     rejected: (protocol: string, reason: string) => rejected.push(`${protocol} ${reason}`),
   };
   const limits = { maxBodyBytes: MAX_BODY, maxDecodedBytes: 1 << 24 };
-  const deps = { ingest: gateway, limits, observe, now: () => clock.now, log: console, shards: [] };
+  const deps = { ingest: gateway, limits, observe, now: () => clock.now, log: console, shards: [], alertManager: {} };
   const server = makeServer(deps as unknown as ApiDeps);
   app = server;
   await server.listen({ port: 0, host: "127.0.0.1" });

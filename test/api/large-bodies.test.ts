@@ -23,7 +23,7 @@ async function start(maxDecodedBytes = 1 << 24) {
   bus.open();
   const observe = { request: () => {}, accepted: () => {}, rejected: () => {} };
   const limits = { maxBodyBytes: 1 << 24, maxDecodedBytes };
-  const deps = { ingest: gateway, limits, observe, now: Date.now, log: console, shards: [] };
+  const deps = { ingest: gateway, limits, observe, now: Date.now, log: console, shards: [], alertManager: {} };
   const server = makeServer(deps as unknown as ApiDeps);
   app = server;
   await server.listen({ port: 0, host: "127.0.0.1" });

@@ -67,7 +67,7 @@ describe("/metrics of real parts", () => {
     for (const { name, type, help } of families) {
       expect(help, name).not.toBe("");
       if (name.startsWith("tocsin_")) expect(help, name).toMatch(/^[A-Z0-9].*\.$/);
-      expect(name, name).toMatch(/^(tocsin|process|nodejs)_[a-z0-9_]+[a-z0-9]$/);
+      expect(name, name).toMatch(/^(tocsin|alertmanager|process|nodejs)_[a-z0-9_]+[a-z0-9]$/);
       expect(["counter", "gauge", "histogram"], name).toContain(type);
       if (!name.startsWith("tocsin_")) continue;
       expect(name.endsWith("_total"), name).toBe(type === "counter");

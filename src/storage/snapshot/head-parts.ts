@@ -10,6 +10,7 @@ const SKIPPED = [
   "head.options",
   "head.ids",
   "head.matched",
+  "head.past",
   "head.symbols.texts",
   "head.symbols.cached",
 ];

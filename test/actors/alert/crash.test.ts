@@ -41,11 +41,22 @@ const told = (alertname: string, host: string) =>
 /** Since when the alert Held has been active, by the rule group's state on disk; 0 when it is not. */
 const heldSince = (): number => {
   const state = join(folder, "alerting/rules");
-  const file = readdirSync(state).find((name) => name.endsWith(".json") && !name.startsWith(".")) as string;
-  const { rules } = JSON.parse(readFileSync(join(state, file), "utf8")) as {
+  const names = readdirSync(state).filter((name) => !name.startsWith("."));
+  const base = names.find((name) => name.endsWith(".json"));
+  const text = base === undefined ? '{"generation":0,"rules":[]}' : readFileSync(join(state, base), "utf8");
+  const { generation, rules } = JSON.parse(text) as {
+    generation: number;
     rules: { identity: string; instances: { activeAt: number }[] }[];
   };
-  return rules.find((r) => r.identity.includes("Held"))?.instances[0]?.activeAt ?? 0;
+  let since = rules.find((r) => r.identity.includes("Held"))?.instances[0]?.activeAt ?? 0;
+  // Behind the base, what has changed: a line an instance. Held is the second rule of its group.
+  const log = names.find((name) => name.endsWith(`.${generation}.log`));
+  const lines = log === undefined ? [] : readFileSync(join(state, log), "utf8").trim().split("\n");
+  for (const line of lines) {
+    const { rule, now } = JSON.parse(line) as { rule: number; now?: { activeAt: number } };
+    if (rule === 1) since = now?.activeAt ?? 0;
+  }
+  return since;
 };
 const until = async (condition: () => boolean) => {
   while (!condition()) await sleep(10);
