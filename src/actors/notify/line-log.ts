@@ -7,6 +7,7 @@ import { type Disk, type DiskFile, readWhole, replaceFile } from "../../lib/disk
  * - `sync` resolves when all that was pushed before it is on disk. What the disk refused is written again, at the same place, with
  *   the next: a failed fsync may have lost it although it can be read.
  * - A torn last line is what a crash left and is cut off; a damaged line elsewhere is skipped and counted.
+ * - On a disk that takes nothing for now it opens all the same: the file of before goes on, once there is space.
  */
 export interface LineLog {
   push(line: object): void;
@@ -29,13 +30,15 @@ const COMPACT_BYTES = 4 << 20;
 /** Lines that wait for a disk that does not take them; the oldest go. */
 const MAX_WAITING_LINES = 10_000;
 
+const NEWLINE = 10;
 const encoder = new TextEncoder();
 
-/** Reads the file, all of it, and begins a new one. Rejects with the disk's error. */
+/** Reads the file, all of it, and begins a new one, or goes on with it where that cannot be made. Rejects when it cannot be read. */
 export async function openLineLog(options: LineLogOptions): Promise<{ log: LineLog; damagedLines: number }> {
   const { disk, path, apply, live } = options;
-  const damagedLines = readLines((await readWhole(disk, path)) ?? new Uint8Array(), apply);
-  let file: DiskFile;
+  const stored = (await readWhole(disk, path)) ?? new Uint8Array();
+  const damagedLines = readLines(stored, apply);
+  let file: DiskFile | undefined;
   let at = 0;
   let liveBytes = 0;
   const rewrite = async () => {
@@ -45,7 +48,14 @@ export async function openLineLog(options: LineLogOptions): Promise<{ log: LineL
     at = bytes.length;
     liveBytes = bytes.length;
   };
-  await rewrite();
+  /** The file of before, without what a crash tore. */
+  const goOn = async () => {
+    at = stored.lastIndexOf(NEWLINE) + 1;
+    const old = await disk.open(path, "write");
+    await old.truncate(at);
+    file = old;
+  };
+  await rewrite().catch(() => goOn().catch(() => {}));
 
   let buffer: object[] = [];
   let writing: Promise<void> | undefined;
@@ -54,16 +64,19 @@ export async function openLineLog(options: LineLogOptions): Promise<{ log: LineL
       const old = file;
       // Compaction that fails leaves the old file as it is, and it goes on there.
       await rewrite().then(
-        () => old.close(),
+        () => old?.close(),
         () => {},
       );
     }
     const lines = buffer;
     buffer = [];
     try {
+      // It could neither be made nor opened: tried again, until the disk takes it.
+      if (file === undefined) await rewrite();
       const bytes = encoder.encode(textOf(lines));
-      await file.write(bytes, at);
-      await file.sync();
+      const open = file as DiskFile;
+      await open.write(bytes, at);
+      await open.sync();
       at += bytes.length;
     } catch (error) {
       buffer = [...lines, ...buffer].slice(-MAX_WAITING_LINES);
@@ -84,7 +97,7 @@ export async function openLineLog(options: LineLogOptions): Promise<{ log: LineL
     sync,
     close: async () => {
       await sync();
-      await file.close();
+      await file?.close();
     },
   };
   return { log, damagedLines };

@@ -52,3 +52,37 @@ test("each of three callers hears that its line is on disk once it is", async ()
   await openLineLog({ disk: plain, path: "/log", apply, live: () => [] });
   expect(lines).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
 });
+
+test("a disk that takes nothing at the start: the file of before goes on, without what a crash tore", async () => {
+  const disk = makeSimDisk();
+  const first = await disk.open("/log", "create");
+  await first.write(new TextEncoder().encode('{"n":1}\n{"n":2}\n{"n":'), 0);
+  await first.sync();
+  await first.close();
+  let isFull = true;
+  const full: Disk = {
+    ...disk,
+    open: async (path, how) => {
+      if (isFull && how === "create") throw new Error("ENOSPC");
+      const file = await disk.open(path, how);
+      return {
+        ...file,
+        write: async (from, at) => {
+          if (isFull) throw new Error("ENOSPC");
+          await file.write(from, at);
+        },
+      };
+    },
+  };
+  const read: unknown[] = [];
+  const apply = (line: unknown): boolean => read.push(line) > 0;
+  const { log } = await openLineLog({ disk: full, path: "/log", apply, live: () => read as object[] });
+  expect(read).toEqual([{ n: 1 }, { n: 2 }]);
+  log.push({ n: 3 });
+  await expect(log.sync()).rejects.toThrow("ENOSPC");
+  isFull = false;
+  await log.sync();
+  const again: unknown[] = [];
+  await openLineLog({ disk, path: "/log", apply: (line) => again.push(line) > 0, live: () => [] });
+  expect(again).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
+});
