@@ -366,6 +366,8 @@ describe("overload and clients that go", () => {
       });
     // Idle connections, kept by the client.
     expect((await Promise.all([ask("1"), ask("2")])).map((a) => a.connection)).toEqual(["keep-alive", "keep-alive"]);
+    // What was acknowledged by the test before is seen by now: the next query is with the shards at once.
+    await until(async () => (await query(tocsin.url, "count(again)"))[0]?.value[1] === "1", "it is seen");
     const inFlight = ask("sum(quantile_over_time(0.5, load[10m:10ms]))");
     await new Promise((resolve) => setTimeout(resolve, 100));
     const stopped = tocsin.stop();
