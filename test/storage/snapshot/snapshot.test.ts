@@ -206,7 +206,7 @@ describe("a snapshot of a head", () => {
           await write(disk, { head }, walk);
           const fresh = { head: newHead() };
           await loadSnapshot(disk, DIR, 1, fresh, walk.skip);
-          for (const name of ["ids", "matched"] as const) Object.assign(fresh.head, { [name]: head[name] });
+          for (const name of ["ids", "matched", "past"] as const) Object.assign(fresh.head, { [name]: head[name] });
           Object.assign(fresh.head.symbols, { texts: head.symbols.texts, cached: head.symbols.cached });
           expectEqual(fresh.head, head);
           const again = { head: newHead() };
