@@ -1,4 +1,5 @@
-import { type Disk, type DiskFile, readWhole, replaceFile } from "../../lib/disk.ts";
+import type { Disk } from "../../lib/disk.ts";
+import { openLineFile } from "../../lib/line-file.ts";
 import type { Silence, SilenceChange } from "./silence.core.ts";
 
 /**
@@ -34,65 +35,35 @@ export interface RestoredSilences {
 /** The file is written anew when it is this long and mostly past. */
 const COMPACT_BYTES = 1 << 20;
 
-const encode = (silences: readonly Silence[]) =>
-  new TextEncoder().encode(`${JSON.stringify({ version: 1, silences } satisfies Line)}\n`);
-
+/** Rejects with the disk's error when the file cannot be read. */
 export async function openSilenceLog(disk: Disk, path: string): Promise<RestoredSilences> {
-  const bytes = (await readWhole(disk, path)) ?? new Uint8Array();
-  const lines = new TextDecoder().decode(bytes).split("\n");
-  lines.pop(); // what follows the last newline: nothing, or a torn line
   const silences = new Map<string, Silence>();
-  let damagedLines = 0;
-  for (const line of lines) {
-    const read = parseLine(line);
-    if (read === undefined) damagedLines++;
-    for (const s of read ?? []) silences.set(s.id, s);
-  }
-  // What could not be read stays for a person to look at.
-  if (damagedLines > 0) await replaceFile(disk, `${path}.damaged`, bytes);
-
-  let file: DiskFile;
-  let at = 0;
-  let liveBytes = 0;
-  /** The last write failed: something of it may be behind the end. */
-  let torn = false;
-  const rewrite = async (live: Iterable<Silence>) => {
-    const all = [...live];
-    const whole = all.length === 0 ? new Uint8Array() : Buffer.concat(all.map((s) => encode([s])));
-    await replaceFile(disk, path, whole);
-    file = await disk.open(path, "write");
-    at = whole.length;
-    liveBytes = whole.length;
-    torn = false;
-  };
-  await rewrite(silences.values());
-
+  const file = await openLineFile({
+    disk,
+    path,
+    apply: (line) => {
+      const read = silencesOf(line as Line);
+      for (const s of read ?? []) silences.set(s.id, s);
+      return read !== undefined;
+    },
+    live: () => linesOf(silences.values()),
+    compactBytes: COMPACT_BYTES,
+    keepDamaged: true,
+  });
   const log: SilenceLog = {
-    append: async (change) => {
-      const line = encode(change);
-      if (torn) await file.truncate(at);
-      torn = true;
-      await file.write(line, at);
-      await file.sync();
-      torn = false;
-      at += line.length;
-    },
+    append: (change) => file.append([{ version: 1, silences: change } satisfies Line]),
     compact: async (live) => {
-      if (at < COMPACT_BYTES || at < 4 * liveBytes) return;
-      const old = file;
-      await rewrite(live);
-      await old.close();
+      if (file.isMostlyPast()) await file.rewrite(linesOf(live));
     },
-    close: () => file.close(),
+    close: file.close,
   };
-  return { log, silences, damagedLines };
+  return { log, silences, damagedLines: file.damagedLines };
 }
 
-function parseLine(text: string): readonly Silence[] | undefined {
-  try {
-    const line = JSON.parse(text) as Line;
-    return line.version === 1 && Array.isArray(line.silences) ? line.silences : undefined;
-  } catch {
-    return undefined;
-  }
+function* linesOf(silences: Iterable<Silence>): Generator<Line> {
+  for (const s of silences) yield { version: 1, silences: [s] };
+}
+
+function silencesOf(line: Line | null): readonly Silence[] | undefined {
+  return line?.version === 1 && Array.isArray(line.silences) ? line.silences : undefined;
 }

@@ -1,4 +1,5 @@
-import { type Disk, type DiskFile, readWhole, replaceFile } from "../../lib/disk.ts";
+import type { Disk } from "../../lib/disk.ts";
+import { openLineFile } from "../../lib/line-file.ts";
 import { labelsFromObject, labelsToObject } from "../../model/labels.ts";
 import type { HeldAlert } from "../alert/alert-store.ts";
 import type { EscalationState } from "./escalation.core.ts";
@@ -44,58 +45,36 @@ type StoredAlert = Omit<HeldAlert, "labels"> & { readonly labels: Record<string,
 const COMPACT_BYTES = 4 << 20;
 
 export async function openEscalationLog(disk: Disk, path: string): Promise<RestoredEscalations> {
-  const bytes = (await readWhole(disk, path)) ?? new Uint8Array();
-  const lines = new TextDecoder().decode(bytes).split("\n");
-  lines.pop(); // what follows the last newline: nothing, or a torn line
   const live = new Map<string, EscalationRecord>();
-  let damagedLines = 0;
-  for (const text of lines) {
-    const line = parseLine(text);
-    if (line === undefined) damagedLines++;
-    else {
+  const everything = () => Array.from(live.values(), (record) => lineOf(record, true));
+  const file = await openLineFile({
+    disk,
+    path,
+    apply: (line) => {
+      if (!isLine(line)) return false;
       const alerts = line.alerts?.map((a) => ({ ...a, labels: labelsFromObject(a.labels) }));
       live.set(line.state.id, { state: line.state, alerts: alerts ?? live.get(line.state.id)?.alerts ?? [] });
-    }
-  }
-  // What could not be read stays for a person to look at.
-  if (damagedLines > 0) await replaceFile(disk, `${path}.damaged`, bytes);
-
-  let file: DiskFile;
-  let at = 0;
-  let liveBytes = 0;
-  const rewrite = async () => {
-    const whole = new TextEncoder().encode([...live.values()].map((r) => encode(r, true)).join(""));
-    await replaceFile(disk, path, whole);
-    file = await disk.open(path, "write");
-    at = whole.length;
-    liveBytes = whole.length;
-  };
-  await rewrite();
+      return true;
+    },
+    live: everything,
+    compactBytes: COMPACT_BYTES,
+    keepDamaged: true,
+  });
 
   /** Ids that wait to be written, and whether with their alerts. */
   const waiting = new Map<string, boolean>();
   const write = async () => {
-    if (at > COMPACT_BYTES && at > 4 * liveBytes) {
-      const old = file;
-      // One that fails leaves the old file as it is, and it goes on there.
-      await rewrite().then(
-        () => old.close(),
-        () => {},
-      );
-    }
+    // One that fails leaves the lines as they are, and it goes on there.
+    if (file.isMostlyPast()) await file.rewrite(everything()).catch(() => {});
     const batch = [...waiting];
     waiting.clear();
     try {
-      const text = batch.map(([id, alerts]) => {
-        const record = live.get(id);
-        return record === undefined ? "" : encode(record, alerts);
-      });
-      const piece = new TextEncoder().encode(text.join(""));
-      // What a write that failed has left behind the end must not show after a shorter one.
-      await file.truncate(at);
-      await file.write(piece, at);
-      await file.sync();
-      at += piece.length;
+      await file.append(
+        batch.flatMap(([id, alerts]) => {
+          const record = live.get(id);
+          return record === undefined ? [] : [lineOf(record, alerts)];
+        }),
+      );
     } catch (error) {
       for (const [id, alerts] of batch) waiting.set(id, alerts || (waiting.get(id) ?? false));
       throw error;
@@ -129,19 +108,15 @@ export async function openEscalationLog(disk: Disk, path: string): Promise<Resto
       await file.close();
     },
   };
-  return { log, records: new Map(live), damagedLines };
+  return { log, records: new Map(live), damagedLines: file.damagedLines };
 }
 
-function encode({ state, alerts }: EscalationRecord, withAlerts: boolean): string {
+function lineOf({ state, alerts }: EscalationRecord, withAlerts: boolean): Line {
   const stored = alerts.map((a): StoredAlert => ({ ...a, labels: labelsToObject(a.labels) }));
-  return `${JSON.stringify({ version: 1, state, ...(withAlerts ? { alerts: stored } : {}) } satisfies Line)}\n`;
+  return { version: 1, state, ...(withAlerts ? { alerts: stored } : {}) };
 }
 
-function parseLine(text: string): Line | undefined {
-  try {
-    const line = JSON.parse(text) as Line;
-    return line.version === 1 && typeof line.state.id === "string" ? line : undefined;
-  } catch {
-    return undefined;
-  }
+function isLine(line: unknown): line is Line {
+  const { version, state } = (line ?? {}) as Partial<Line>;
+  return version === 1 && typeof state?.id === "string";
 }
