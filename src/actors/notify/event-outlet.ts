@@ -1,10 +1,13 @@
+import { randomUUID } from "node:crypto";
 import * as Effect from "effect/Effect";
 import type { EventPublisher } from "../../model/alerts.ts";
 import { makeMailbox } from "../runtime/mailbox.ts";
 
 /**
- * Events on their way to a stream. Alerting goes on when the bus is down, so they wait here: at most CAPACITY, the oldest
- * are dropped and counted. Published in order, one at a time, each retried until it is taken.
+ * Events on their way to a stream. Alerting goes on when the bus is down or slow, so they wait here: at most CAPACITY events
+ * and CAPACITY_BYTES, beyond which the oldest are dropped and counted. They are published in order, at most IN_FLIGHT of them
+ * without an acknowledgement, and each again, with the same id, until it is taken: one that was refused may then come behind
+ * the few that were published beside it.
  */
 export interface EventOutlet {
   /** @param options `msgId`: the same whenever the same event is offered again; `done`: hears that the stream has it */
@@ -18,38 +21,90 @@ export interface EventOptions {
   readonly done?: () => void;
 }
 
-const CAPACITY = 10_000;
+export interface OutletBounds {
+  readonly events: number;
+  readonly bytes: number;
+}
+
+interface Waiting {
+  readonly subject: string;
+  readonly payload: Uint8Array;
+  readonly msgId: string;
+  readonly done: (() => void) | undefined;
+}
+
+/** The transitions of a hundred thousand instances that fire at once, with room to spare. */
+const BOUNDS: OutletBounds = { events: 250_000, bytes: 128 << 20 };
+/** The bus takes so many well within the time after which an acknowledgement is given up. */
+const IN_FLIGHT = 128;
 const RETRY_MS = 1000;
 
-export function makeEventOutlet(name: string, publish: EventPublisher): EventOutlet {
-  const mailbox = makeMailbox<{ subject: string; payload: Uint8Array; options: EventOptions }>(name, {
-    capacity: CAPACITY,
-    overflow: "dropOldest",
-  });
+/** @param keep hears of each event that is offered */
+export function makeEventOutlet(
+  name: string,
+  publish: EventPublisher,
+  keep?: (subject: string, event: unknown) => void,
+  bounds = BOUNDS,
+): EventOutlet {
+  const wake = makeMailbox<void>(name, { capacity: 1, overflow: "dropNewest" });
   const encoder = new TextEncoder();
+  // Sent again because its acknowledgement was lost, an event is still one event.
+  const ids = randomUUID();
+  let count = 0;
+  const waiting: Waiting[] = [];
+  /** Those before it are gone. */
+  let head = 0;
+  let bytes = 0;
+  let dropped = 0;
+  let failing = false;
+
+  const next = (): Waiting => {
+    const event = waiting[head] as Waiting;
+    bytes -= event.payload.length;
+    // Half of the array at a time, so that it costs nothing an event.
+    if (++head * 2 > waiting.length) {
+      waiting.splice(0, head);
+      head = 0;
+    }
+    return event;
+  };
+  const publishOne = Effect.fnUntraced(function* ({ subject, payload, msgId, done }: Waiting) {
+    while (true) {
+      const error = yield* Effect.tryPromise(() => publish(subject, payload, msgId)).pipe(
+        Effect.as(undefined),
+        Effect.catch((e) => Effect.succeed(e.cause)),
+      );
+      if (error === undefined) break;
+      if (!failing) {
+        failing = true;
+        yield* Effect.logWarning(`${name}: events wait, ${subject} does not take them (${String(error)})`);
+      }
+      yield* Effect.sleep(RETRY_MS);
+    }
+    failing = false;
+    done?.();
+  });
+
   return {
-    offer: (subject, event, options = {}) => {
-      mailbox.offer({ subject, payload: encoder.encode(JSON.stringify(event)), options });
+    offer: (subject, event, { msgId = `${ids}-${count++}`, done } = {}) => {
+      keep?.(subject, event);
+      const payload = encoder.encode(JSON.stringify(event));
+      waiting.push({ subject, payload, msgId, done });
+      bytes += payload.length;
+      while (waiting.length - head > bounds.events || bytes > bounds.bytes) {
+        next();
+        dropped++;
+      }
+      wake.offer();
     },
     run: Effect.gen(function* () {
-      let failing = false;
       while (true) {
-        const { subject, payload, options } = yield* mailbox.take;
-        while (true) {
-          const error = yield* Effect.tryPromise(() => publish(subject, payload, options.msgId)).pipe(
-            Effect.as(undefined),
-            Effect.catch((e) => Effect.succeed(e.cause)),
-          );
-          if (error === undefined) break;
-          if (!failing)
-            yield* Effect.logWarning(`${name}: events wait, ${subject} does not take them (${String(error)})`);
-          failing = true;
-          yield* Effect.sleep(RETRY_MS);
-        }
-        failing = false;
-        options.done?.();
+        const batch: Waiting[] = [];
+        while (batch.length < IN_FLIGHT && waiting.length > head) batch.push(next());
+        if (batch.length === 0) yield* wake.take;
+        else yield* Effect.forEach(batch, publishOne, { concurrency: "unbounded", discard: true });
       }
     }),
-    dropped: () => mailbox.stats().dropped,
+    dropped: () => dropped,
   };
 }
