@@ -14,6 +14,7 @@ import type {
 } from "../../model/alerts.ts";
 import { escalateGroups, restoreEscalated, runEscalationBook } from "../escalation/escalate-groups.ts";
 import { type Escalations, makeEscalations } from "../escalation/escalations.ts";
+import type { AlertHistory } from "../history/alert-history.ts";
 import type { CarryOutDeps } from "../notify/carry-out.ts";
 import type { DeadLetter } from "../notify/dead-letters.ts";
 import { makeEventOutlet } from "../notify/event-outlet.ts";
@@ -26,12 +27,15 @@ import type { OnDeath } from "../runtime/death.ts";
 import { makeDynamicSupervisor } from "../runtime/dynamic-supervisor.ts";
 import { type Mailbox, makeMailbox } from "../runtime/mailbox.ts";
 import { KEEP_TRYING } from "../runtime/supervisor.ts";
+import type { AcceptedAlerts } from "./accepted-alerts.ts";
 import { saveAlerts } from "./alert-snapshot.ts";
 import { countAlerts, managedAlerts, managedGroups } from "./alert-status.ts";
 import type { HeldAlert } from "./alert-store.ts";
+import { makeAlertTrace } from "./alert-trace.ts";
 import type { AlertmanagerConfig } from "./alertmanager-config.ts";
 import {
   type Dispatched,
+  type Dispatcher,
   dropOldAlerts,
   groupAlert,
   inhibitions,
@@ -42,6 +46,7 @@ import {
 import { groupActor } from "./group.actor.ts";
 import type { AlertGroup } from "./group.core.ts";
 import { type NotifyDeps, notifyGroup } from "./notify-group.ts";
+import { makePostedDoor } from "./posted-door.ts";
 import { restoreAlerts } from "./restore-alerts.ts";
 import { runSilences } from "./silence-clock.ts";
 import { makeSilences, type Silences } from "./silences.ts";
@@ -57,6 +62,8 @@ export interface AlertManagerOptions {
   /** For the User-Agent header: `Tocsin/0.1.0`. */
   readonly userAgent: string;
   readonly onDeath: OnDeath;
+  /** Keeps and records what is needed to explain why somebody was told or not; absent: nothing is recorded. */
+  readonly history?: AlertHistory;
   readonly disk?: Disk;
   /** The secret of acknowledging links, where it is not to be read from a file. */
   readonly ackSecret?: () => Promise<Uint8Array>;
@@ -71,8 +78,11 @@ export interface AlertManager {
   readonly run: Effect.Effect<never, unknown, Scope.Scope>;
   /** Takes alerts in; never blocks. An alert without labels, or that ends before it starts, is dropped and logged. */
   readonly receive: AlertSink;
-  /** As `receive`; resolves when the alerts are among those shown, or after a moment when that takes long. */
-  accept(alerts: readonly PostedAlert[]): Promise<void>;
+  /**
+   * As `receive`; resolves when the alerts are among those shown and on disk, so that they survive a kill. With why not, when they
+   * are not on disk: they page all the same, for as long as the process lives.
+   */
+  accept(alerts: readonly PostedAlert[]): Promise<string | undefined>;
   readonly silences: Silences;
   readonly escalations: Escalations;
   /** Takes a new configuration; alerts are grouped anew, what was told is remembered. */
@@ -84,6 +94,8 @@ export interface AlertManager {
   alerts(): readonly ManagedAlert[];
   groups(): readonly ManagedGroup[];
   config(): AlertmanagerConfig;
+  /** The alerts with this fingerprint and their groups, as they are held now; for explanations. */
+  held(): Pick<Dispatcher, "alerts" | "groups" | "root" | "config">;
   stats(): NotifyStats;
 }
 
@@ -94,12 +106,18 @@ const TIDY_EVERY_MS = 60_000;
 /** What is under way gets this long at a stop or a new configuration. */
 const STOP_GRACE_MS = 2000;
 /** A sender is answered after so long, though its alerts still wait. */
-const ACCEPT_MS = 1000;
+const ACCEPT_MS = 5000;
+/** Alerts of senders that may wait; what is beyond is refused. */
+const WAITING_POSTED = 200_000;
+/** Saving all alerts takes at most so much of the time: one part in so many. */
+const SAVE_SHARE = 20;
 /** A person who sends dead letters again waits at most so long for what comes of it. */
 const REDRIVE_MS = 30_000;
 
 type Message =
-  | { readonly type: "alerts"; readonly alerts: readonly PostedAlert[]; readonly taken?: () => void }
+  | { readonly type: "alerts"; readonly alerts: readonly PostedAlert[] }
+  /** Something was posted. */
+  | { readonly type: "posted" }
   | { readonly type: "config"; readonly config: AlertmanagerConfig };
 
 /** The actor that owns the alerts and groups; each group and each receiver is an actor below it. */
@@ -107,7 +125,9 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
   const disk = options.disk ?? realDisk;
   const alertsFile = join(options.dataDir, "alerts.json");
   const mailbox = makeMailbox<Message>("alert-manager", { capacity: WAITING_BATCHES, overflow: "dropOldest" });
-  const events = makeEventOutlet("notification-events", options.publish);
+  const { history } = options;
+  const trace = history === undefined ? undefined : makeAlertTrace(history);
+  const events = makeEventOutlet("notification-events", options.publish, history?.keep);
   const counters = makeCounterBook();
   let state: NotifyState | undefined;
   const silences = makeSilences({ disk, path: join(options.dataDir, "silences.log") });
@@ -122,6 +142,7 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
   let changed = false;
   /** Messages taken out of the mailbox and not yet handled; a change of configuration leaves the rest to the next. */
   const backlog: Message[] = [];
+  const door = makePostedDoor({ waitMs: ACCEPT_MS, capacity: WAITING_POSTED });
   const wallClock = options.now ?? Date.now;
 
   const run = Effect.gen(function* () {
@@ -130,15 +151,18 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
     state = kept;
     const { ledger } = kept;
     yield* spawn("notification-events", events.run);
+    if (history !== undefined) yield* spawn("alert-history", history.run);
     yield* runSilences(silences, {
       alerts: () => dispatcher.alerts.values(),
       receive: (alerts) => mailbox.offer({ type: "alerts", alerts }),
       event: (event) => events.offer("tocsin.alerts.default", event),
     });
-    const restored = yield* restoreAlerts(disk, alertsFile, ledger, dispatcher.config.resolveTimeoutMs);
+    const files = { disk, snapshot: alertsFile, accepted: join(options.dataDir, "accepted-alerts.log") };
+    const { alerts: restored, log } = yield* restoreAlerts(files, ledger, dispatcher.config.resolveTimeoutMs);
     yield* runEscalationBook(escalations);
     // After a death the groups of before have no actors any more: the alerts are put into new ones, in their old rhythm.
     dispatcher = makeDispatcher(dispatcher.config, dispatcher.alerts);
+    if (log.restored.length > 0) changed = true;
     for (const alert of restored)
       if (!dispatcher.alerts.has(alert.fingerprint)) dispatcher.alerts.set(alert.fingerprint, alert);
     restoreEscalated(escalations, dispatcher, yield* Clock.currentTimeMillis);
@@ -148,13 +172,27 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
       changed = false;
       const now = yield* Clock.currentTimeMillis;
       dropOldAlerts(dispatcher, now);
-      yield* Effect.tryPromise(() => saveAlerts(disk, alertsFile, dispatcher.alerts.values(), now)).pipe(
-        Effect.andThen(Effect.sync(() => ledger.alertsSaved(now))),
+      const accepted = log.last();
+      yield* Effect.tryPromise(() => saveAlerts(disk, alertsFile, dispatcher.alerts.values(), now, accepted)).pipe(
+        Effect.andThen(
+          Effect.sync(() => {
+            ledger.alertsSaved(now);
+            log.saved(accepted);
+          }),
+        ),
         Effect.catch((e) => Effect.logError(`alerts not saved (${String(e.cause)})`)),
       );
     });
     yield* Effect.addFinalizer(() => save);
-    yield* spawn("alert-keeper", Effect.forever(Effect.andThen(Effect.sleep(SAVE_EVERY_MS), save)));
+    const keeper = Effect.gen(function* () {
+      while (true) {
+        const begun = performance.now();
+        yield* save;
+        // With very many alerts that takes long, and others need the time more: what was posted is in its log already.
+        yield* Effect.sleep(Math.max(SAVE_EVERY_MS, SAVE_SHARE * (performance.now() - begun)));
+      }
+    });
+    yield* spawn("alert-keeper", keeper);
     yield* spawn(
       "alert-tidy",
       Effect.forever(
@@ -167,13 +205,13 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
       ),
     );
     while (true) {
-      const next = yield* Effect.scoped(runConfiguration(kept));
+      const next = yield* Effect.scoped(runConfiguration(kept, log));
       dispatcher = makeDispatcher(next, dispatcher.alerts);
     }
   });
 
   /** Runs groups and receivers of the dispatcher's configuration until another configuration comes. */
-  const runConfiguration = Effect.fnUntraced(function* (state: NotifyState) {
+  const runConfiguration = Effect.fnUntraced(function* (state: NotifyState, log: AcceptedAlerts) {
     const { ledger, redrives } = state;
     const d = dispatcher;
     const carryOut = yield* startReceivers({
@@ -201,6 +239,8 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
     const groups = yield* makeDynamicSupervisor("alert-groups", KEEP_TRYING, options.onDeath);
     const deps: NotifyDeps = {
       ...look,
+      trace,
+      labelsOf: (fingerprint) => d.alerts.get(fingerprint)?.labels,
       externalUrl: options.externalUrl,
       carryOut,
       escalate: escalating.escalate,
@@ -210,8 +250,9 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
     yield* spawn("group-reaper", Effect.forever(Effect.flatMap(retired.take, (id) => groups.stop(id))));
     const wakes = new WeakMap<AlertGroup, Mailbox<void>>();
     let started = 0;
-    const act = Effect.fnUntraced(function* (dispatched: Dispatched) {
+    const act = Effect.fnUntraced(function* (dispatched: Dispatched, at: number) {
       for (const group of dispatched.started) {
+        trace?.started(group, at);
         const wake = makeMailbox<void>(group.key, { capacity: 1, overflow: "dropNewest" });
         wakes.set(group, wake);
         // A group of the same key may come back while this one is being stopped.
@@ -227,26 +268,34 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
     });
     const lastToldAt = (now: number) => (group: AlertGroup) =>
       lastTold(ledger, d.config, group, now) ?? escalating.begunAt(group);
+    const post = Effect.fnUntraced(function* (alerts: readonly PostedAlert[], now: number, byOthers?: typeof trace) {
+      for (const alert of alerts) {
+        changed = true;
+        let dispatched: Dispatched;
+        try {
+          dispatched = postAlert(d, alert, now, lastToldAt(now), byOthers?.received);
+        } catch (error) {
+          yield* Effect.logWarning(`alert ${alert.labels.join(" ")} dropped: ${(error as Error).message}`);
+          continue;
+        }
+        yield* act(dispatched, now);
+      }
+    });
     const begin = yield* Clock.currentTimeMillis;
-    for (const alert of d.alerts.values()) yield* act(groupAlert(d, alert, begin, lastToldAt(begin)));
+    trace?.configured(d.config, begin);
+    for (const alert of d.alerts.values()) yield* act(groupAlert(d, alert, begin, lastToldAt(begin)), begin);
     yield* escalating.run;
     while (true) {
       if (backlog.length === 0) backlog.push(...(yield* mailbox.takeAll));
       for (let message = backlog.shift(); message !== undefined; message = backlog.shift()) {
         if (message.type === "config") return message.config;
-        const now = yield* Clock.currentTimeMillis;
-        for (const alert of message.alerts) {
-          changed = true;
-          let dispatched: Dispatched;
-          try {
-            dispatched = postAlert(d, alert, now, lastToldAt(now));
-          } catch (error) {
-            yield* Effect.logWarning(`alert ${alert.labels.join(" ")} dropped: ${(error as Error).message}`);
-            continue;
-          }
-          yield* act(dispatched);
+        if (message.type === "alerts") yield* post(message.alerts, yield* Clock.currentTimeMillis);
+        for (let batch = door.next(); batch !== undefined; batch = door.next()) {
+          const now = yield* Clock.currentTimeMillis;
+          // The page first, then the disk.
+          yield* post(batch.alerts, now, trace);
+          batch.answer(log.keep(batch.alerts, now));
         }
-        message.taken?.();
       }
     }
   });
@@ -256,15 +305,11 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
     receive: (alerts) => {
       mailbox.offer({ type: "alerts", alerts });
     },
-    accept: (alerts) =>
-      new Promise((resolve) => {
-        const late = globalThis.setTimeout(resolve, ACCEPT_MS);
-        const taken = () => {
-          clearTimeout(late);
-          resolve();
-        };
-        mailbox.offer({ type: "alerts", alerts, taken });
-      }),
+    accept: (alerts) => {
+      const answer = door.come(alerts);
+      mailbox.offer({ type: "posted" });
+      return answer;
+    },
     silences,
     escalations,
     reload: (config) => {
@@ -275,6 +320,7 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
     alerts: () => managedAlerts(dispatcher, silences, wallClock()),
     groups: () => managedGroups(dispatcher, silences, wallClock()),
     config: () => dispatcher.config,
+    held: () => dispatcher,
     stats: () => ({
       alerts: countAlerts(dispatcher, silences, wallClock()),
       groups: dispatcher.groups.size,

@@ -10,13 +10,22 @@ import { fingerprint } from "./fingerprint.ts";
 interface StoredSnapshot {
   readonly version: 1;
   readonly savedAt: number;
+  /** Number of the newest batch of posted alerts that it holds (accepted-alerts.ts). */
+  readonly accepted?: number;
   readonly alerts: readonly (Omit<HeldAlert, "labels" | "fingerprint"> & { readonly labels: Record<string, string> })[];
 }
 
-export async function saveAlerts(disk: Disk, path: string, alerts: Iterable<HeldAlert>, now: number): Promise<void> {
+export async function saveAlerts(
+  disk: Disk,
+  path: string,
+  alerts: Iterable<HeldAlert>,
+  now: number,
+  accepted: number,
+): Promise<void> {
   const stored: StoredSnapshot = {
     version: 1,
     savedAt: now,
+    accepted,
     alerts: [...alerts].map(({ fingerprint: _, labels, ...rest }) => ({ ...rest, labels: labelsToObject(labels) })),
   };
   await replaceFile(disk, path, new TextEncoder().encode(JSON.stringify(stored)));
@@ -33,9 +42,9 @@ export async function loadAlerts(
   path: string,
   now: number,
   endsTold: ReadonlyMap<string, number>,
-): Promise<{ readonly alerts: readonly HeldAlert[]; readonly savedAt: number }> {
+): Promise<LoadedAlerts> {
   const bytes = await readWhole(disk, path);
-  if (bytes === undefined) return { alerts: [], savedAt: 0 };
+  if (bytes === undefined) return { alerts: [], savedAt: 0, accepted: 0 };
   const stored = JSON.parse(new TextDecoder().decode(bytes)) as StoredSnapshot;
   if (stored.version !== 1) throw new Error(`version ${String(stored.version)}, this program reads version 1`);
   const lost = Math.max(0, now - stored.savedAt);
@@ -46,5 +55,12 @@ export async function loadAlerts(
     const later = alert.endsAt > stored.savedAt ? alert.endsAt + lost : alert.endsAt;
     return { ...alert, labels, fingerprint: name, endsAt: ended >= alert.updatedAt ? Math.min(ended, later) : later };
   });
-  return { alerts, savedAt: stored.savedAt };
+  return { alerts, savedAt: stored.savedAt, accepted: stored.accepted ?? 0 };
+}
+
+export interface LoadedAlerts {
+  readonly alerts: readonly HeldAlert[];
+  readonly savedAt: number;
+  /** Number of the newest batch of posted alerts among them. */
+  readonly accepted: number;
 }

@@ -86,7 +86,11 @@ export function alertmanagerRoutes(app: FastifyInstance, deps: ApiDeps): void {
     const { alerts, problems } = readAlerts(request.body as Buffer | undefined, now());
     const resolved = alerts.filter((a) => a.endsAt !== undefined && a.endsAt <= now()).length;
     deps.postedAlerts(alerts.length - resolved, resolved, problems.length);
-    if (alerts.length > 0) await alertManager.accept(alerts);
+    const unsaved = alerts.length > 0 ? await alertManager.accept(alerts) : undefined;
+    if (unsaved !== undefined) {
+      // Sent again, they are the same alerts; the bad ones would be refused again.
+      return sendText(reply, 503, [`alerts not acknowledged: ${unsaved}`, ...problems].join("\n"));
+    }
     return problems.length > 0 ? sendText(reply, 400, problems.join("\n")) : reply.send();
   });
 

@@ -1,0 +1,93 @@
+import type { Disk } from "../../lib/disk.ts";
+import type { PostedAlert } from "../../model/alerts.ts";
+import { labelsFromObject, labelsToObject } from "../../model/labels.ts";
+import { openLineLog } from "../notify/line-log.ts";
+
+/**
+ * What others have posted, on disk before they are told that it was taken. The snapshot of all alerts (alert-snapshot.ts) comes
+ * later and holds it too: then a batch is past.
+ *
+ * Invariants:
+ * - `keep` resolves when the batch is on disk; batches that come while a write is under way share the next one.
+ * - A batch that is on disk stays there until a snapshot that holds it is.
+ */
+export interface AcceptedAlerts {
+  /** Batches of a life before that the snapshot does not hold, the oldest first. */
+  readonly restored: readonly AcceptedBatch[];
+  /** Lines in the middle of the file that could not be read. */
+  readonly damagedLines: number;
+  /** Number of the newest batch; what a snapshot that is made now holds. */
+  last(): number;
+  /** Rejects with the disk's error. The batch counts as one that the snapshot made after this call holds. */
+  keep(alerts: readonly PostedAlert[], at: number): Promise<void>;
+  /** A snapshot with the batches up to this one is on disk. */
+  saved(upTo: number): void;
+  close(): Promise<void>;
+}
+
+export interface AcceptedBatch {
+  readonly seq: number;
+  /** When they were taken in, Unix ms. */
+  readonly at: number;
+  readonly alerts: readonly PostedAlert[];
+}
+
+interface Line {
+  readonly seq: number;
+  readonly at: number;
+  readonly alerts: readonly (Omit<PostedAlert, "labels"> & { readonly labels: Readonly<Record<string, string>> })[];
+}
+
+/**
+ * Opens the log. Rejects when it cannot be read.
+ * @param heldUpTo number of the newest batch that the snapshot holds
+ */
+export async function openAcceptedAlerts(disk: Disk, path: string, heldUpTo: number): Promise<AcceptedAlerts> {
+  /** By number, in their order; those that no snapshot is known to hold. */
+  const live = new Map<number, Line>();
+  let last = heldUpTo;
+  const apply = (read: unknown): boolean => {
+    const line = read as Line;
+    if (!Number.isInteger(line.seq) || !Array.isArray(line.alerts)) return false;
+    last = Math.max(last, line.seq);
+    if (line.seq > heldUpTo) live.set(line.seq, line);
+    return true;
+  };
+  const { log, damagedLines } = await openLineLog({ disk, path, apply, live: () => live.values() });
+  const restored = [...live.values()]
+    .sort((a, b) => a.seq - b.seq)
+    .map(({ seq, at, alerts }) => ({
+      seq,
+      at,
+      alerts: alerts.map((alert) => ({ ...alert, labels: labelsFromObject(alert.labels) })),
+    }));
+  return {
+    restored,
+    damagedLines,
+    last: () => last,
+    keep: async (alerts, at) => {
+      const seq = ++last;
+      const line: Line = {
+        seq,
+        at,
+        alerts: alerts.map((alert) => ({ ...alert, labels: labelsToObject(alert.labels) })),
+      };
+      live.set(seq, line);
+      log.push(line);
+      try {
+        await log.sync();
+      } catch (error) {
+        // Nobody was told that it is on disk.
+        live.delete(seq);
+        throw error;
+      }
+    },
+    saved: (upTo) => {
+      for (const seq of live.keys()) {
+        if (seq > upTo) break;
+        live.delete(seq);
+      }
+    },
+    close: () => log.close(),
+  };
+}
