@@ -25,6 +25,7 @@ program
   .option("--config <file>", "configuration file", join(root, "config/tocsin.yml"))
   .option("--data-dir <dir>", "where everything is kept", "data")
   .option("--listen <host:port>", "address of the page and the API", "127.0.0.1:9090")
+  .option("--external-url <url>", "where it is reached from outside, for links in notifications (external_url)")
   .option("--nats <url>", "an existing NATS server with JetStream, instead of the embedded one (streams.url)")
   .option("--log-level <level>", "debug, info, warn or error", "info")
   .action(async (options: Omit<ServeOptions, "version">) => {

@@ -44,6 +44,8 @@ export interface ApiDeps {
   readonly reload: () => Promise<void>;
   /** The configuration file as it was read. */
   readonly configText: () => string;
+  /** Where the server is reached from outside, without a slash at the end; its path may be in front of that of a request. */
+  readonly externalUrl?: string;
   readonly version: string;
   readonly startTime: number;
   readonly now: () => number;

@@ -33,6 +33,10 @@ export function makeServer(deps: ApiDeps): FastifyInstance {
     bodyLimit: deps.limits.maxBodyBytes,
     routerOptions: { maxParamLength: 4096 },
     requestTimeout: 60_000,
+    // A proxy in front may leave the path of the external URL as it is, or take it away.
+    rewriteUrl: withoutPrefix(
+      (deps.externalUrl === undefined ? "" : new URL(deps.externalUrl).pathname).replace(/\/+$/, ""),
+    ),
     // As Prometheus: HEAD is refused where it was not asked for, rather than answered with what a GET would have cost.
     exposeHeadRoutes: false,
     // What the server itself refuses before a route is found.
@@ -126,6 +130,16 @@ function rememberRoutes(app: FastifyInstance): (url: string) => string[] {
   const routes: { readonly pattern: RegExp; readonly methods: readonly string[] }[] = [];
   app.addHook("onRoute", ({ url, method }) => {
     const parts = url
+/** A request's URL without the prefix, where it has it. */
+function withoutPrefix(prefix: string): (request: { readonly url?: string | undefined }) => string {
+  return ({ url = "/" }) => {
+    if (prefix === "" || !url.startsWith(prefix)) return url;
+    const rest = url.slice(prefix.length);
+    if (rest === "" || rest.startsWith("?")) return `/${rest}`;
+    return rest.startsWith("/") ? rest : url;
+  };
+}
+
       .split("/")
       .map((part) => (part.startsWith(":") ? "[^/]+" : part === "*" ? ".*" : RegExp.escape(part)));
     routes.push({ pattern: new RegExp(`^${parts.join("/")}$`), methods: [method].flat() });

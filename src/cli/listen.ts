@@ -1,4 +1,5 @@
 import { createServer } from "node:net";
+import { parseBaseUrl } from "../config/schema/scalars.ts";
 
 /** The address of the page and API cannot be used. */
 export class ListenError extends Error {
@@ -39,4 +40,18 @@ export function explainListen(e: NodeJS.ErrnoException, { host, port }: ListenOp
 export function urlOf({ host, port }: ListenOption): string {
   const shown = host === "0.0.0.0" || host === "::" ? "localhost" : host.includes(":") ? `[${host}]` : host;
   return `http://${shown}:${port}`;
+}
+
+/** What links begin with: the option, the configuration's key, or the address. Throws ListenError for an option that is no URL. */
+export function externalUrlOf(
+  option: string | undefined,
+  configured: string | undefined,
+  address: ListenOption,
+): string {
+  if (option === undefined) return configured ?? urlOf(address);
+  try {
+    return parseBaseUrl(option);
+  } catch (e) {
+    throw new ListenError(`--external-url: ${(e as Error).message}`);
+  }
 }

@@ -12,7 +12,7 @@ import { type IngestReader, ingestSubjectChild } from "../streams/nats/ingest-su
 import type { Say } from "../streams/nats/say.ts";
 import { attempt } from "./attempt.ts";
 import { openDataDir } from "./data-dir.ts";
-import { checkFree, type ListenError, parseListenOption } from "./listen.ts";
+import { checkFree, externalUrlOf, type ListenError, parseListenOption } from "./listen.ts";
 import { liveConfiguration, makeReload, reloadOnHangup } from "./reload.ts";
 import { serveApi } from "./serve-api.ts";
 import type { ServeOptions } from "./serve-options.ts";
@@ -38,6 +38,7 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
   yield* attempt(() => checkFree(address));
   const live = yield* attempt(async () => liveConfiguration(options.config, log));
   const { config } = live.current();
+  const externalUrl = yield* attempt(async () => externalUrlOf(options.externalUrl, config.externalUrl, address));
   // From the moment at which they were read, so that no change is missed.
   let applyRules = () => {};
   const ruleFiles = yield* watchRules({ live, applyRules: () => applyRules(), log });
@@ -57,7 +58,7 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
 
   // 4. The parts. At the stop the gateway sends what it holds while the publisher and the bus are still there.
   const { version } = options;
-  const made = { loaded: live.current, dataDir, address, version, startTime, onDeath, log };
+  const made = { loaded: live.current, dataDir, address, externalUrl, version, startTime, onDeath, log };
   const parts = yield* wireParts({ ...busParts, ...made });
   const { gateway, shards, compactor, engine, alertManager, rules, scrapes, hostCollector } = parts;
   applyRules = parts.applyRules;
@@ -95,6 +96,7 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
     ready: shards.ready,
     reload,
     configText: () => live.current().text,
+    externalUrl,
     version,
     startTime,
     now: Date.now,

@@ -25,7 +25,7 @@ import { type Gateway, makeGateway } from "../streams/ingest/gateway.ts";
 import { streamIdentity } from "../streams/nats/stream-identity.ts";
 import { attempt } from "./attempt.ts";
 import type { DataDir } from "./data-dir.ts";
-import { type ListenOption, urlOf } from "./listen.ts";
+import type { ListenOption } from "./listen.ts";
 import type { Loaded } from "./load-all.ts";
 import type { BusParts } from "./wire-bus.ts";
 import { type EngineParts, wireEngine } from "./wire-engine.ts";
@@ -65,6 +65,8 @@ export interface PartsOptions extends BusParts {
   readonly version: string;
   readonly startTime: number;
   readonly onDeath: OnDeath;
+  /** What links begin with, without a slash at the end. */
+  readonly externalUrl: string;
   readonly log: Log;
 }
 
@@ -112,13 +114,10 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
 
   const userAgent = `Tocsin/${options.version}`;
   let events = 0;
-  const alerting = {
-    dataDir: dataDir.alerting,
-    externalUrl: urlOf(address),
-    publish: (subject: string, payload: Uint8Array, msgId = `${options.startTime}-${process.pid}-${events++}`) =>
-      publisher.publishTo(subject, payload, msgId),
-    onDeath,
-  };
+  const publish = (subject: string, payload: Uint8Array, msgId = `${options.startTime}-${process.pid}-${events++}`) =>
+    publisher.publishTo(subject, payload, msgId);
+  const history = makeAlertHistory(publish);
+  const alerting = { dataDir: dataDir.alerting, externalUrl: options.externalUrl, publish, history, onDeath };
   const alertManager = makeAlertManager({ ...alerting, config: alertmanager, userAgent });
   const rules = makeRuleManager(
     {

@@ -170,6 +170,7 @@ function toConfig(
     ...(root.alertmanager_config_file === undefined
       ? {}
       : { alertmanagerConfigFile: pathFrom(source, root.alertmanager_config_file) }),
+    ...(root.external_url === undefined ? {} : { externalUrl: root.external_url }),
     agent: {
       enabled: agent.enabled,
       intervalMs: agent.interval,

@@ -1,5 +1,5 @@
 import { limitsSchema, overridesSchema } from "./limit-keys.ts";
-import { duration, labelNameProblem, path, size, string } from "./schema/scalars.ts";
+import { baseUrl, duration, labelNameProblem, path, size, string } from "./schema/scalars.ts";
 import { defaulted, ignored, list, map, object, optional, refused } from "./schema/schema.ts";
 import { inheritedScrapeKeys, scrapeConfigSchema } from "./scrape-keys.ts";
 import { agentSchema, storageSchema, streamsSchema } from "./server-keys.ts";
@@ -37,6 +37,11 @@ export const rootSchema = object("configuration", {
     path,
     "Routes and receivers of notifications, in Alertmanager's schema.",
     "alerts are shown, nobody is notified",
+  ),
+  external_url: optional(
+    baseUrl,
+    "Where this server is reached from outside, a path included: what links in notifications begin with. Taken at the start.",
+    "the address that it listens on",
   ),
   agent: optional(agentSchema, "The built-in host collector."),
   storage: optional(storageSchema, "Storage."),

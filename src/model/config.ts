@@ -10,6 +10,8 @@ export interface Config {
   readonly ruleFiles: readonly string[];
   /** Absolute; undefined when alerts go nowhere but the UI and API. */
   readonly alertmanagerConfigFile?: string;
+  /** Where the server is reached from outside, without a slash at the end; undefined: the address that it listens on. */
+  readonly externalUrl?: string;
   readonly agent: {
     readonly enabled: boolean;
     readonly intervalMs: number;

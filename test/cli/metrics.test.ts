@@ -29,7 +29,17 @@ async function ownMetrics(url: string, dir: string): Promise<string> {
     );
     const busParts = yield* wireBus({ url, streams: loaded.config.streams, dataDir, say: () => {}, onDeath });
     const address = { host: "127.0.0.1", port: 1 };
-    const made = { loaded: () => loaded, dataDir, address, version: "0", startTime: 0, onDeath, log: silent };
+    const externalUrl = "http://127.0.0.1:9090";
+    const made = {
+      loaded: () => loaded,
+      dataDir,
+      address,
+      externalUrl,
+      version: "0",
+      startTime: 0,
+      onDeath,
+      log: silent,
+    };
     const parts = yield* wireParts({ ...busParts, ...made });
     const ruleFiles = () => ({ ok: 0, failed: 0, current: true });
     const { registry } = wireMetrics({ parts, busParts, census, ingestReader: () => undefined, ruleFiles });

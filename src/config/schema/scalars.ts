@@ -110,6 +110,22 @@ export const path: Schema<string> = scalar("path", (text) => {
 });
 
 /** host:port; IPv6 in brackets. */
+/** An http or https URL that paths can be put behind; without a slash at its end. */
+export const baseUrl: Schema<string> = scalar("URL", parseBaseUrl);
+
+/** Throws an Error that says what is wrong with a text that is no such URL. */
+export function parseBaseUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.host === "") {
+    throw new Error(
+      `${JSON.stringify(text)} is no URL, write it like https://tocsin.example.org or https://example.org/tocsin`,
+    );
+  }
+  if (url.search !== "" || url.hash !== "") throw new Error("it ends with its path: no ? and no # behind it");
+  if (url.username !== "" || url.password !== "") throw new Error("no user or password: it is in every notification");
+  return `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
+}
+
 export const hostPort: Schema<string> = scalar("host:port", (text) => {
   const m = /^(\[[0-9a-fA-F:.]+\]|[^:[\]/\s]*):(\d{1,5})$/.exec(text);
   if (m === null) throw new Error(`${JSON.stringify(text)} is no address, write host:port`);
