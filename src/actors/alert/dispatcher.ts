@@ -47,16 +47,20 @@ export interface Dispatched {
 /**
  * Takes an alert in. Throws an Error that says what is wrong with it.
  * @param lastToldAt when the group was told last before a restart and its alerts were still firing; undefined: not
+ * @param taken hears of the alert as it was held before and is now
  */
 export function postAlert(
   d: Dispatcher,
   posted: PostedAlert,
   now: number,
   lastToldAt: (group: AlertGroup) => number | undefined,
+  taken?: (before: HeldAlert | undefined, alert: HeldAlert, now: number) => void,
 ): Dispatched {
   const next = holdAlert(posted, now, d.config.resolveTimeoutMs);
-  const alert = mergeAlert(d.alerts.get(next.fingerprint), next, now);
+  const before = d.alerts.get(next.fingerprint);
+  const alert = mergeAlert(before, next, now);
   d.alerts.set(alert.fingerprint, alert);
+  taken?.(before, alert, now);
   return groupAlert(d, alert, now, lastToldAt);
 }
 

@@ -5,6 +5,7 @@ import type { Intent } from "../notify/ledger.ts";
 import { contentOf, transitionKey } from "../notify/transition-key.ts";
 import type { Notification } from "../notify/webhook-payload.ts";
 import type { HeldAlert } from "./alert-store.ts";
+import type { AlertTrace } from "./alert-trace.ts";
 import type { AlertmanagerConfig, Receiver, Route } from "./alertmanager-config.ts";
 import { type AlertGroup, type LogEntry, notificationReason } from "./group.core.ts";
 import { containsTime } from "./time-interval.ts";
@@ -21,6 +22,9 @@ export interface NotifyDeps {
   readonly inhibitedBy: (alerts: readonly HeldAlert[], now: number) => ReadonlyMap<string, readonly string[]>;
   /** Ids of the silences that mute an alert, likewise. */
   readonly silencedBy: (alerts: readonly HeldAlert[], now: number) => ReadonlyMap<string, readonly string[]>;
+  /** Records what keeps a group from being told. */
+  readonly trace?: AlertTrace | undefined;
+  readonly labelsOf?: (fingerprint: string) => HeldAlert["labels"] | undefined;
 }
 
 /** Alertmanager keeps what was told for at most this long. */
@@ -39,15 +43,19 @@ export const notifyGroup = Effect.fnUntraced(function* (
   now: number,
 ) {
   if (group.route.escalation !== undefined) yield* deps.escalate(group, all, now);
-  if (!group.route.tellsReceiver) return true;
+  const { tellsReceiver } = group.route;
+  if (!tellsReceiver && deps.trace === undefined) return true;
   const receiver = deps.config.receivers.find((r) => r.name === group.route.receiver);
   const inhibited = deps.inhibitedBy(all, now);
   const heard = all.filter((a) => (inhibited.get(a.fingerprint) ?? []).length === 0);
-  if (receiver === undefined || heard.length === 0) return true;
   const muting = mutedBy(deps.config, group.route, now);
+  const silenced = deps.silencedBy(heard, now);
+  const labelsOf = deps.labelsOf ?? (() => undefined);
+  const look = { all, muting, silenced, inhibited, labelsOf, integrations: receiver?.integrations.length };
+  deps.trace?.flushed(group, look, now);
+  if (!tellsReceiver || receiver === undefined || heard.length === 0) return true;
   // A muted group keeps its resolved alerts: their end is told when the muting is over.
   if (muting.length > 0) return false;
-  const silenced = deps.silencedBy(heard, now);
   const alerts = heard.filter((a) => !silenced.has(a.fingerprint));
   if (alerts.length === 0) return true;
   const results = yield* Effect.forEach(
@@ -103,7 +111,10 @@ const tell = Effect.fnUntraced(function* (
   const before =
     ledger.entryOf(groupKey, receiver.name, slot, now) ?? maybeTold(deps, groupKey, receiver, slot, firing);
   const reason = notificationReason(before, firing, resolved, options);
-  if (reason === undefined) return true;
+  if (reason === undefined) {
+    deps.trace?.quiet(group, slot, before, now);
+    return true;
+  }
   // Without send_resolved the end is only written down, so that the next firing counts as new.
   const told = integration.sendResolved ? alerts : alerts.filter((a) => a.endsAt === 0);
   const content = contentOf(told);

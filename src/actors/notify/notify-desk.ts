@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect";
 import type { Disk } from "../../lib/disk.ts";
 import type { NotifyStats } from "../../model/alerts.ts";
 import type { AlertmanagerConfig, Receiver } from "../alert/alertmanager-config.ts";
+import { notificationSubject } from "../history/event-subjects.ts";
 import type { OnDeath } from "../runtime/death.ts";
 import { makeDynamicSupervisor } from "../runtime/dynamic-supervisor.ts";
 import type { Mailbox } from "../runtime/mailbox.ts";
@@ -45,7 +46,7 @@ export const openNotifyState = Effect.fnUntraced(function* (disk: Disk, dataDir:
     yield* Effect.logWarning(`notification ${id} to ${receiver}/${integration} was cut off; it is sent again`);
   }
   ledger.onEvent(({ seq, msgId, receiver, event }) => {
-    events.offer(`tocsin.notifications.${subjectToken(receiver)}`, event, {
+    events.offer(notificationSubject(receiver, String(event.groupKey)), event, {
       msgId,
       done: () => ledger.published(seq),
     });
@@ -119,9 +120,4 @@ export function makeCounterBook(): {
 
 function nameOf(receiver: string, integration: string): string {
   return `${receiver}/${integration}`;
-}
-
-/** A receiver's name as one token of a subject. */
-function subjectToken(name: string): string {
-  return name.replace(/[^A-Za-z0-9_-]/g, "_") || "_";
 }

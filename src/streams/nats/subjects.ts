@@ -5,8 +5,8 @@
  * | --------------- | ------------------------- | -------------------------------------------------------- |
  * | SAMPLES_<p>     | tocsin.samples.<p>        | frames of one partition, until its shard has them on disk |
  * | INGEST          | tocsin.ingest.<tenant>    | what agents publish, until it is in the partitions        |
- * | ALERTS          | tocsin.alerts.>           | transitions of alert instances                           |
- * | NOTIFICATIONS   | tocsin.notifications.>    | intents and results of notifications                     |
+ * | ALERTS          | tocsin.alerts.>           | transitions of alert instances, and how rules went        |
+ * | NOTIFICATIONS   | tocsin.notifications.>    | intents and results of notifications, and what held them back |
  *
  * Without a stream (core NATS): tocsin.labels.<p>, a shard's requests for the labels of unknown hashes.
  */
@@ -28,3 +28,8 @@ export const ALERTS_STREAM = "ALERTS";
 export const ALERTS_SUBJECTS = "tocsin.alerts.>";
 export const NOTIFICATIONS_STREAM = "NOTIFICATIONS";
 export const NOTIFICATIONS_SUBJECTS = "tocsin.notifications.>";
+
+/** On a server that several Tocsins share: who tells whom (claim-store.ts). */
+export const CLAIMS_STREAM = "TOCSIN_CLAIMS";
+export const CLAIMS_SUBJECTS = "tocsin.claims.*";
+export const claimSubject = (name: string) => `tocsin.claims.${name}`;
