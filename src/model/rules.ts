@@ -56,6 +56,26 @@ export interface AlertingRuleStatus extends RuleStatusBase {
   /** Templates, not expanded. */
   readonly annotations: Readonly<Record<string, string>>;
   readonly alerts: readonly ActiveAlert[];
+  /** Evaluated and recorded, and told to nobody. Absent: not. */
+  readonly shadow?: true;
+  /** Of a shadow rule, and of live ones of the same name. */
+  readonly tally?: FiringTally;
+}
+
+/** How often a rule fired, by its own count. Times are Unix ms of evaluations. */
+export interface FiringTally {
+  /** From when on it is counted. */
+  readonly since: number;
+  /** Instances that began to fire. */
+  readonly fired: number;
+  /** How often it went from no firing instance to one or more. */
+  readonly episodes: number;
+  /** The longest that an instance fired and that has ended. */
+  readonly longestMs: number;
+  /** When an instance began to fire last; 0: none did. */
+  readonly lastFired: number;
+  /** The most instances that fired at one time. */
+  readonly most: number;
 }
 
 export interface ActiveAlert {
@@ -72,6 +92,8 @@ export interface ActiveAlert {
   readonly unseenSince?: number;
   readonly reason?: string;
   readonly unknown?: boolean;
+  /** Of a shadow rule: nobody is told. */
+  readonly shadow?: true;
   /** The API prints it in Go's 'e' format (`1e+00`). */
   readonly value: number;
 }

@@ -21,7 +21,8 @@ import type { EvaluationContext } from "./evaluation-context.ts";
 import type { RuleRuntime } from "./rule-group.state.ts";
 import { type MadeSeries, push, type RuleOutput } from "./rule-output.ts";
 import type { ResultRow } from "./rule-result.ts";
-import type { AlertingRuleSpec } from "./rule-spec.ts";
+import { type AlertingRuleSpec, isShadow } from "./rule-spec.ts";
+import { alertSeriesNames } from "./shadow.ts";
 
 /** An alerting rule at run time. */
 export interface AlertingRuntime extends RuleRuntime {
@@ -118,9 +119,10 @@ function same(rule: AlertingRuntime, set: Labels, own: Labels, value: ResultRow[
   return undefined;
 }
 
-/** ALERTS and ALERTS_FOR_STATE of every instance that is pending or firing, and the end of those that were. Returns how many. */
+/** ALERTS and ALERTS_FOR_STATE (a shadow rule's: shadow.ts) of every instance that is pending or firing, and the end of those that were. Returns how many. */
 export function emitAlerts(output: RuleOutput, rule: AlertingRuntime, time: number): number {
   const { table } = rule;
+  const shadow = isShadow(rule.spec);
   let samples = 0;
   const emitted = rule.made.size > 0 ? new Set<string>() : undefined;
   for (const row of table.rowOf.values()) {
@@ -128,16 +130,16 @@ export function emitAlerts(output: RuleOutput, rule: AlertingRuntime, time: numb
     standFor(table, row, as);
     if (as === 0) continue;
     const labels = table.labels[row] as Labels;
-    const alerts = alertsSeries(output, labels, as);
-    const forState = forStateSeries(output, labels);
+    const alerts = alertsSeries(output, labels, as, shadow);
+    const forState = forStateSeries(output, labels, shadow);
     push(output, alerts, time, 1);
     push(output, forState, time, Math.floor(cellOf(table, row, ACTIVE_AT) / 1000));
     emitted?.add(labelsKey(alerts.labels)).add(labelsKey(forState.labels));
     samples += 2;
   }
   for (const { labels, as, goesOn } of table.ended) {
-    push(output, alertsSeries(output, labels, as), time, undefined);
-    if (!goesOn) push(output, forStateSeries(output, labels), time, undefined);
+    push(output, alertsSeries(output, labels, as, shadow), time, undefined);
+    if (!goesOn) push(output, forStateSeries(output, labels, shadow), time, undefined);
   }
   table.ended = [];
   // Of an incarnation of this rule before.
@@ -153,24 +155,34 @@ export function madeAs(table: AlertTable, row: number): number {
   return isFiring(state) ? FIRING : 0;
 }
 
-function alertsSeries({ ingest, tenant }: RuleOutput, labels: Labels, as: number): SeriesRef {
+function alertsSeries({ ingest, tenant }: RuleOutput, labels: Labels, as: number, shadow: boolean): SeriesRef {
   const state = as === PENDING ? "pending" : "firing";
-  return ingest.series(tenant, withLabel(withLabel(labels, METRIC_NAME, "ALERTS"), "alertstate", state));
+  const named = withLabel(labels, METRIC_NAME, alertSeriesNames(shadow).alerts);
+  return ingest.series(tenant, withLabel(named, "alertstate", state));
 }
 
-function forStateSeries({ ingest, tenant }: RuleOutput, labels: Labels): SeriesRef {
-  return ingest.series(tenant, withLabel(labels, METRIC_NAME, "ALERTS_FOR_STATE"));
+function forStateSeries({ ingest, tenant }: RuleOutput, labels: Labels, shadow: boolean): SeriesRef {
+  return ingest.series(tenant, withLabel(labels, METRIC_NAME, alertSeriesNames(shadow).forState));
 }
 
-/** The series that the rule made in its last evaluation. */
-export function seriesMade({ made, table }: RuleRuntime, output: RuleOutput): MadeSeries {
+/** After a rule has turned to or from shadow: its series of before end with the next evaluation. */
+export function endSeriesOfBefore(rule: RuleRuntime, output: RuleOutput): void {
+  for (const [key, ref] of seriesMade(rule, output, !isShadow(rule.spec))) rule.made.set(key, ref);
+}
+
+/** The series that the rule made in its last evaluation; `shadow`: whether it was a shadow rule then. */
+export function seriesMade(
+  { made, table, spec }: RuleRuntime,
+  output: RuleOutput,
+  shadow = isShadow(spec),
+): MadeSeries {
   if (table === undefined) return made;
   const out: MadeSeries = new Map(made);
   for (const row of table.rowOf.values()) {
     const as = cellOf(table, row, MADE_AS);
     if (as === 0) continue;
     const labels = table.labels[row] as Labels;
-    for (const ref of [alertsSeries(output, labels, as), forStateSeries(output, labels)]) {
+    for (const ref of [alertsSeries(output, labels, as, shadow), forStateSeries(output, labels, shadow)]) {
       out.set(labelsKey(ref.labels), ref);
     }
   }

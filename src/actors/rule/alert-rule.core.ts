@@ -48,7 +48,7 @@ export interface ActiveRow {
 
 /** A change of one instance, for the log of transitions. */
 export interface AlertTransition {
-  readonly action: InstanceAction | "droppedPending" | "forgotten";
+  readonly action: InstanceAction | "droppedPending" | "forgotten" | "becameShadow" | "becameLive";
   readonly from: string;
   readonly to: string;
   readonly labels: Labels;
@@ -289,7 +289,8 @@ function sightOf(state: number, since: number, reason: Reason, lateMs: number): 
   };
 }
 
-function withExternal(labels: Labels, external: Labels): Labels {
+/** The labels by which the alert manager knows an alert: external ones do not replace its own. */
+export function withExternal(labels: Labels, external: Labels): Labels {
   let out = labels;
   for (let i = 0; i < external.length; i += 2) {
     const name = external[i] as string;

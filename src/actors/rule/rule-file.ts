@@ -4,6 +4,7 @@ import { parseDuration } from "../../lib/duration.ts";
 import {
   field,
   placeInScalar,
+  readBoolean,
   readInteger,
   readList,
   readMap,
@@ -103,7 +104,7 @@ export function parseRuleGroup(
   return { group, problems: [...r.problems].sort((a, b) => a.line - b.line || a.column - b.column) };
 }
 
-const GROUP_KEYS = ["name", "interval", "query_offset", "limit", "labels", "rules"];
+const GROUP_KEYS = ["name", "interval", "query_offset", "limit", "labels", "shadow", "rules"];
 
 function readGroup(r: YamlReader, node: Node, options: RuleFileOptions): RuleGroupSpec {
   const entries = keysOf(r, node, "the group", GROUP_KEYS, options);
@@ -111,22 +112,24 @@ function readGroup(r: YamlReader, node: Node, options: RuleFileOptions): RuleGro
   if (name === "") report(r, node, "Groupname must not be empty");
   const interval = durationOf(r, entries, "interval") ?? 0;
   const labels = readLabels(r, entries.get("labels"), "label");
+  const shadow = field(entries, "shadow", (n) => readBoolean(r, n, "shadow")) ?? false;
   return {
     name,
     file: r.file,
     intervalMs: interval > 0 ? interval : options.evaluationIntervalMs,
     queryOffsetMs: durationOf(r, entries, "query_offset") ?? 0,
     limit: field(entries, "limit", (n) => readInteger(r, n, "limit")) ?? 0,
-    rules: readList(r, entries.get("rules")?.value, "rules").map((rule) => readRule(r, rule, labels, options)),
+    rules: readList(r, entries.get("rules")?.value, "rules").map((rule) => readRule(r, rule, labels, shadow, options)),
   };
 }
 
-const RULE_KEYS = ["record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations", "no_data"];
+const RULE_KEYS = ["record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations", "no_data", "shadow"];
 
 function readRule(
   r: YamlReader,
   node: Node,
   groupLabels: Readonly<Record<string, string>>,
+  groupShadow: boolean,
   options: RuleFileOptions,
 ): RuleSpec {
   const entries = keysOf(r, node, "the rule", RULE_KEYS, options);
@@ -143,7 +146,7 @@ function readRule(
   const keepFiringForMs = durationOf(r, entries, "keep_firing_for") ?? 0;
   const annotations = readLabels(r, entries.get("annotations"), "annotation");
   if (record !== "") {
-    for (const key of ["for", "keep_firing_for", "annotations", "no_data"]) {
+    for (const key of ["for", "keep_firing_for", "annotations", "no_data", "shadow"]) {
       const entry = entries.get(key);
       if (entry !== undefined) report(r, entry.keyNode, `invalid field '${key}' in recording rule`);
     }
@@ -156,8 +159,14 @@ function readRule(
   checkTemplates(r, entries.get("labels"), alert);
   checkTemplates(r, entries.get("annotations"), alert);
   const noData = field(entries, "no_data", (n) => readPolicy(r, n));
+  // The rule's own word wins, so that one rule of a shadow group can be made live.
+  const shadow = field(entries, "shadow", (n) => readBoolean(r, n, "shadow")) ?? groupShadow;
   const rule = { type: "alerting", name: alert, ...expression, labels, holdMs, keepFiringForMs, annotations } as const;
-  return noData === undefined ? rule : { ...rule, noData };
+  return {
+    ...rule,
+    ...(noData === undefined ? {} : { noData }),
+    ...(shadow ? ({ shadow: true } as const) : {}),
+  };
 }
 
 function readPolicy(r: YamlReader, node: Node | undefined): NoDataPolicy | undefined {

@@ -4,13 +4,15 @@ import type { Disk } from "../../lib/disk.ts";
 import type { AlertSink } from "../../model/alerts.ts";
 import type { Engine } from "../../model/query.ts";
 import type { Reason } from "./absence.ts";
-import { slice } from "./alert-evaluation.ts";
+import { endSeriesOfBefore, slice } from "./alert-evaluation.ts";
 import { applyBlindness } from "./alert-rule.core.ts";
 import type { AlertTemplates } from "./alert-template.ts";
+import { type Note, noteCircumstances, noteHealth, noteMissed } from "./evaluation-notes.ts";
 import { type Circumstances, evaluateOrHold } from "./rule-evaluation.ts";
+import { type Ahead, askAhead, runsOf } from "./rule-group.ahead.ts";
 import { firstTick, missedTicks } from "./rule-group.clock.ts";
-import { type GroupRuntime, makeGroupRuntime, type RuleRuntime, ruleIdentity } from "./rule-group.state.ts";
-import { openGroupStore, stateFile } from "./rule-group.store.ts";
+import { type GroupRuntime, makeGroupRuntime, type RuleRuntime, seriesIdentity } from "./rule-group.state.ts";
+import { type GroupStore, openGroupStore, stateFile } from "./rule-group.store.ts";
 import { makeTeller, type Teller, type TransitionEvent } from "./rule-group.teller.ts";
 import { emitStale, flush, type MadeSeries, type RuleOutput } from "./rule-output.ts";
 import { groupKey, type RuleGroupSpec } from "./rule-spec.ts";
@@ -32,6 +34,10 @@ export interface RuleGroupDeps {
   readonly templates: AlertTemplates;
   readonly sink: AlertSink;
   readonly transition: (event: TransitionEvent) => void;
+  /** See rule-group.teller.ts. */
+  readonly counted?: (rule: string) => boolean;
+  /** Hears how evaluations went, where that changes. */
+  readonly note?: Note;
   readonly disk: Disk;
   /** Folder of the state files; it exists. */
   readonly stateDir: string;
@@ -55,7 +61,7 @@ const MAX_HOLD_MS = 5 * 60_000;
 /**
  * Runs the group for ever.
  * @param publishRuntime hears of the runtime of this incarnation, for status pages
- * @param inherited series that the rules of this group made before a reload, by rule identity
+ * @param inherited series that the rules of this group made before a reload, by what `seriesIdentity` says
  */
 export const ruleGroupActor = Effect.fnUntraced(function* (
   spec: RuleGroupSpec,
@@ -66,9 +72,27 @@ export const ruleGroupActor = Effect.fnUntraced(function* (
   const runtime = makeGroupRuntime(spec);
   const store = yield* restore(spec, deps, runtime);
   const teller = makeTeller({ ...deps, runtime, store });
+  if (runtime.rules.some((rule) => rule.turned !== undefined)) yield* turn(deps, runtime, teller, store);
   // What is under way is told also when the group is stopped: it is on disk as told.
   const close = Effect.promise(() => teller.close());
   yield* Effect.ensuring(run(spec, deps, runtime, teller, publishRuntime, inherited), close);
+});
+
+/** Rules that have turned to or from shadow: their alerts are taken back, or told from now on, and their series end. */
+const turn = Effect.fnUntraced(function* (
+  { output }: RuleGroupDeps,
+  runtime: GroupRuntime,
+  teller: Teller,
+  store: GroupStore,
+) {
+  for (const rule of runtime.rules) {
+    if (rule.turned !== undefined) endSeriesOfBefore(rule, output);
+  }
+  teller.turned(yield* Clock.currentTimeMillis);
+  // Only then is it noted: cut off in between, it is told again.
+  yield* Effect.tryPromise(() => store.settle()).pipe(
+    Effect.catch((e) => Effect.logError(`rule group ${runtime.spec.name}: alert state not saved (${reason(e.cause)})`)),
+  );
 });
 
 const run = Effect.fnUntraced(function* (
@@ -80,7 +104,7 @@ const run = Effect.fnUntraced(function* (
   inherited: () => ReadonlyMap<string, MadeSeries>,
 ) {
   for (const rule of runtime.rules) {
-    for (const [key, ref] of inherited().get(ruleIdentity(rule.spec)) ?? []) rule.made.set(key, ref);
+    for (const [key, ref] of inherited().get(seriesIdentity(rule.spec)) ?? []) rule.made.set(key, ref);
   }
   publishRuntime(runtime);
   const started = yield* Clock.currentTimeMillis;
@@ -88,6 +112,7 @@ const run = Effect.fnUntraced(function* (
   // Where there was an evaluation before, with the tick behind it.
   const from = last > 0 ? Math.min(started, last + spec.queryOffsetMs + 1) : started;
   let tick = firstTick(groupKey(spec), spec.intervalMs, from);
+  const runs = runsOf(spec.rules);
   while (true) {
     const now = yield* Clock.currentTimeMillis;
     if (tick > now) yield* Effect.sleep(tick - now);
@@ -95,10 +120,17 @@ const run = Effect.fnUntraced(function* (
     const missed = missedTicks(tick, spec.intervalMs, yield* Clock.currentTimeMillis, deps.catchUpTicks);
     runtime.missed += missed;
     tick += missed * spec.intervalMs;
-    if (missed > 0) yield* passOver(teller, runtime, tick - spec.queryOffsetMs);
+    if (missed > 0) {
+      noteMissed(deps.note, runtime, missed, tick - spec.queryOffsetMs);
+      yield* passOver(teller, runtime, tick - spec.queryOffsetMs);
+    }
     const begun = yield* Clock.currentTimeMillis;
+    const before = { inputs: runtime.inputs, lateMs: runtime.lateMs };
     runtime.lateMs = begun - tick >= spec.intervalMs ? begun - tick : 0;
-    yield* evaluateGroup(deps, runtime, teller, tick - spec.queryOffsetMs, ready);
+    const ahead = askAhead(deps.engine, deps.tenant, spec.rules, runs, tick - spec.queryOffsetMs);
+    const evaluation = evaluateGroup(deps, runtime, teller, tick - spec.queryOffsetMs, ready, ahead);
+    yield* Effect.ensuring(evaluation, Effect.sync(ahead.close));
+    noteCircumstances(deps.note, runtime, before, tick - spec.queryOffsetMs);
     tick += spec.intervalMs;
   }
 });
@@ -147,6 +179,7 @@ const evaluateGroup = Effect.fnUntraced(function* (
   teller: Teller,
   time: number,
   ready: boolean,
+  ahead: Ahead,
 ) {
   const { spec } = runtime;
   const started = performance.now();
@@ -154,19 +187,18 @@ const evaluateGroup = Effect.fnUntraced(function* (
   let inputs: Reason = ready ? yield* inputsComplete(deps, patience) : "shard_missing";
   runtime.evaluation++;
   let samples = 0;
-  const written = new Set<string>();
-  for (const [i, rule] of runtime.rules.entries()) {
-    if (rule.spec.reads === undefined ? written.size > 0 : rule.spec.reads.some((name) => written.has(name))) {
+  for (const i of runtime.rules.keys()) {
+    if (ahead.readsWritten(i)) {
       // It reads what a rule before it has just written: let that arrive.
       yield* waited(flush(deps.output), patience);
       inputs ||= yield* inputsComplete(deps, patience);
-      written.clear();
     }
     const blind = inputs === "" && time < runtime.holdAbsentUntil ? "not_evaluated" : inputs;
     runtime.inputs = inputs;
-    samples += yield* evaluateOne(deps, runtime, teller, i, time, { blind, lateMs: runtime.lateMs });
-    if (rule.spec.type === "recording") written.add(rule.spec.name);
-    else written.add("ALERTS").add("ALERTS_FOR_STATE");
+    samples += yield* evaluateOne({ ...deps, engine: ahead.engineFor(i) }, runtime, teller, i, time, {
+      blind,
+      lateMs: runtime.lateMs,
+    });
   }
   if (inputs !== "") runtime.incomplete.set(inputs, (runtime.incomplete.get(inputs) ?? 0) + 1);
   runtime.lastSamples = samples;
@@ -195,6 +227,7 @@ const evaluateOne = Effect.fnUntraced(function* (
     evaluateOrHold({ ...context, signal }, runtime, rule, time, circumstances),
   );
   rule.lastEvaluation = time;
+  noteHealth(deps.note, runtime, rule, evaluated.error, time);
   rule.health = evaluated.error === "" ? "ok" : "err";
   if (evaluated.error !== "") {
     runtime.failures++;

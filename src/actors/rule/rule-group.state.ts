@@ -1,10 +1,10 @@
-import type { RuleHealth } from "../../model/rules.ts";
+import type { FiringTally, RuleHealth } from "../../model/rules.ts";
 import type { Reason } from "./absence.ts";
 import { type AlertTable, makeAlertTable, PATIENCE_MS } from "./alert-table.ts";
 import { dataQueries } from "./data-expression.ts";
 import { ownLabels, type ProbedRule } from "./data-probe.ts";
 import type { MadeSeries } from "./rule-output.ts";
-import type { RuleGroupSpec, RuleSpec } from "./rule-spec.ts";
+import { isShadow, type RuleGroupSpec, type RuleSpec } from "./rule-spec.ts";
 import { type TextKind, textKind } from "./text-kind.ts";
 
 /** A rule group at run time; what of it survives a restart: rule-group.store.ts. */
@@ -39,6 +39,10 @@ export interface RuleRuntime {
   readonly texts: { readonly labels: TextKind; readonly annotations: TextKind };
   /** Of a recording rule: what the last evaluation made. Of an alerting rule: what an incarnation before made. */
   made: MadeSeries;
+  /** What it has become since its state was written; undefined where it is what it was. */
+  turned: "shadow" | "live" | undefined;
+  /** Of a shadow rule, and of live ones that are compared with one. */
+  tally: FiringTally | undefined;
   health: RuleHealth;
   lastError: string;
   evaluationMs: number;
@@ -78,6 +82,8 @@ function makeRuleRuntime(spec: RuleSpec, patienceMs: number): RuleRuntime {
       annotations: alerting ? textKind(spec.annotations) : "fixed",
     },
     made: new Map(),
+    turned: undefined,
+    tally: undefined,
     health: "unknown",
     lastError: "",
     evaluationMs: 0,
@@ -112,4 +118,9 @@ function attempt<T>(make: () => T): T | undefined {
 /** Which rule a persisted or handed-over one is; rules that share it are told apart by their order. */
 export function ruleIdentity(rule: RuleSpec): string {
   return JSON.stringify([rule.type, rule.name, Object.entries(rule.labels).sort()]);
+}
+
+/** As `ruleIdentity`, but a rule that turns to or from shadow makes other series. */
+export function seriesIdentity(rule: RuleSpec): string {
+  return isShadow(rule) ? `shadow ${ruleIdentity(rule)}` : ruleIdentity(rule);
 }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { type Disk, type DiskFile, ifThere, readWhole, replaceFile } from "../../lib/disk.ts";
 import { type Labels, labelsFromObject, labelsKey, labelsToObject } from "../../model/labels.ts";
+import type { FiringTally } from "../../model/rules.ts";
 import { REASONS, type Reason, reasonCode } from "./absence.ts";
 import { madeAs } from "./alert-evaluation.ts";
 import { type Applied, reasonOf } from "./alert-rule.core.ts";
@@ -26,7 +27,7 @@ import {
   VALUE,
 } from "./alert-table.ts";
 import { type GroupRuntime, ruleIdentity } from "./rule-group.state.ts";
-import { groupKey } from "./rule-spec.ts";
+import { groupKey, isShadow } from "./rule-spec.ts";
 
 /**
  * The instances of a group's alerting rules on disk, with their clocks: a base with all of them, `<group>.json`, and a log
@@ -38,10 +39,13 @@ import { groupKey } from "./rule-spec.ts";
  * - A log belongs to the base of its generation alone, so a crash between the two leaves a whole state.
  * - A log ends where a line cannot be read: what is behind was never announced.
  * - Instances are restored to a rule of the same name and labels; a rule whose `for` or expression changed keeps its alerts.
+ * - Whether a rule was a shadow rule is on disk with its instances, until `settle` when it has turned.
  */
 export interface GroupStore {
   /** Puts what the evaluations have changed on disk. One call at a time. */
   save(changed: readonly Changed[]): Promise<void>;
+  /** What it means that rules have turned to or from shadow has been told: they are what they are from now on. */
+  settle(): Promise<void>;
   /** Notes that the group is alive; not synced, since a lost note only makes a gap look longer. */
   alive(): Promise<void>;
   close(): Promise<void>;
@@ -75,19 +79,27 @@ interface StoredGroup {
   readonly file: string;
   readonly group: string;
   readonly lastEvaluation: number;
-  readonly rules: readonly { readonly identity: string; readonly instances: readonly StoredInstance[] }[];
+  readonly rules: readonly {
+    readonly identity: string;
+    readonly instances: readonly StoredInstance[];
+    readonly shadow?: boolean;
+    readonly tally?: FiringTally;
+  }[];
 }
 
 /** The first line of a log names the rules that the others give the places of. */
 interface LogHead {
   readonly version: 2;
   readonly rules: readonly string[];
+  /** The places of those that are shadow rules. */
+  readonly shadow?: readonly number[];
 }
 
 interface LogLine {
   readonly rule: number;
   readonly now?: StoredInstance;
   readonly gone?: Readonly<Record<string, string>>;
+  readonly tally?: FiringTally;
   /** Time of the evaluation. */
   readonly at: number;
 }
@@ -95,6 +107,8 @@ interface LogLine {
 interface StoredRule {
   readonly identity: string;
   readonly instances: Map<string, StoredInstance>;
+  readonly shadow: boolean;
+  tally: FiringTally | undefined;
 }
 
 const encoder = new TextEncoder();
@@ -116,14 +130,25 @@ export async function openGroupStore(disk: Disk, folder: string, runtime: GroupR
   const read = await readState(disk, path);
   const waiting = [...read.rules];
   for (const rule of runtime.rules) {
-    const at = waiting.findIndex((s) => s.identity === ruleIdentity(rule.spec));
+    const shadow = isShadow(rule.spec);
+    const itself = waiting.findIndex((s) => s.identity === ruleIdentity(rule.spec) && s.shadow === shadow);
+    const at = itself >= 0 ? itself : waiting.findIndex((s) => s.identity === ruleIdentity(rule.spec));
     if (at < 0 || rule.table === undefined) continue;
-    for (const instance of waiting.splice(at, 1)[0]?.instances.values() ?? []) restoreInstance(rule.table, instance);
+    const stored = waiting.splice(at, 1)[0] as StoredRule;
+    const turned = stored.shadow !== shadow;
+    for (const instance of stored.instances.values()) {
+      // Nobody was told of it, so nobody is told of its end.
+      if (turned && stored.shadow && instance.state === "resolved") continue;
+      restoreInstance(rule.table, instance);
+    }
+    if (turned) rule.turned = shadow ? "shadow" : "live";
+    else rule.tally = stored.tally;
   }
   runtime.lastEvaluation = read.lastEvaluation;
   const store = makeStore(disk, folder, path, runtime, read.generation, read.baseBytes);
   // Alerts of rules that are gone must not come back with a rule of their name, years later.
-  if (waiting.some((rule) => rule.instances.size > 0) || read.logged) await store.rewrite();
+  if (runtime.rules.some((rule) => rule.turned !== undefined)) store.doubt();
+  else if (waiting.some((rule) => rule.instances.size > 0) || read.logged) await store.rewrite();
   await ifThere(disk.remove(logFile(path, read.generation - 1)));
   return store;
 }
@@ -135,7 +160,7 @@ function makeStore(
   runtime: GroupRuntime,
   firstGeneration: number,
   firstBase: number,
-): GroupStore & { rewrite(): Promise<void> } {
+): GroupStore & { rewrite(): Promise<void>; doubt(): void } {
   let generation = firstGeneration;
   let baseBytes = firstBase;
   let log: DiskFile | undefined;
@@ -165,7 +190,9 @@ function makeStore(
       log = await disk.open(logFile(path, generation), "create");
       made = true;
     }
-    const head: LogHead = { version: 2, rules: runtime.rules.map((rule) => ruleIdentity(rule.spec)) };
+    const shadow = runtime.rules.flatMap((rule, i) => (isShadow(rule.spec) ? [i] : []));
+    const rules = runtime.rules.map((rule) => ruleIdentity(rule.spec));
+    const head: LogHead = { version: 2, rules, ...(shadow.length === 0 ? {} : { shadow }) };
     const bytes = encoder.encode(made ? `${JSON.stringify(head)}\n${text}` : text);
     await log.write(bytes, end);
     await log.sync();
@@ -183,13 +210,20 @@ function makeStore(
     alive: async () => {
       const file = await disk.open(`${path}.alive`, "create");
       try {
-        await file.write(encoder.encode(String(runtime.lastEvaluation)), 0);
+        await file.write(encoder.encode(`${runtime.lastEvaluation}\n`), 0);
       } finally {
         await file.close();
       }
     },
+    settle: async () => {
+      await rewrite();
+      for (const rule of runtime.rules) rule.turned = undefined;
+    },
     close: closeLog,
     rewrite,
+    doubt: () => {
+      whole = false;
+    },
   };
 }
 
@@ -204,6 +238,8 @@ function linesOf(runtime: GroupRuntime, changed: readonly Changed[]): string {
     const table = runtime.rules[rule]?.table as AlertTable;
     for (const labels of gone) lines.push(JSON.stringify({ rule, gone: labelsToObject(labels), at } satisfies LogLine));
     for (const row of dirty) lines.push(JSON.stringify({ rule, now: instanceOf(table, row), at } satisfies LogLine));
+    const tally = runtime.rules[rule]?.tally;
+    if (tally !== undefined) lines.push(JSON.stringify({ rule, tally, at } satisfies LogLine));
   }
   return `${lines.join("\n")}\n`;
 }
@@ -215,11 +251,11 @@ function storedGroup(runtime: GroupRuntime, generation: number): StoredGroup {
     file: runtime.spec.file,
     group: runtime.spec.name,
     lastEvaluation: runtime.lastEvaluation,
-    rules: runtime.rules.flatMap(({ spec, table }) => {
+    rules: runtime.rules.flatMap(({ spec, table, tally }) => {
       if (table === undefined) return [];
-      return [
-        { identity: ruleIdentity(spec), instances: Array.from(table.rowOf.values(), (row) => instanceOf(table, row)) },
-      ];
+      const instances = Array.from(table.rowOf.values(), (row) => instanceOf(table, row));
+      const shadow = isShadow(spec) ? { shadow: true } : {};
+      return [{ identity: ruleIdentity(spec), instances, ...shadow, ...(tally === undefined ? {} : { tally }) }];
     }),
   };
 }
@@ -277,18 +313,22 @@ async function readState(disk: Disk, path: string): Promise<ReadState> {
   if (base !== undefined && base.version !== 1 && base.version !== 2) {
     throw new Error(`${path} has version ${String(base.version)}, this program reads versions 1 and 2`);
   }
-  const rules: StoredRule[] = (base?.rules ?? []).map(({ identity, instances }) => ({
+  const rules: StoredRule[] = (base?.rules ?? []).map(({ identity, instances, shadow, tally }) => ({
     identity,
+    shadow: shadow === true,
+    tally,
     instances: new Map(instances.map((i) => [labelsKey(labelsFromObject(i.labels)), i])),
   }));
   const generation = base?.generation ?? 0;
   const log = await readWhole(disk, logFile(path, generation));
   const logTime = log === undefined ? 0 : readLog(decoder.decode(log), rules);
-  const alive = Number(decoder.decode((await readWhole(disk, `${path}.alive`)) ?? new Uint8Array()));
+  const note = decoder.decode((await readWhole(disk, `${path}.alive`)) ?? new Uint8Array());
+  // Without its line feed it is the beginning of a number: a time long ago.
+  const alive = /^\d+\n$/.test(note) ? Number(note) : 0;
   return {
     generation,
     baseBytes: bytes?.length ?? 0,
-    lastEvaluation: Math.max(base?.lastEvaluation ?? 0, logTime, Number.isFinite(alive) ? alive : 0),
+    lastEvaluation: Math.max(base?.lastEvaluation ?? 0, logTime, alive),
     rules,
     logged: log !== undefined,
   };
@@ -302,10 +342,11 @@ function readLog(text: string, rules: StoredRule[]): number {
   const head = parseLine<LogHead>(lines[0]);
   if (head?.version !== 2) return 0;
   const free = [...rules];
-  const placed = head.rules.map((identity) => {
-    const at = free.findIndex((rule) => rule.identity === identity);
+  const placed = head.rules.map((identity, i) => {
+    const shadow = head.shadow?.includes(i) === true;
+    const at = free.findIndex((rule) => rule.identity === identity && rule.shadow === shadow);
     if (at >= 0) return free.splice(at, 1)[0] as StoredRule;
-    const made: StoredRule = { identity, instances: new Map() };
+    const made: StoredRule = { identity, instances: new Map(), shadow, tally: undefined };
     rules.push(made);
     return made;
   });
@@ -315,6 +356,7 @@ function readLog(text: string, rules: StoredRule[]): number {
     const rule = line && placed[line.rule];
     if (line === undefined || rule === undefined) break;
     if (line.gone !== undefined) rule.instances.delete(labelsKey(labelsFromObject(line.gone)));
+    if (line.tally !== undefined) rule.tally = line.tally;
     if (line.now !== undefined) rule.instances.set(labelsKey(labelsFromObject(line.now.labels)), line.now);
     time = Math.max(time, line.at);
   }

@@ -1,10 +1,12 @@
 import type { AlertSink, PostedAlert } from "../../model/alerts.ts";
 import { labelsFromObject } from "../../model/labels.ts";
 import type { Reason } from "./absence.ts";
-import { type AlertTransition, type Applied, takeUnsent } from "./alert-rule.core.ts";
+import { type AlertTransition, type Applied, type SendOptions, takeUnsent } from "./alert-rule.core.ts";
 import type { AlertTemplates } from "./alert-template.ts";
 import type { GroupRuntime, RuleRuntime } from "./rule-group.state.ts";
 import type { GroupStore } from "./rule-group.store.ts";
+import { isShadow, type RuleSpec } from "./rule-spec.ts";
+import { tallied, turnedTransitions, withdrawals } from "./shadow.ts";
 
 /**
  * Tells what evaluations have changed: on disk first, then to the alert manager and to the stream of transitions. While one
@@ -14,8 +16,11 @@ import type { GroupStore } from "./rule-group.store.ts";
  * - Nobody is told what is not on disk, so a restart never forgets what was announced. What cannot be written is told
  *   anyway: a full disk must not silence a page.
  * - Everything is told in the order in which it was offered.
+ * - Of a shadow rule the alert manager is told nothing, but for the end of what it was told while the rule was live.
  */
 export interface Teller {
+  /** Tells at once what it means that rules have turned to or from shadow since their state was written. */
+  turned(wall: number): void;
   offer(changed: Offered): void;
   /**
    * Resolves when all that was offered is told and the group is noted to be alive, with what went wrong with the disk, "" for
@@ -42,6 +47,8 @@ export interface TellerOptions {
   readonly resendDelayMs: number;
   readonly sink: AlertSink;
   readonly transition: (event: TransitionEvent) => void;
+  /** Whether a live rule of this name is counted, since there is a shadow rule of it. Absent: none is. */
+  readonly counted?: (rule: string) => boolean;
 }
 
 export interface TransitionEvent extends AlertTransition {
@@ -53,6 +60,8 @@ export interface TransitionEvent extends AlertTransition {
   readonly inputs: Reason;
   /** How many ms after its time the evaluation was, where that is worth telling; else 0. */
   readonly lateMs: number;
+  /** Of a shadow rule. Absent: not. */
+  readonly shadow?: true;
 }
 
 export function makeTeller(options: TellerOptions): Teller {
@@ -82,19 +91,26 @@ export function makeTeller(options: TellerOptions): Teller {
     try {
       for (const { rule, wall } of batch) {
         const { table, spec } = runtime.rules[rule] as RuleRuntime;
-        if (table === undefined || table.rowOf.size === 0) continue;
-        const generatorUrl = `${templates.externalUrl}/graph?g0.expr=${encodeURIComponent(spec.query)}&g0.tab=1`;
-        alerts.push(...takeUnsent(table, wall, { resendDelayMs, intervalMs, externalLabels, generatorUrl }));
+        if (table === undefined || table.rowOf.size === 0 || isShadow(spec)) continue;
+        alerts.push(...takeUnsent(table, wall, sendOptions(spec)));
       }
       if (alerts.length > 0) options.sink(alerts);
       for (const { rule, applied, time } of batch) {
-        const about = { group, file, rule: (runtime.rules[rule] as RuleRuntime).spec.name, time };
-        const { inputs, lateMs } = runtime;
-        for (const t of applied.transitions) options.transition({ ...t, ...about, inputs, lateMs });
+        record(runtime.rules[rule] as RuleRuntime, applied.transitions, time);
       }
     } catch (error) {
       thrown ??= { error };
     }
+  };
+  const record = ({ spec }: RuleRuntime, transitions: readonly AlertTransition[], time: number): void => {
+    const { inputs, lateMs } = runtime;
+    const shadow = isShadow(spec) ? ({ shadow: true } as const) : {};
+    const about = { group, file, rule: spec.name, time, inputs, lateMs, ...shadow };
+    for (const t of transitions) options.transition({ ...t, ...about });
+  };
+  const sendOptions = (spec: RuleSpec): SendOptions => {
+    const generatorUrl = `${templates.externalUrl}/graph?g0.expr=${encodeURIComponent(spec.query)}&g0.tab=1`;
+    return { resendDelayMs, intervalMs, externalLabels, generatorUrl };
   };
   const attempt = async (work: () => Promise<void>): Promise<void> => {
     try {
@@ -108,7 +124,21 @@ export function makeTeller(options: TellerOptions): Teller {
   };
 
   return {
+    turned: (wall) => {
+      for (const rule of runtime.rules) {
+        if (rule.turned === undefined || rule.table === undefined) continue;
+        const ended = rule.turned === "shadow" ? withdrawals(rule.table, wall, sendOptions(rule.spec)) : [];
+        if (ended.length > 0) options.sink(ended);
+        const action = rule.turned === "shadow" ? "becameShadow" : "becameLive";
+        record(rule, turnedTransitions(rule.table, action), wall);
+      }
+    },
     offer: (changed) => {
+      const rule = runtime.rules[changed.rule] as RuleRuntime;
+      if (rule.table !== undefined) {
+        const counts = isShadow(rule.spec) || options.counted?.(rule.spec.name) === true;
+        rule.tally = counts ? tallied(rule.tally, rule.table, changed.applied, changed.time) : undefined;
+      }
       waiting.push(changed);
       telling ??= Promise.resolve().then(tell);
     },

@@ -5,10 +5,13 @@ import type * as Scope from "effect/Scope";
 import { type Disk, realDisk } from "../../lib/disk.ts";
 import type { AlertSink, EventPublisher } from "../../model/alerts.ts";
 import type { Ingest } from "../../model/ingest.ts";
-import { labelsToObject } from "../../model/labels.ts";
+import { labelsFromObject, labelsToObject } from "../../model/labels.ts";
 import type { Engine } from "../../model/query.ts";
 import { type ActiveAlert, RULE_DURATION_BUCKETS, type RuleGroupStatus, type RuleStats } from "../../model/rules.ts";
 import { DEFAULT_TENANT } from "../../model/sample.ts";
+import { fingerprint } from "../alert/fingerprint.ts";
+import type { AlertHistory } from "../history/alert-history.ts";
+import { alertSubject, ruleGroupSubject } from "../history/event-subjects.ts";
 import { makeEventOutlet } from "../notify/event-outlet.ts";
 import { spawn } from "../runtime/actor.ts";
 import type { OnDeath } from "../runtime/death.ts";
@@ -16,20 +19,24 @@ import { makeDynamicSupervisor } from "../runtime/dynamic-supervisor.ts";
 import { makeMailbox } from "../runtime/mailbox.ts";
 import { KEEP_TRYING } from "../runtime/supervisor.ts";
 import { seriesMade } from "./alert-evaluation.ts";
+import { withExternal } from "./alert-rule.core.ts";
+import { boundedEngine } from "./bounded-engine.ts";
 import { type RuleGroupDeps, retireSeries, ruleGroupActor } from "./rule-group.actor.ts";
-import { type GroupRuntime, ruleIdentity } from "./rule-group.state.ts";
+import { type GroupRuntime, seriesIdentity } from "./rule-group.state.ts";
 import type { TransitionEvent } from "./rule-group.teller.ts";
 import { type MadeSeries, makeRuleOutput, type RuleOutput } from "./rule-output.ts";
-import { groupKey, type RuleGroupSpec, sameGroup } from "./rule-spec.ts";
-import { activeAlerts, groupStatus } from "./rule-status.ts";
+import { groupKey, isShadow, type RuleGroupSpec, sameGroup } from "./rule-spec.ts";
+import { groupStatus, ruleAlerts } from "./rule-status.ts";
 
 export interface RuleManagerOptions {
   readonly engine: Engine;
   readonly ingest: Pick<Ingest, "series" | "append">;
   /** Where firing and resolved alerts go: the alert manager's `receive`. */
   readonly sink: AlertSink;
-  /** Publishes transitions to `tocsin.alerts.<tenant>`. */
+  /** Publishes transitions to `tocsin.alerts.<tenant>.<alertname>.<fingerprint>`. */
   readonly publish: EventPublisher;
+  /** Keeps transitions, and records how evaluations went, for explanations. */
+  readonly history?: AlertHistory;
   /** `<data>/alerting`; the state is kept in its folder `rules`. */
   readonly dataDir: string;
   readonly externalLabels: Readonly<Record<string, string>>;
@@ -63,13 +70,17 @@ const RESEND_DELAY_MS = 60_000;
 /** Ticks that are made up for after an outage; what is older is left out. */
 const CATCH_UP_TICKS = 40;
 
+/** Queries of rules that are under way at once; a shard takes twice as many from all who ask. */
+const QUERIES_AT_ONCE = 128;
+
 /** The actor that owns all rule groups. */
 export function makeRuleManager(options: RuleManagerOptions, groups: readonly RuleGroupSpec[] = []): RuleManager {
   const ownerOf = (spec: RuleGroupSpec) => spec.tenant ?? options.tenant ?? DEFAULT_TENANT;
   const disk = options.disk ?? realDisk;
   const stateDir = join(options.dataDir, "rules");
+  const engine = boundedEngine(options.engine, QUERIES_AT_ONCE);
   const wake = makeMailbox<void>("rule-manager", { capacity: 1, overflow: "dropNewest" });
-  const events = makeEventOutlet("rule-transitions", options.publish);
+  const events = makeEventOutlet("rule-transitions", options.publish, options.history?.keep);
   const runtimes = new Map<string, GroupRuntime>();
   const outputs = new Map<string, RuleOutput>();
   const durations = { buckets: RULE_DURATION_BUCKETS.map(() => 0), count: 0, seconds: 0 };
@@ -81,13 +92,33 @@ export function makeRuleManager(options: RuleManagerOptions, groups: readonly Ru
   const externalLabelsOf = (tenant: string) =>
     tenant === (options.tenant ?? DEFAULT_TENANT) ? options.externalLabels : { tenant, ...options.externalLabels };
 
+  /** Names of a tenant's shadow rules, made anew when the groups are others. */
+  const shadows = new Map<string, { readonly of: readonly RuleGroupSpec[]; readonly names: ReadonlySet<string> }>();
+  const shadowNames = (tenant: string): ReadonlySet<string> => {
+    const known = shadows.get(tenant);
+    if (known?.of === wanted) return known.names;
+    const names = new Set(ofTenant(tenant).flatMap((g) => g.rules.filter(isShadow).map((rule) => rule.name)));
+    shadows.set(tenant, { of: wanted, names });
+    return names;
+  };
+
   const depsOf = (output: RuleOutput, tenant: string): RuleGroupDeps => ({
-    engine: options.engine,
+    engine,
     output,
     tenant,
     templates: { externalLabels: externalLabelsOf(tenant), externalUrl: options.externalUrl },
     sink: options.sink,
-    transition: (event) => events.offer(`tocsin.alerts.${tenant}`, transitionRecord(tenant, event)),
+    transition: (event) => {
+      // As the alert manager has it.
+      const alert = fingerprint(withExternal(event.labels, labelsFromObject(externalLabelsOf(tenant))));
+      events.offer(alertSubject(tenant, event.rule, alert), { ...transitionRecord(tenant, event), fingerprint: alert });
+    },
+    note: ({ rule, ...event }) => {
+      const { file, group } = event;
+      const subject = rule === undefined ? ruleGroupSubject(tenant, file, group) : alertSubject(tenant, rule, "rule");
+      options.history?.record(subject, { version: 1, tenant, ...(rule === undefined ? {} : { rule }), ...event });
+    },
+    counted: (rule) => shadowNames(tenant).has(rule),
     disk,
     stateDir,
     resendDelayMs: options.resendDelayMs ?? RESEND_DELAY_MS,
@@ -139,8 +170,8 @@ export function makeRuleManager(options: RuleManagerOptions, groups: readonly Ru
 
   /** Ends the series of the rules that go. */
   const retire = (key: string, changed: RuleGroupSpec | undefined, now: number): void => {
-    const stays = new Set((changed?.rules ?? []).map(ruleIdentity));
-    const gone = (runtimes.get(key)?.rules ?? []).filter((rule) => !stays.has(ruleIdentity(rule.spec)));
+    const stays = new Set((changed?.rules ?? []).map(seriesIdentity));
+    const gone = (runtimes.get(key)?.rules ?? []).filter((rule) => !stays.has(seriesIdentity(rule.spec)));
     const output = outputs.get(key);
     if (output !== undefined) {
       retireSeries(
@@ -161,10 +192,7 @@ export function makeRuleManager(options: RuleManagerOptions, groups: readonly Ru
       wake.offer();
     },
     rules: (tenant) => inOrder(ofTenant(tenant), runtimes).map(groupStatus),
-    alerts: (tenant) =>
-      inOrder(ofTenant(tenant), runtimes).flatMap((g) =>
-        g.rules.flatMap((r) => (r.table === undefined ? [] : activeAlerts(r.table))),
-      ),
+    alerts: (tenant) => inOrder(ofTenant(tenant), runtimes).flatMap((g) => g.rules.flatMap(ruleAlerts)),
     stats: () => ({
       groups: inOrder(wanted, runtimes).map((g) => ({
         name: g.spec.name,
@@ -191,11 +219,11 @@ function inOrder(wanted: readonly RuleGroupSpec[], runtimes: ReadonlyMap<string,
 }
 
 function madeBy(runtime: GroupRuntime | undefined, output: RuleOutput): ReadonlyMap<string, MadeSeries> {
-  return new Map((runtime?.rules ?? []).map((rule) => [ruleIdentity(rule.spec), seriesMade(rule, output)]));
+  return new Map((runtime?.rules ?? []).map((rule) => [seriesIdentity(rule.spec), seriesMade(rule, output)]));
 }
 
 /** One transition as the ALERTS stream holds it. */
-function transitionRecord(tenant: string, event: TransitionEvent): unknown {
+function transitionRecord(tenant: string, event: TransitionEvent): Readonly<Record<string, unknown>> {
   return {
     version: 1,
     time: new Date(event.time).toISOString(),
@@ -210,6 +238,7 @@ function transitionRecord(tenant: string, event: TransitionEvent): unknown {
     annotations: event.annotations,
     value: String(event.value),
     activeAt: new Date(event.activeAt).toISOString(),
+    ...(event.shadow === true ? { shadow: true } : {}),
     ...(event.reason === "" ? {} : { reason: event.reason }),
     ...(event.inputs === "" ? {} : { inputs: event.inputs }),
     ...(event.lateMs === 0 ? {} : { lateMs: event.lateMs }),

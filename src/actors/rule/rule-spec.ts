@@ -42,6 +42,12 @@ export interface AlertingRuleSpec extends RuleSpecBase {
   readonly annotations: Readonly<Record<string, string>>;
   /** What becomes of an instance whose data is missing; absent: it resolves, as with Prometheus. */
   readonly noData?: NoDataPolicy;
+  /** Evaluated and recorded, and told to nobody. Absent: not. */
+  readonly shadow?: true;
+}
+
+export function isShadow(rule: RuleSpec): boolean {
+  return rule.type === "alerting" && rule.shadow === true;
 }
 
 /** Identifies a group over reloads and restarts. */

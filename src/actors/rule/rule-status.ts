@@ -14,6 +14,7 @@ import {
   VALUE,
 } from "./alert-table.ts";
 import type { GroupRuntime, RuleRuntime } from "./rule-group.state.ts";
+import { isShadow } from "./rule-spec.ts";
 
 export function groupStatus(runtime: GroupRuntime): RuleGroupStatus {
   const { spec } = runtime;
@@ -42,9 +43,19 @@ function ruleStatus(rule: RuleRuntime): RuleStatus {
     lastEvaluation: rule.lastEvaluation,
   };
   if (spec.type === "recording") return { type: "recording", ...base };
-  const alerts = rule.table === undefined ? [] : activeAlerts(rule.table);
+  const alerts = ruleAlerts(rule);
   const { holdMs, keepFiringForMs, annotations } = spec;
-  return { type: "alerting", ...base, state: worst(alerts), holdMs, keepFiringForMs, annotations, alerts };
+  const shadow = isShadow(spec) ? ({ shadow: true } as const) : {};
+  const tally = rule.tally === undefined ? {} : { tally: rule.tally };
+  const own = { state: worst(alerts), holdMs, keepFiringForMs, annotations, alerts };
+  return { type: "alerting", ...base, ...own, ...shadow, ...tally };
+}
+
+/** The pending and firing instances of a rule; none of one that records. */
+export function ruleAlerts({ table, spec }: RuleRuntime): ActiveAlert[] {
+  if (table === undefined) return [];
+  const alerts = activeAlerts(table);
+  return isShadow(spec) ? alerts.map((alert) => ({ ...alert, shadow: true })) : alerts;
 }
 
 function worst(alerts: readonly ActiveAlert[]): AlertState {
