@@ -28,6 +28,10 @@ export type TreeNode =
  * The supervision tree. All of it is one_for_one: whatever dies is started again after a backoff, and its siblings go on.
  * What each actor owns, and what its death costs: docs/actors.md.
  *
+ * A stop goes through it from the bottom to the top: each node has ended before the one above it is told, since what stands
+ * below uses what stands above. The API answers what it has taken while shards, alerting and the bus are there; rules are no
+ * longer evaluated when the alert manager ends; shards go last, and the bus after the tree.
+ *
  *     tocsin
  *     ├── bus                    the embedded nats-server process (none where a NATS URL is given)
  *     ├── shards
@@ -84,7 +88,7 @@ function supervise(
     restart: "permanent",
     run: "run" in node ? node.run : supervise(node.id, node.children, onDeath),
   });
-  return oneForOne(supervisor, nodes.map(child), KEEP_TRYING, onDeath);
+  return oneForOne(supervisor, nodes.map(child), KEEP_TRYING, onDeath, "in reverse");
 }
 
 /** The bus comes before the tree, because all of the tree talks over it; it is supervised in the same way. */

@@ -39,6 +39,8 @@ export function makeServer(deps: ApiDeps): FastifyInstance {
     ),
     // As Prometheus: HEAD is refused where it was not asked for, rather than answered with what a GET would have cost.
     exposeHeadRoutes: false,
+    // Answered below, with words of Tocsin's own.
+    return503OnClosing: false,
     // What the server itself refuses before a route is found.
     frameworkErrors: (error, request, reply) => {
       const isUrl = error.code === "FST_ERR_BAD_URL";
@@ -57,10 +59,13 @@ export function makeServer(deps: ApiDeps): FastifyInstance {
     deps.observe.request(route, request.method, reply.statusCode, reply.elapsedTime / 1000);
   });
 
-  // A closing server answers what is in flight and tells keep-alive clients to go.
+  // A closing server answers what is in flight, takes nothing more, and tells keep-alive clients to go.
   let closing = false;
   app.addHook("preClose", async () => {
     closing = true;
+  });
+  app.addHook("onRequest", async (_request, reply) => {
+    if (closing) return sendError(reply, "unavailable", "Tocsin is being stopped: send it again when it is back");
   });
   app.addHook("onSend", async (_request, reply) => {
     reply.header("x-content-type-options", "nosniff");
@@ -125,11 +130,6 @@ export function makeServer(deps: ApiDeps): FastifyInstance {
   return app;
 }
 
-/** Remembers the routes that come after, and gives the methods of those that a URL's path fits. */
-function rememberRoutes(app: FastifyInstance): (url: string) => string[] {
-  const routes: { readonly pattern: RegExp; readonly methods: readonly string[] }[] = [];
-  app.addHook("onRoute", ({ url, method }) => {
-    const parts = url
 /** A request's URL without the prefix, where it has it. */
 function withoutPrefix(prefix: string): (request: { readonly url?: string | undefined }) => string {
   return ({ url = "/" }) => {
@@ -140,6 +140,11 @@ function withoutPrefix(prefix: string): (request: { readonly url?: string | unde
   };
 }
 
+/** Remembers the routes that come after, and gives the methods of those that a URL's path fits. */
+function rememberRoutes(app: FastifyInstance): (url: string) => string[] {
+  const routes: { readonly pattern: RegExp; readonly methods: readonly string[] }[] = [];
+  app.addHook("onRoute", ({ url, method }) => {
+    const parts = url
       .split("/")
       .map((part) => (part.startsWith(":") ? "[^/]+" : part === "*" ? ".*" : RegExp.escape(part)));
     routes.push({ pattern: new RegExp(`^${parts.join("/")}$`), methods: [method].flat() });

@@ -73,7 +73,7 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
   const reload = makeReload(live, parts, log);
   yield* reloadOnHangup(reload, log);
 
-  // 5. The supervision tree. Nothing above was alive yet but the bus; at the stop all actors end first, side by side.
+  // 5. The supervision tree. Nothing above was alive yet but the bus; at the stop all actors end first, from the API to the shards.
   const apiDeps: ApiDeps = {
     engine,
     shards: shards.clients,

@@ -12,6 +12,9 @@ import { effectLogger, makeLog } from "./log.ts";
 import { runTocsin } from "./run-tocsin.ts";
 import type { ServeOptions } from "./serve-options.ts";
 
+/** What a stop may take, ms: the API answers what it has (5 s at most), and the shards write their snapshots after it. */
+const STOP_MS = 25_000;
+
 /** `tocsin serve`: runs until a signal comes or something that cannot be mended is wrong; then says what, and exits with 1. */
 export function serve(options: ServeOptions): void {
   const log = makeLog(options.logLevel);
@@ -22,7 +25,7 @@ export function serve(options: ServeOptions): void {
     }),
     Effect.provide(Logger.layer([effectLogger(log)])),
   );
-  runMain(program, { graceMs: 15_000, reportFailure: false });
+  runMain(program, { graceMs: STOP_MS, reportFailure: false });
 }
 
 function explain(exit: Exit.Failure<unknown, unknown>, log: Log): void {

@@ -1,5 +1,6 @@
 import { it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
+import * as Fiber from "effect/Fiber";
 import { TestClock } from "effect/testing";
 import { describe, expect } from "vitest";
 import { type SystemParts, superviseBus, superviseSystem, systemTree, type TreeNode } from "../../src/actors/system.ts";
@@ -76,6 +77,38 @@ describe("the supervision tree", () => {
       }),
     );
   }
+
+  it.effect("stops from the bottom to the top: each part has ended before what it uses is told", () =>
+    Effect.gen(function* () {
+      const watch = watchDeaths();
+      const { parts } = countedParts(undefined);
+      const told: string[] = [];
+      let up = 0;
+      const slow = (name: Name) =>
+        Effect.gen(function* () {
+          yield* Effect.acquireRelease(
+            Effect.sync(() => up++),
+            () =>
+              Effect.gen(function* () {
+                told.push(`${name} is told`);
+                yield* Effect.sleep(1000);
+                told.push(`${name} has ended`);
+              }),
+          );
+          return yield* Effect.never;
+        });
+      const all = Object.fromEntries(NAMES.map((name) => [name, slow(name)])) as unknown as typeof parts;
+      const fiber = yield* Effect.forkChild(Effect.provide(superviseSystem(all, watch.onDeath), watch.log));
+      yield* until(() => up === NAMES.length);
+      const stop = yield* Effect.forkChild(Fiber.interrupt(fiber));
+      for (let i = 0; i < 10 * NAMES.length + 10; i++) yield* TestClock.adjust(100);
+      yield* Fiber.join(stop);
+      const order = ["api", "rules", "alertManager", "hostCollector", "scrapes", "labelRequests", "ingestSubject"];
+      const expected = [...order, "compactor", "shards"].flatMap((name) => [`${name} is told`, `${name} has ended`]);
+      expect(told).toEqual(expected);
+      expect(watch.notices).toEqual([]);
+    }),
+  );
 
   it.effect("the bus is supervised in the same way, and never given up", () =>
     Effect.gen(function* () {

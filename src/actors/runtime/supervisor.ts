@@ -7,13 +7,15 @@
  * - a typed error, a throw and a return are all deaths; an interruption of the supervisor is none;
  * - restarts are delayed by a doubling backoff with jitter, and more than `max` deaths within the window fail the
  *   supervisor with `GaveUp`, for its own supervisor to deal with;
- * - the death of one child leaves its siblings running.
+ * - the death of one child leaves its siblings running;
+ * - a supervisor that stops has released all of its children, in the order that it was given.
  */
 import * as Cause from "effect/Cause";
 import * as Clock from "effect/Clock";
 import * as Data from "effect/Data";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
+import * as Fiber from "effect/Fiber";
 import * as Random from "effect/Random";
 import type * as Scope from "effect/Scope";
 import { type DeathNotice, exitReason, logDeath, type OnDeath } from "./death.ts";
@@ -91,19 +93,31 @@ export const superviseOne = Effect.fnUntraced(function* <R>(
 });
 
 /**
+ * In what order a supervisor that is told to stop ends its children: `together`, or `in reverse` of how they are listed, each
+ * released before the one above it is told. Children that use others are listed below them, so that those outlive them.
+ */
+export type StopOrder = "together" | "in reverse";
+
+/**
  * Runs all children side by side, each restarted by itself. Returns when all of them rest; fails with `GaveUp` (after all
- * have been stopped and released) when one dies too often. Interrupt it to stop the children.
+ * have been stopped and released) when one dies too often. Interrupt it to stop the children, in the order of `stopping`.
  */
 export function oneForOne<R>(
   supervisor: string,
   children: readonly ChildSpec<R>[],
   intensity: Intensity,
   onDeath: OnDeath,
+  stopping: StopOrder = "together",
 ): Effect.Effect<void, GaveUp, Exclude<R, Scope.Scope>> {
   const ids = new Set(children.map((c) => c.id));
   if (ids.size !== children.length) throw new Error(`supervisor ${supervisor}: two children have the same id`);
-  return Effect.forEach(children, (c) => superviseOne(supervisor, c, intensity, onDeath), {
-    concurrency: "unbounded",
-    discard: true,
-  });
+  const all = { concurrency: "unbounded", discard: true } as const;
+  const one = (c: ChildSpec<R>) => superviseOne(supervisor, c, intensity, onDeath);
+  if (stopping === "together") return Effect.forEach(children, one, all);
+  // Finalizers of a scope run one after the other, the last one first.
+  const start = (c: ChildSpec<R>) =>
+    Effect.acquireRelease(Effect.forkDetach(Effect.interruptible(one(c))), (fiber) => Fiber.interrupt(fiber));
+  return Effect.scoped(
+    Effect.andThen(Effect.forEach(children, start), (fibers) => Effect.forEach(fibers, Fiber.join, all)),
+  );
 }

@@ -160,6 +160,64 @@ describe("one for one", () => {
     }),
   );
 
+  for (const stopping of ["together", "in reverse"] as const) {
+    it.effect(`children stop ${stopping}`, () =>
+      Effect.gen(function* () {
+        const { notices, onDeath } = recorder();
+        const told: string[] = [];
+        const child = (id: string, takesMs: number): ChildSpec => ({
+          id,
+          restart: "permanent",
+          run: Effect.andThen(
+            Effect.addFinalizer(() =>
+              Effect.gen(function* () {
+                told.push(`${id} is told`);
+                yield* Effect.sleep(takesMs);
+                told.push(`${id} has ended`);
+              }),
+            ),
+            Effect.never,
+          ),
+        });
+        const children = [child("a", 1), child("b", 1_000), child("c", 100)];
+        const fiber = yield* Effect.forkChild(oneForOne("top", children, FAST, onDeath, stopping));
+        yield* TestClock.adjust("1 millis");
+        const stop = yield* Effect.forkChild(Fiber.interrupt(fiber));
+        for (let ms = 0; ms < 1_200; ms += 10) yield* TestClock.adjust("10 millis");
+        yield* Fiber.join(stop);
+        expect(told).toEqual(
+          stopping === "together"
+            ? ["a is told", "b is told", "c is told", "a has ended", "c has ended", "b has ended"]
+            : ["c is told", "c has ended", "b is told", "b has ended", "a is told", "a has ended"],
+        );
+        expect(notices).toEqual([]);
+      }),
+    );
+  }
+
+  it.effect("one that gives up has its siblings stopped in reverse as well", () =>
+    Effect.gen(function* () {
+      const { onDeath } = recorder();
+      const ended: string[] = [];
+      const good = (id: string): ChildSpec => ({
+        id,
+        restart: "permanent",
+        run: Effect.andThen(
+          Effect.addFinalizer(() => Effect.sync(() => void ended.push(id))),
+          Effect.never,
+        ),
+      });
+      const broken = Effect.andThen(Effect.sleep(10), Effect.fail(new Error("broken disk")));
+      const bad: ChildSpec = { id: "bad", restart: "permanent", run: broken };
+      const tree = oneForOne("top", [good("a"), good("b"), bad, good("c")], { ...FAST, max: 0 }, onDeath, "in reverse");
+      const fiber = yield* Effect.forkChild(tree);
+      yield* TestClock.adjust("1 second");
+      const exit = yield* Fiber.await(fiber);
+      expect(Exit.isFailure(exit) && String(exit.cause)).toContain("top/bad died 1 times");
+      expect(ended).toEqual(["c", "b", "a"]);
+    }),
+  );
+
   it.effect("two children with one id are refused", () =>
     Effect.sync(() => {
       const c: ChildSpec = { id: "c", restart: "permanent", run: Effect.never };
