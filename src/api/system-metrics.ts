@@ -276,6 +276,20 @@ function registerNotifyMetrics(registry: Registry, stats: () => NotifyStats): vo
     "Events of notifications dropped because too many waited for the bus.",
     (s) => s.events.dropped,
   );
+  readMetric(
+    registry,
+    "tocsin_notification_claims_total",
+    "counter",
+    "Notifications left to another Tocsin, taken over from one, and sent without asking.",
+    () => {
+      const { leftToOthers = 0, takenOver = 0, unclaimed = 0 } = stats().claims ?? {};
+      return [
+        { labels: { result: "left_to_another" }, value: leftToOthers },
+        { labels: { result: "taken_over" }, value: takenOver },
+        { labels: { result: "unclaimed" }, value: unclaimed },
+      ];
+    },
+  );
   readMetric(registry, "tocsin_notification_latency_seconds", "histogram", "Latency of attempts to notify.", () =>
     stats().integrations.flatMap((i) =>
       histogram(

@@ -4,6 +4,7 @@ import type { Logger as Log } from "pino";
 import { type AlertManager, makeAlertManager } from "../actors/alert/alert-manager.ts";
 import { makeScrapeManager, type ScrapeManager } from "../actors/collector/scrape-manager.ts";
 import { type Compactor, makeCompactor } from "../actors/compactor/compactor.actor.ts";
+import { type AlertHistory, makeAlertHistory } from "../actors/history/alert-history.ts";
 import { checkExpression } from "../actors/rule/check-expression.ts";
 import { makeInputs } from "../actors/rule/inputs.ts";
 import { makeRuleManager, type RuleManager } from "../actors/rule/rule-manager.ts";
@@ -22,6 +23,7 @@ import type { Engine } from "../model/query.ts";
 import type { ResultsCache } from "../query/results-cache/results-cache.ts";
 import { loadKernel } from "../streams/codec/kernel/kernel.ts";
 import { type Gateway, makeGateway } from "../streams/ingest/gateway.ts";
+import { openClaimStore } from "../streams/nats/claim-store.ts";
 import { streamIdentity } from "../streams/nats/stream-identity.ts";
 import { attempt } from "./attempt.ts";
 import type { DataDir } from "./data-dir.ts";
@@ -41,6 +43,8 @@ export interface Parts {
   /** Of the engine; undefined where the configuration has no room for one. */
   readonly results: ResultsCache | undefined;
   readonly alertManager: AlertManager;
+  /** The newest events of alerting. */
+  readonly history: AlertHistory;
   readonly rules: RuleManager;
   /** Groups that come over the API. */
   readonly ruler: Ruler;
@@ -62,11 +66,11 @@ export interface PartsOptions extends BusParts {
   readonly loaded: () => Loaded;
   readonly dataDir: DataDir;
   readonly address: ListenOption;
+  /** What links begin with, without a slash at the end. */
+  readonly externalUrl: string;
   readonly version: string;
   readonly startTime: number;
   readonly onDeath: OnDeath;
-  /** What links begin with, without a slash at the end. */
-  readonly externalUrl: string;
   readonly log: Log;
 }
 
@@ -118,7 +122,20 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
     publisher.publishTo(subject, payload, msgId);
   const history = makeAlertHistory(publish);
   const alerting = { dataDir: dataDir.alerting, externalUrl: options.externalUrl, publish, history, onDeath };
-  const alertManager = makeAlertManager({ ...alerting, config: alertmanager, userAgent });
+  const { claimsUrl } = config.streams;
+  const claims =
+    claimsUrl === undefined
+      ? undefined
+      : yield* Effect.acquireRelease(
+          Effect.sync(() => openClaimStore(claimsUrl, (level, line) => log[level](line))),
+          (store) => Effect.promise(() => store.close()),
+        );
+  const alertManager = makeAlertManager({
+    ...alerting,
+    config: alertmanager,
+    userAgent,
+    ...(claims === undefined ? {} : { claims }),
+  });
   const rules = makeRuleManager(
     {
       ...alerting,
@@ -130,7 +147,10 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
       ready: () => shards.ready().ready,
       inputsComplete: makeInputs({
         partitions,
-        lastSequence: async (partition) => (await streamIdentity(options.bus, partition)).lastSequence,
+        lastSequence: async (partition) => {
+          if (!options.bus.connected()) throw new Error("the bus is not connected");
+          return (await streamIdentity(options.bus, partition)).lastSequence;
+        },
         visibleUpTo: (partition) => visibleUpTo(cellOf(visibility, partition)),
         change: (partition, maxWaitMs) => nextChange(cellOf(visibility, partition), maxWaitMs),
       }),
@@ -170,6 +190,7 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
     queries,
     results,
     alertManager,
+    history,
     rules,
     ruler,
     applyRules,

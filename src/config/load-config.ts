@@ -189,6 +189,7 @@ function toConfig(
     },
     streams: {
       ...(streams.url === undefined ? {} : { url: streams.url }),
+      ...(streams.claims_url === undefined ? {} : { claimsUrl: streams.claims_url }),
       listen: streams.listen,
       maxAgeMs: streams.max_age,
       maxBytes: streams.max_size,

@@ -110,6 +110,11 @@ const natsUrl = scalar("URL", (text) => {
 
 export const streamsSchema = object("streams section", {
   url: optional(natsUrl, "An existing NATS server with JetStream.", "a nats-server is started and supervised"),
+  claims_url: optional(
+    natsUrl,
+    "A NATS server with JetStream that several Tocsins with the same rules share: each notification is claimed there, so that only one of them sends it.",
+    "this Tocsin is the only one",
+  ),
   listen: defaulted(hostPort, "127.0.0.1:4222", "Address of the started nats-server, for agents that publish to it."),
   max_age: defaulted(duration(), 7 * DAY, "Oldest message that a partition's stream keeps; 0: any age.", "7d"),
   max_size: defaulted(

@@ -73,6 +73,11 @@ export interface NotifyStats {
   readonly deadLetters: { readonly waiting: number; readonly added: number; readonly dropped: number };
   /** Events that the bus does not have yet, and those dropped because there were too many. */
   readonly events: { readonly unpublished: number; readonly dropped: number };
+  /**
+   * Where notifications are claimed: those left to another Tocsin that told them, taken over from one that was not heard of, and
+   * sent without a claim since nobody could be asked.
+   */
+  readonly claims?: { readonly leftToOthers: number; readonly takenOver: number; readonly unclaimed: number };
   readonly integrations: readonly {
     readonly receiver: string;
     readonly integration: string;

@@ -40,6 +40,8 @@ export interface Config {
   readonly streams: {
     /** URL of an existing NATS server; undefined starts the embedded one. */
     readonly url?: string;
+    /** URL of a NATS server where notifications are claimed; undefined: nobody else sends them. */
+    readonly claimsUrl?: string;
     /** Address of the embedded server, for agents. */
     readonly listen: string;
     readonly maxAgeMs: number;

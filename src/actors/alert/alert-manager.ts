@@ -12,6 +12,7 @@ import type {
   NotifyStats,
   PostedAlert,
 } from "../../model/alerts.ts";
+import type { ClaimStore } from "../../model/claims.ts";
 import { escalateGroups, restoreEscalated, runEscalationBook } from "../escalation/escalate-groups.ts";
 import { type Escalations, makeEscalations } from "../escalation/escalations.ts";
 import type { AlertHistory } from "../history/alert-history.ts";
@@ -29,7 +30,7 @@ import { type Mailbox, makeMailbox } from "../runtime/mailbox.ts";
 import { KEEP_TRYING } from "../runtime/supervisor.ts";
 import type { AcceptedAlerts } from "./accepted-alerts.ts";
 import { saveAlerts } from "./alert-snapshot.ts";
-import { countAlerts, managedAlerts, managedGroups } from "./alert-status.ts";
+import { countAlerts, managedAlerts, managedGroups, seldom } from "./alert-status.ts";
 import type { HeldAlert } from "./alert-store.ts";
 import { makeAlertTrace } from "./alert-trace.ts";
 import type { AlertmanagerConfig } from "./alertmanager-config.ts";
@@ -69,6 +70,8 @@ export interface AlertManagerOptions {
   readonly ackSecret?: () => Promise<Uint8Array>;
   /** Makes one attempt to tell an integration; the real one where not given. */
   readonly attempt?: CarryOutDeps["attempt"];
+  /** Where other Tocsins with the same rules are asked before something is sent. */
+  readonly claims?: ClaimStore;
   /** For what is shown; the actors use Effect's clock. */
   readonly now?: () => number;
 }
@@ -144,10 +147,11 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
   const backlog: Message[] = [];
   const door = makePostedDoor({ waitMs: ACCEPT_MS, capacity: WAITING_POSTED });
   const wallClock = options.now ?? Date.now;
+  const counts = seldom(() => countAlerts(dispatcher, silences, wallClock()));
 
   const run = Effect.gen(function* () {
     yield* Effect.promise(() => disk.makeDir(options.dataDir));
-    const kept = yield* openNotifyState(disk, options.dataDir, events);
+    const kept = yield* openNotifyState(disk, options.dataDir, events, options.claims);
     state = kept;
     const { ledger } = kept;
     yield* spawn("notification-events", events.run);
@@ -221,6 +225,7 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
       lastMoment: once(() => setTimeout(STOP_GRACE_MS, undefined, { ref: false })),
       countersOf: counters.of,
       onDeath: options.onDeath,
+      ...(state.claims === undefined ? {} : { claims: state.claims }),
     });
     const look = {
       config: d.config,
@@ -322,10 +327,14 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
     config: () => dispatcher.config,
     held: () => dispatcher,
     stats: () => ({
-      alerts: countAlerts(dispatcher, silences, wallClock()),
+      // Only where it is asked for: there may be very many.
+      get alerts() {
+        return counts();
+      },
       groups: dispatcher.groups.size,
       deadLetters: state?.deadLetters.stats() ?? { waiting: 0, added: 0, dropped: 0 },
       events: state?.ledger.stats() ?? { unpublished: 0, dropped: 0 },
+      ...(state?.claims === undefined ? {} : { claims: state.claims.stats() }),
       integrations: counters.all(),
     }),
   };

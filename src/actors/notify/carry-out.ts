@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect";
 import type { Receiver } from "../alert/alertmanager-config.ts";
 import type { Mailbox } from "../runtime/mailbox.ts";
 import type { Attempt } from "./attempt.ts";
+import type { Claims } from "./claims.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import type { Intent, Ledger } from "./ledger.ts";
 import type { Delivered, Delivery } from "./receiver.actor.ts";
@@ -18,11 +19,16 @@ export interface CarryOutDeps {
   readonly attempt: (integration: Integration, n: Notification) => (signal: AbortSignal) => Promise<Attempt>;
   /** A notification has failed, or has arrived: whoever stands in for its receiver may have to be told. */
   readonly standIn: (intent: Intent, ok: boolean, now: number) => void;
+  /** Other Tocsins with the same rules; undefined: there are none. */
+  readonly claims?: Claims;
   /** Resolves when a stop cannot wait any longer for what is under way. */
   readonly lastMoment: () => Promise<void>;
 }
 
-export type CarriedOut = { readonly ok: true } | { readonly ok: false; readonly reason: string };
+/** `stopped`: nobody knows how it would have gone on. */
+export type CarriedOut =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly stopped?: boolean; readonly reason: string };
 
 /** A disk that does not answer must not keep a page back longer than this. */
 const LEDGER_WAIT_MS = 1000;
@@ -32,6 +38,46 @@ const LEDGER_WAIT_MS = 1000;
  * a dead letter. What is cut off by a stop stays without a result, and is carried out again after the next start.
  */
 export const carryOut = Effect.fnUntraced(function* (deps: CarryOutDeps, intent: Intent) {
+  // Pages of an escalation are of one Tocsin: another one has a book of its own.
+  if (deps.claims === undefined || intent.notification.page !== undefined) return yield* writeAndSend(deps, intent);
+  const { claims } = deps;
+  const claim = yield* Effect.promise((signal) => claims.acquire(intent, signal));
+  if (claim.verdict === "told") return yield* toldByAnother(deps, intent, claim.time);
+  if (claim.verdict === "later") {
+    // One that a crash cut off is not told as it was: the group will say what there is to say.
+    if (deps.ledger.unfinished().some(({ id }) => id === intent.id)) {
+      const now = yield* Clock.currentTimeMillis;
+      yield* Effect.promise(() => problemOf(deps.ledger.recordFailure(intent, "told otherwise by another", now)));
+    }
+    const held: CarriedOut = { ok: false, reason: "another evaluator has just told otherwise" };
+    return held;
+  }
+  const result = yield* writeAndSend(deps, intent).pipe(
+    Effect.onInterrupt(() => Effect.promise(() => claim.settle(undefined, 0))),
+  );
+  const at = yield* Clock.currentTimeMillis;
+  yield* Effect.promise(() => claim.settle(result.ok ? true : result.stopped ? undefined : false, at));
+  return result;
+});
+
+/** The receiver knows it: that is written down as if it had been told from here. */
+const toldByAnother = Effect.fnUntraced(function* (
+  { ledger, deadLetters }: CarryOutDeps,
+  intent: Intent,
+  time: number,
+) {
+  const { groupKey, receiver, slot: integration, firing, resolved } = intent;
+  const entry = { groupKey, receiver, integration, time, firing, resolved, expiresAt: time + intent.keepMs };
+  const written = yield* Effect.promise(() =>
+    Promise.all([problemOf(ledger.record(entry, intent)), problemOf(deadLetters.arrived(intent))]),
+  );
+  for (const problem of written)
+    if (problem !== undefined) yield* Effect.logError(`notification ledger not written (${problem})`);
+  const arrived: CarriedOut = { ok: true };
+  return arrived;
+});
+
+const writeAndSend = Effect.fnUntraced(function* (deps: CarryOutDeps, intent: Intent) {
   const { ledger } = deps;
   const noted = yield* Effect.promise(() => problemOf(ledger.intend(intent))).pipe(
     Effect.timeoutOption(LEDGER_WAIT_MS),

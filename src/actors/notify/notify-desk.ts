@@ -1,8 +1,10 @@
+import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
-import type { Disk } from "../../lib/disk.ts";
+import { type Disk, readWhole, replaceFile } from "../../lib/disk.ts";
 import type { NotifyStats } from "../../model/alerts.ts";
+import type { ClaimStore } from "../../model/claims.ts";
 import type { AlertmanagerConfig, Receiver } from "../alert/alertmanager-config.ts";
 import { notificationSubject } from "../history/event-subjects.ts";
 import type { OnDeath } from "../runtime/death.ts";
@@ -10,6 +12,7 @@ import { makeDynamicSupervisor } from "../runtime/dynamic-supervisor.ts";
 import type { Mailbox } from "../runtime/mailbox.ts";
 import { KEEP_TRYING } from "../runtime/supervisor.ts";
 import type { CarryOutDeps } from "./carry-out.ts";
+import { type Claims, makeClaims } from "./claims.ts";
 import { type DeadLetters, openDeadLetters } from "./dead-letters.ts";
 import type { EventOutlet } from "./event-outlet.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
@@ -27,10 +30,16 @@ export interface NotifyState {
   readonly ledger: Ledger;
   readonly deadLetters: DeadLetters;
   readonly redrives: Redrives;
+  readonly claims: Claims | undefined;
 }
 
 /** Opens the ledger and the dead letters for as long as the scope; what the bus lacks goes to the outlet. */
-export const openNotifyState = Effect.fnUntraced(function* (disk: Disk, dataDir: string, events: EventOutlet) {
+export const openNotifyState = Effect.fnUntraced(function* (
+  disk: Disk,
+  dataDir: string,
+  events: EventOutlet,
+  claimStore?: ClaimStore,
+) {
   const now = yield* Clock.currentTimeMillis;
   const deadLetters = yield* Effect.acquireRelease(
     Effect.promise(() => openDeadLetters(disk, join(dataDir, "dead-letters.log"))),
@@ -51,9 +60,21 @@ export const openNotifyState = Effect.fnUntraced(function* (disk: Disk, dataDir:
       done: () => ledger.published(seq),
     });
   });
-  const state: NotifyState = { ledger, deadLetters, redrives: makeRedrives(ledger) };
+  const claims =
+    claimStore === undefined
+      ? undefined
+      : makeClaims({ store: claimStore, self: yield* Effect.promise(() => claimantId(disk, dataDir)) });
+  const state: NotifyState = { ledger, deadLetters, redrives: makeRedrives(ledger), claims };
   return state;
 });
+
+/** Who this is among those that share claims: made once, kept with the ledger. Another one for each life where the disk takes nothing. */
+async function claimantId(disk: Disk, dataDir: string): Promise<string> {
+  const path = join(dataDir, "claimant.id");
+  const id = new TextDecoder().decode(await readWhole(disk, path).catch(() => undefined)).trim() || randomUUID();
+  await replaceFile(disk, path, new TextEncoder().encode(`${id}\n`)).catch(() => undefined);
+  return id;
+}
 
 export interface ReceiversOptions {
   readonly config: AlertmanagerConfig;
@@ -62,6 +83,7 @@ export interface ReceiversOptions {
   readonly lastMoment: () => Promise<void>;
   readonly countersOf: (receiver: string, integration: string) => IntegrationCounters;
   readonly onDeath: OnDeath;
+  readonly claims?: CarryOutDeps["claims"];
 }
 
 /** Starts an actor for each integration of a configuration, and takes up what was cut off. */
@@ -86,6 +108,7 @@ export const startReceivers = Effect.fnUntraced(function* (options: ReceiversOpt
     deadLetters,
     attempt: options.attempt,
     lastMoment: options.lastMoment,
+    ...(options.claims === undefined ? {} : { claims: options.claims }),
     integrationOf: (receiver, name) => integrations.get(nameOf(receiver, name)),
     mailboxOf: (receiver, name) => mailboxes.get(nameOf(receiver, name)),
     standIn: (intent, ok, now) => {
