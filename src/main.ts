@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, Option } from "commander";
 import type { AckOptions } from "./cli/ack.ts";
+import { addBacktestCommand } from "./cli/backtest/command.ts";
 import { checkConfig } from "./cli/check.ts";
 import type { CheckRulesOptions } from "./cli/check-rules.ts";
 import { addNotificationCommands } from "./cli/notifications-command.ts";
@@ -37,6 +38,7 @@ program
 addQueryCommands(program);
 addNotificationCommands(program);
 addWatchdogCommand(program);
+addBacktestCommand(program);
 
 const check = program.command("check").description("check a file without running anything");
 check

@@ -54,6 +54,10 @@ export function statusRoutes(app: FastifyInstance, deps: ApiDeps): void {
   });
 
   app.get("/api/v1/status/config", (request, reply) => sendData(request, reply, { yaml: deps.configText() }));
+  // With Tocsin's own keys, which /api/v2/status leaves out for clients that know Alertmanager's only; secrets are masked.
+  app.get("/api/v1/status/alertmanager_config", (request, reply) =>
+    sendData(request, reply, { yaml: deps.alertManager.config().text }),
+  );
   // Tocsin has few flags: these are the settings of its configuration that Prometheus has as flags.
   app.get("/api/v1/status/flags", (request, reply) =>
     sendData(request, reply, {
