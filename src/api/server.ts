@@ -29,14 +29,13 @@ import { writeRoutes } from "./routes/write.ts";
 export function makeServer(deps: ApiDeps): FastifyInstance {
   const app = Fastify({
     // Every request that matters is counted; a log line each would cost more than the work itself.
+  const prefix = (deps.externalUrl === undefined ? "" : new URL(deps.externalUrl).pathname).replace(/\/+$/, "");
     logger: false,
     bodyLimit: deps.limits.maxBodyBytes,
     routerOptions: { maxParamLength: 4096 },
     requestTimeout: 60_000,
     // A proxy in front may leave the path of the external URL as it is, or take it away.
-    rewriteUrl: withoutPrefix(
-      (deps.externalUrl === undefined ? "" : new URL(deps.externalUrl).pathname).replace(/\/+$/, ""),
-    ),
+    rewriteUrl: withoutPrefix(prefix),
     // As Prometheus: HEAD is refused where it was not asked for, rather than answered with what a GET would have cost.
     exposeHeadRoutes: false,
     // Answered below, with words of Tocsin's own.
@@ -126,17 +125,18 @@ export function makeServer(deps: ApiDeps): FastifyInstance {
   exemplarRoutes(app, deps);
   federateRoutes(app, deps);
   remoteReadRoutes(app, deps);
-  uiRoutes(app);
+  uiRoutes(app, prefix);
   return app;
 }
 
-/** A request's URL without the prefix, where it has it. */
+/** Under which Mimir has Prometheus's API, and so clients of it. */
+const MIMIR_PREFIX = "/prometheus";
+
+/** A request's URL without the prefix, where it has it; Prometheus's API is found with Mimir's prefix as well. */
 function withoutPrefix(prefix: string): (request: { readonly url?: string | undefined }) => string {
   return ({ url = "/" }) => {
-    if (prefix === "" || !url.startsWith(prefix)) return url;
-    const rest = url.slice(prefix.length);
-    if (rest === "" || rest.startsWith("?")) return `/${rest}`;
-    return rest.startsWith("/") ? rest : url;
+    const rest = prefix !== "" && url.startsWith(`${prefix}/`) ? url.slice(prefix.length) : url;
+    return rest.startsWith(`${MIMIR_PREFIX}/api/v1/`) ? rest.slice(MIMIR_PREFIX.length) : rest;
   };
 }
 

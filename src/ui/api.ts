@@ -51,7 +51,7 @@ export class ApiError extends Error {}
 
 export async function call<T>(path: string, params: Record<string, string> = {}): Promise<Answer<T>> {
   const query = new URLSearchParams(params).toString();
-  const response = await fetch(`/api/v1/${path}${query === "" ? "" : `?${query}`}`, {
+  const response = await fetch(`api/v1/${path}${query === "" ? "" : `?${query}`}`, {
     headers: { accept: "application/json" },
   });
   const text = await response.text();

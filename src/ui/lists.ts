@@ -17,7 +17,7 @@ export async function refreshRules(): Promise<void> {
     el("div", {}, el("strong", {}, rule.name), el("div", { class: "note" }, group.name)),
     el(
       "a",
-      { href: `/graph?${new URLSearchParams({ "g0.expr": rule.query, "g0.tab": "1" })}#query` },
+      { href: `graph?${new URLSearchParams({ "g0.expr": rule.query, "g0.tab": "1" })}#query` },
       el("code", {}, rule.query),
     ),
     seconds(rule.duration ?? 0),

@@ -26,6 +26,7 @@ async function live(): Promise<void> {
   setTimeout(() => void live(), REFRESH_MS);
 }
 
+if (location.pathname.endsWith("/alerts") && location.hash === "") byId("firing").scrollIntoView();
 void live();
 void query.refresh();
 document.addEventListener("visibilitychange", () => {

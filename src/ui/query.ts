@@ -102,7 +102,7 @@ function setTab(value: string): void {
 
 function remember(query: string, shown: string): void {
   const params = new URLSearchParams({ "g0.expr": query, "g0.tab": shown === "table" ? "1" : "0" });
-  history.replaceState(null, "", `/graph?${params}${location.hash}`);
+  history.replaceState(null, "", `graph?${params}${location.hash}`);
 }
 
 /** The message, and under the query's line a caret at the place that it names (`line:column: parse error`). */

@@ -32,7 +32,7 @@ describe.skipIf(executablePath === undefined)("alerts and silences on the page (
     await row.locator(".state.firing").waitFor();
     expect(await row.textContent()).toContain("it burns");
 
-    await row.locator("button").click();
+    await row.getByRole("button", { name: "silence Burning" }).click();
     expect(await page.inputValue("#silence-matchers")).toBe('alertname="Burning", host="a\\"b"');
     await page.fill("#silence-form input[name=author]", "me");
     await page.selectOption("#silence-form select", "0");

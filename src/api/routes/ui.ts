@@ -22,8 +22,11 @@ interface Asset {
 /**
  * The page. Its TypeScript is served with the types stripped, once at start, and uPlot as its package ships it: there is
  * no build step, and what the browser runs has the lines of the source.
+ * @param prefix the path that the server is reached under, without a slash at the end
  */
-export function uiRoutes(app: FastifyInstance): void {
+export function uiRoutes(app: FastifyInstance, prefix = ""): void {
+  // What the page asks for is relative to its own address, which must end with a slash for that.
+  if (prefix !== "") app.get(prefix, (_request, reply) => reply.redirect(`${prefix}/`));
   const assets = loadAssets();
   const index = assets.get("index.html");
   const page = (asset: Asset) => ({
@@ -46,7 +49,7 @@ export function uiRoutes(app: FastifyInstance): void {
 
 /** The module without its types; the one package that the page uses is imported from where it is served. */
 function browserModule(source: string): string {
-  return stripTypeScriptTypes(source).replaceAll('from "uplot"', 'from "/ui/vendor/uplot.js"');
+  return stripTypeScriptTypes(source).replaceAll('from "uplot"', 'from "./vendor/uplot.js"');
 }
 
 function loadAssets(): Map<string, Asset> {
