@@ -12,7 +12,7 @@ const tenantKeys = {
   max_query_series: defaulted(
     integer(1),
     1_000_000,
-    "Series that a selector may match, in all partitions together; counted on the index, before any sample is read.",
+    "Series that a query's selectors may match together, in all partitions; the same matchers count once. Counted on the index, before any sample is read.",
   ),
   max_query_memory: defaulted(
     size(1024),

@@ -1,4 +1,5 @@
 /** The plans that a query sends to the shards, found by walking its tree in place of evaluating it. */
+import { infoSelection } from "./execute/evaluate-info.ts";
 import { subqueryGrid } from "./execute/evaluate-subquery.ts";
 import { checkModifiers, selectionOf } from "./execute/plan-fragment.ts";
 import type { QueryContext } from "./execute/query-context.ts";
@@ -10,7 +11,10 @@ import type { RangeFunction, ShardPlan } from "./plan/shard-plan.ts";
 import { isStepInvariant, unwrap } from "./plan/step-invariant.ts";
 
 export interface SelectorPlan {
-  readonly selector: VectorSelector;
+  /** None where info() looks for series that the text does not name. */
+  readonly selector?: VectorSelector;
+  /** Series that info() looks for: all that it might take, as those that it will take depend on data. */
+  readonly isInfo?: true;
   /** Of the selector, with its range. */
   readonly pos: Pos;
   readonly body: Pick<ShardPlan, "grid" | "select" | "range" | "raw" | "maps">;
@@ -18,7 +22,7 @@ export interface SelectorPlan {
 
 /**
  * One plan a selector, in the order of the text. What depends on data is left out: the values of arguments, which do not matter to
- * what is read, and the series that info() looks for by the labels of others. Throws `QueryError` for what cannot be evaluated.
+ * what is read, and which of the info series are those of a series. Throws `QueryError` for what cannot be evaluated.
  */
 export function selectorPlans(ctx: QueryContext, expr: Expr, grid: Grid): SelectorPlan[] {
   const out: SelectorPlan[] = [];
@@ -71,8 +75,11 @@ function belowCall(ctx: QueryContext, call: Call, grid: Grid, out: SelectorPlan[
     out.push(planOfRange(ctx, range, grid, "present_over_time"));
     return [];
   }
-  // The second argument of info() names labels, not series.
-  return call.func === "info" ? call.args.slice(0, 1) : call.args;
+  if (call.func !== "info") return call.args;
+  // The second argument of info() is no expression that is evaluated.
+  const { pos } = call.args[1] ?? call;
+  out.push({ isInfo: true, pos, body: { grid, select: infoSelection(ctx, call), maps: [] } });
+  return call.args.slice(0, 1);
 }
 
 function planOfFragment(ctx: QueryContext, { selector, output, range }: FragmentShape, grid: Grid): SelectorPlan {

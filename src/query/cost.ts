@@ -12,6 +12,7 @@ import { type SelectorPlan, selectorPlans } from "./cost-plans.ts";
 import { mostRows } from "./cost-points.ts";
 import { subqueryGrid } from "./execute/evaluate-subquery.ts";
 import { gather } from "./execute/gather.ts";
+import { selectorKey } from "./execute/matched-series.ts";
 import { checkAlive, stopError } from "./execute/pace.ts";
 import type { QueryContext } from "./execute/query-context.ts";
 import { joinUses } from "./execute/series-reader.ts";
@@ -40,14 +41,23 @@ export async function estimateCost(
     plans.map((plan) => costOf(ctx, plan, bytesOfText.toString("utf8", plan.pos.start, plan.pos.end))),
   );
   const total = (of: (cost: ShardCost) => number): number => selectors.reduce((sum, s) => sum + of(s), 0);
-  const seriesBy = new Map<VectorSelector, number>(plans.map((p, i) => [p.selector, selectors[i]?.series ?? 0]));
+  const seriesBy = new Map<VectorSelector | undefined, number>(
+    plans.map((p, i) => [p.selector, selectors[i]?.series ?? 0]),
+  );
+  // As the query counts them: the same matchers once, whatever the times.
+  const together = new Map<string, number>();
+  plans.forEach(({ body }, i) => {
+    const key = selectorKey(body.select.matchers);
+    together.set(key, Math.max(together.get(key) ?? 0, selectors[i]?.series ?? 0));
+  });
+  const matched = [...together.values()].reduce((sum, series) => sum + series, 0);
   const points = pointsOf(ctx, expr, grid, (s) => seriesBy.get(s) ?? 0, selectors);
   const samples = total((s) => s.samples);
   const { maxSamples, maxSeries } = ctx.limits;
   // What a query holds at a time counts as what it reads does; a subquery has one row at least.
   const held = Math.max(samples, points, ...plans.map((p) => p.body.grid.steps));
   const exceeds: ExceededLimit[] = [
-    { limit: "limits.max_query_series", most: maxSeries, wanted: Math.max(0, ...selectors.map((s) => s.series)) },
+    { limit: "limits.max_query_series", most: maxSeries, wanted: matched },
     { limit: "limits.max_query_samples", most: maxSamples, wanted: held },
     { limit: "limits.max_query_points", most: maxPoints, wanted: isRange ? grid.steps - 1 : 0 },
   ];

@@ -14,11 +14,14 @@ import { TIERS } from "../model/rollup.ts";
 import { makeSampleBuffer } from "../model/sample.ts";
 import type { ShardClient } from "../model/shard.ts";
 import { estimateCost } from "./cost.ts";
+import { selectorPlans } from "./cost-plans.ts";
 import { lacksData, makeAnnotations, tellNotes } from "./execute/annotations.ts";
+import { countSeries } from "./execute/ask-shards.ts";
 import { fetchRaw } from "./execute/dispatch.ts";
 import { evaluateScalar, evaluateVector, evaluator } from "./execute/evaluate.ts";
 import { evaluateSubquery, rowSamples } from "./execute/evaluate-subquery.ts";
 import type { Patience } from "./execute/gather.ts";
+import { countSelectors, makeMatchedSeries, selectorKey } from "./execute/matched-series.ts";
 import { hold } from "./execute/memory.ts";
 import { checkAlive, stopError } from "./execute/pace.ts";
 import { selectionOf } from "./execute/plan-fragment.ts";
@@ -90,7 +93,11 @@ export function makeEngine(options: EngineOptions): Engine {
         trace,
       );
       try {
-        const result = await runInstant(query.ctx, prepared(query.ctx, expr, limits), request);
+        const result = await runInstant(
+          query.ctx,
+          prepared(query.ctx, expr, instantGrid(request.time), limits),
+          request,
+        );
         return { ...result, ...statistics(query.ctx, request, opened), ...traced(trace) };
       } finally {
         query.close();
@@ -106,7 +113,13 @@ export function makeEngine(options: EngineOptions): Engine {
       const grid = checkedGrid(request, limits);
       const query = await openQuery(options, limits, request, request, grid.steps, trace);
       try {
-        const result = await runRange(query.ctx, prepared(query.ctx, expr, limits), grid, request, options.results);
+        const result = await runRange(
+          query.ctx,
+          prepared(query.ctx, expr, grid, limits),
+          grid,
+          request,
+          options.results,
+        );
         return { ...result, ...statistics(query.ctx, request, opened), ...traced(trace) };
       } finally {
         query.close();
@@ -122,7 +135,7 @@ export function makeEngine(options: EngineOptions): Engine {
       const query = await openQuery(options, limits, { ...request, urgent: true }, request, grid.steps);
       try {
         const { ctx } = query;
-        const tree = prepared(ctx, expr, limits);
+        const tree = prepared(ctx, expr, grid, limits);
         const asked = { maxPoints: limits.maxPoints, isRange };
         return await unlessStopped(ctx, () => estimateCost(ctx, tree, request.query, grid, asked));
       } finally {
@@ -142,10 +155,16 @@ function checkRangeType(expr: Expr): void {
 }
 
 /** The query's tree as it is evaluated. */
-function prepared(ctx: QueryContext, expr: Expr, limits: EngineLimits): Expr {
+function prepared(ctx: QueryContext, expr: Expr, grid: Grid, limits: EngineLimits): Expr {
   const resolved = resolveDurations(expr, ctx.times);
   checkTree(ctx.notes.query, resolved, ctx.times, ctx.lookback, limits);
   collectStatsOnly(resolved, ctx.statsOnly);
+  ctx.matched.selectors = countSelectors(resolved);
+  ctx.matched.countAll = () => {
+    const plans = selectorPlans(ctx, resolved, grid).filter((p) => p.isInfo !== true);
+    const byKey = new Map(plans.map(({ body }) => [selectorKey(body.select.matchers), body]));
+    return countSeries(ctx, [...byKey.values()]);
+  };
   ctx.trace?.ended("plan");
   return resolved;
 }
@@ -218,6 +237,7 @@ async function openQuery(
     notes: makeAnnotations(request.query),
     times: { start, end, step },
     statsOnly: new Set(),
+    matched: makeMatchedSeries(),
     lookback,
     subqueryStep: options.defaultSubqueryStepMs ?? 60_000,
     limits: { maxSamples: limits.maxSamples, maxSeries: limits.maxSeries, maxMemoryBytes: limits.maxMemoryBytes },

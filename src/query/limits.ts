@@ -7,7 +7,7 @@ import { type Grid, makeGrid } from "./plan/grid.ts";
 export interface EngineLimits {
   /** Samples that one query may read over all shards, and points that it may hold at a time; 50 million. */
   readonly maxSamples: number;
-  /** Series that one selector may match in all shards together; 1 million. */
+  /** Series that the query's selectors may match together, in all shards; 1 million. */
   readonly maxSeries: number;
   /** Bytes of points and labels that a query may hold in one shard, and in front; 1 GiB. */
   readonly maxMemoryBytes: number;

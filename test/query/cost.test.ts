@@ -162,6 +162,27 @@ describe("limits that would be exceeded", () => {
     expect(refused).toMatchObject({ type: "execution" });
   });
 
+  it("count the series of all selectors, the same matchers once, and those of info()", async () => {
+    const wanted = async (query: string) => {
+      const { exceeds } = await costOf(engineOver(2, { maxSeries: 1 }), { ...hour, query });
+      return exceeds.find((e) => e.limit === "limits.max_query_series")?.wanted;
+    };
+    expect(await wanted("hits_total + on (n) size")).toBe(36);
+    expect(await wanted("sum(hits_total) / sum(hits_total offset 1m)")).toBe(30);
+    const cost = await costOf(engineOver(2, {}), { ...hour, query: 'info(size, {__name__="hits_total"})' });
+    expect(cost.selectors.map((s) => [s.selector, s.series])).toEqual([
+      ["size", 6],
+      ['{__name__="hits_total"}', 30],
+    ]);
+    expect(cost.series).toBe(36);
+    expect(cost.selectors[1]?.samples).toBeGreaterThan(0);
+    const implied = await costOf(engineOver(2, {}), { ...hour, query: "info(size)" });
+    expect(implied.selectors.map((s) => [s.selector, s.series])).toEqual([
+      ["info(size)", 0],
+      ["size", 6],
+    ]);
+  });
+
   it("count the points of subqueries and of the answer, not only what is read", async () => {
     const engine = engineOver(1, { maxSamples: 5000 });
     const fine = { ...hour, step: 1000, query: "size" };

@@ -90,6 +90,76 @@ describe("series of all shards together", () => {
   });
 });
 
+describe("series of all selectors of a query", () => {
+  const together = (selectors: number, matched: number, limit: number) => ({
+    type: "execution",
+    message: `the query's ${selectors} selectors match ${matched} series together, over the limit of ${limit} (limits.max_query_series): narrow the matchers`,
+  });
+  const low = 'load{n=~"[0-9]"}';
+  const high = 'load{n=~"1[0-9]"}';
+
+  test.each([[1], [2]])(
+    "none alone has too many, all together have: nothing is read beyond the shares (%i shards)",
+    async (n) => {
+      const { shards, reads } = shardsWith(...[20, 20].slice(0, n));
+      const queries = [
+        `sum(${low}) + sum(${high})`,
+        `${low} or ${high}`,
+        `max_over_time(sum(${low})[5m:1m]) / scalar(sum(${high}))`,
+      ];
+      for (const query of queries) {
+        const asked = engineWith({ maxSeries: 20 * n - 1 }, shards).instant({ ...base, query });
+        await expect(asked).rejects.toMatchObject(together(2, 20 * n, 20 * n - 1));
+        expect(reads.every((r) => r === 0)).toBe(true);
+        await expect(engineWith({ maxSeries: 20 * n }, shards).instant({ ...base, query })).resolves.toBeDefined();
+        reads.fill(0);
+      }
+    },
+  );
+
+  test("a small selector that was read beforehand counts", async () => {
+    const { shards, reads } = shardsWith(20, 20);
+    const query = `sum(load{n="7"}) + sum(${low})`;
+    const asked = engineWith({ maxSeries: 20 }, shards).instant({ ...base, query });
+    await expect(asked).rejects.toMatchObject(together(2, 22, 20));
+    expect(Math.max(...reads)).toBeLessThanOrEqual(1);
+    await expect(engineWith({ maxSeries: 22 }, shards).instant({ ...base, query })).resolves.toBeDefined();
+  });
+
+  test("the same matchers count once, in any order and of any time", async () => {
+    const { shards } = shardsWith(20, 20);
+    const query =
+      'sum(load{n!="x",shard=~"0|1"}) / sum(load{shard=~"0|1",n!="x"} offset 1s) + sum(rate(load{n!="x",shard=~"0|1"}[5m]))';
+    await expect(engineWith({ maxSeries: 40 }, shards).instant({ ...base, query })).resolves.toBeDefined();
+    await expect(engineWith({ maxSeries: 39 }, shards).instant({ ...base, query })).rejects.toThrow(
+      /matches 40 series/,
+    );
+  });
+
+  test("those that info() looks for count, whatever its second argument", async () => {
+    const source = makeMemorySource();
+    const add = (labels: Record<string, string>) => source.add(labelsFromObject(labels), [600_000], Float64Array.of(1));
+    for (let i = 0; i < 10; i++) {
+      add({ __name__: "up", job: "a", instance: String(i) });
+      add({ __name__: "target_info", job: "a", instance: String(i), version: "1" });
+      add({ __name__: "target_info", job: "other", instance: String(i), version: "1" });
+    }
+    const ask = (maxSeries: number, query: string) =>
+      makeEngine({ shards: [localShard(0, source)], maxSeries }).instant({ ...base, query });
+    for (const query of ["info(up)", 'info(up, {version=~".+"})']) {
+      await expect(ask(19, query)).rejects.toMatchObject(together(2, 20, 19));
+      await expect(ask(20, query)).resolves.toMatchObject({ type: "vector", warnings: [] });
+    }
+  });
+
+  test("a range query counts as an instant one", async () => {
+    const { shards, reads } = shardsWith(20);
+    const range = { tenant: "default", query: `sum(${low}) + sum(${high})`, start: 590_000, end: 600_000, step: 1000 };
+    await expect(engineWith({ maxSeries: 19 }, shards).range(range)).rejects.toMatchObject(together(2, 20, 19));
+    expect(reads).toEqual([0]);
+  });
+});
+
 describe("every limit is told with its value and its key", () => {
   const cases: [what: string, limits: Partial<EngineLimits>, query: string, error: RegExp][] = [
     ["samples", { maxSamples: 30 }, "count_over_time(load[1h])", /limit of 30, limits\.max_query_samples/],

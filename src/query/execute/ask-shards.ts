@@ -6,6 +6,7 @@ import type { Grid } from "../plan/grid.ts";
 import type { PlanLimits, ShardAnswer, ShardFailure, ShardPlan } from "../plan/shard-plan.ts";
 import { addNote } from "./annotations.ts";
 import { type Gathered, gather } from "./gather.ts";
+import { checkAll, noteMatched, selectorKey, shareOf } from "./matched-series.ts";
 import { answerBytes, holdBytes, tooManySamples, tooManySeries } from "./memory.ts";
 import { checkAlive, stopError } from "./pace.ts";
 import type { QueryContext } from "./query-context.ts";
@@ -40,15 +41,15 @@ export async function askShards<K extends Useful>(
   checkAlive(ctx);
   const shards = ctx.shards.filter((s) => !ctx.missing.has(s.partition));
   const { maxSeries } = ctx.limits;
-  const seriesShare = Math.floor(maxSeries / Math.max(1, ctx.shards.length));
-  const plan = planOf(ctx, body, ctx.shards.length > 1 ? { seriesShare } : {});
+  const key = selectorKey(body.select.matchers);
+  const plan = planOf(ctx, body, { seriesShare: shareOf(ctx.matched, key, maxSeries, ctx.shards.length) });
   const traced = ctx.trace?.sends(plan, pos);
   const asking = (what: ShardPlan) => (shard: ShardClient, signal: AbortSignal) => {
     const request = shard.request({ kind: "query", tenant: ctx.tenant, plan: what }, signal);
     return traced === undefined ? request : traced.awaited(shard.partition, request);
   };
   const first = await askInTime(ctx, shards, plan.limits.timeoutMs, asking(plan));
-  const outcomes = await withinLimit(ctx, shards, first, (many) => {
+  const outcomes = await withinLimit(ctx, key, shards, first, (many) => {
     const whole = planOf(ctx, body);
     return askInTime(ctx, many, whole.limits.timeoutMs, asking(whole));
   });
@@ -122,20 +123,47 @@ function fatal({ error, value }: Gathered<ShardAnswer>): QueryError | undefined 
 }
 
 /**
- * Holds the series of all shards together against the limit, before those are read of shards that have more than their share.
- * Such shards are asked again; others have answered already.
+ * Asks the shards how many series selectors match, on their indexes alone, and notes it in `ctx.matched`. A shard that does not
+ * answer counts nothing: what it has is not read either.
+ */
+export async function countSeries(ctx: QueryContext, bodies: readonly PlanBody[]): Promise<void> {
+  const shards = ctx.shards.filter((s) => !ctx.missing.has(s.partition));
+  const { maxSeries } = ctx.limits;
+  await Promise.all(
+    bodies.map(async (body) => {
+      const plan = planOf(ctx, body, { seriesShare: -1 });
+      const outcomes = await askInTime(ctx, shards, plan.limits.timeoutMs, (shard, signal) =>
+        shard.request({ kind: "query", tenant: ctx.tenant, plan }, signal),
+      );
+      noteMatched(ctx.matched, selectorKey(body.select.matchers), matchedIn(outcomes), maxSeries);
+    }),
+  );
+}
+
+function matchedIn(outcomes: readonly Gathered<ShardAnswer>[]): number {
+  let matched = 0;
+  for (const { value } of outcomes) if (value !== undefined && "matched" in value) matched += value.matched ?? 0;
+  return matched;
+}
+
+/**
+ * Holds the series of all shards together against the limit, and those of the query's other selectors, before those are read of
+ * shards that have more than their share. Such shards are asked again; others have answered already.
  */
 async function withinLimit(
   ctx: QueryContext,
+  key: string,
   shards: readonly ShardClient[],
   first: readonly Gathered<ShardAnswer>[],
   again: (shards: readonly ShardClient[]) => Promise<Gathered<ShardAnswer>[]>,
 ): Promise<readonly Gathered<ShardAnswer>[]> {
+  const { maxSeries } = ctx.limits;
   const many = shards.filter((_, i) => first[i]?.value?.kind === "count");
+  const matched = matchedIn(first);
+  if (matched > maxSeries) throw tooManySeries(matched, maxSeries);
+  noteMatched(ctx.matched, key, matched, maxSeries);
   if (many.length === 0) return first;
-  let matched = 0;
-  for (const { value } of first) if (value !== undefined && "matched" in value) matched += value.matched ?? 0;
-  if (matched > ctx.limits.maxSeries) throw tooManySeries(matched, ctx.limits.maxSeries);
+  await checkAll(ctx.matched, maxSeries);
   const second = await again(many);
   const outcomes = [...first];
   shards.forEach((shard, i) => {

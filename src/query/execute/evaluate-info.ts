@@ -3,6 +3,7 @@ import { compileMatcher, type Matcher, matchesEmpty } from "../../model/matcher.
 import { QueryError } from "../../model/query.ts";
 import type { Call, Expr, VectorSelector } from "../parse/ast.ts";
 import type { Grid } from "../plan/grid.ts";
+import type { Selection } from "../plan/shard-plan.ts";
 import { unwrap } from "../plan/step-invariant.ts";
 import { fetchRows } from "./dispatch.ts";
 import { formatMetric } from "./format-metric.ts";
@@ -24,9 +25,7 @@ const ANY_INFO: Matcher = { name: METRIC_NAME, op: "=~", value: ".+_info" };
 export async function evaluateInfo(ctx: QueryContext, call: Call, grid: Grid): Promise<Vector> {
   const [inner, selector] = call.args as [Expr, Expr?];
   const base = await ctx.evaluator.vector(ctx, inner, grid);
-  const given = selector === undefined ? [TARGET_INFO] : (unwrap(selector) as VectorSelector).matchers;
-  const nameMatchers = infoNameMatchers(given.filter((m) => m.name === METRIC_NAME));
-  const dataMatchers = given.filter((m) => m.name !== METRIC_NAME);
+  const { nameMatchers, dataMatchers } = infoMatchers(selector);
   const nameTests = nameMatchers.map(compileMatcher);
   // Info series themselves pass through as they are.
   const passes = base.labels.map((l) => nameTests.every((test) => test(labelValue(l, METRIC_NAME))));
@@ -50,6 +49,21 @@ export async function evaluateInfo(ctx: QueryContext, call: Call, grid: Grid): P
     }
   }
   return replaced(ctx, [base, info], await addInfoLabels(ctx, base, passes, info, dataMatchers));
+}
+
+/** What info series have to match, by the second argument of info(). */
+function infoMatchers(selector: Expr | undefined) {
+  const given = selector === undefined ? [TARGET_INFO] : (unwrap(selector) as VectorSelector).matchers;
+  const nameMatchers = infoNameMatchers(given.filter((m) => m.name === METRIC_NAME));
+  return { nameMatchers, dataMatchers: given.filter((m) => m.name !== METRIC_NAME) };
+}
+
+/** What info() reads at most: it takes those alone that have the identity of a series of its first argument. */
+export function infoSelection(ctx: QueryContext, call: Call): Selection {
+  const [inner, selector] = call.args as [Expr, Expr?];
+  const { nameMatchers, dataMatchers } = infoMatchers(selector);
+  const matchers = [...nameMatchers, ...dataMatchers];
+  return { matchers, ...referenceTime(ctx, inner), lookback: ctx.lookback, output: "value" };
 }
 
 /** What an info series is called: target_info unless the selector says so; with exclusions only, any name in _info. */

@@ -37,6 +37,15 @@ export function tooManySeries(matched: number, limit: number): QueryError {
   return new QueryError("execution", text);
 }
 
+/** The error of selectors that match too many series together, none of them alone. */
+export function tooManyTogether(matched: number, selectors: number, limit: number): QueryError {
+  const what = `the query's ${selectors} selectors match ${matched} series together`;
+  return new QueryError(
+    "execution",
+    `${what}, over the limit of ${limit} (limits.max_query_series): narrow the matchers`,
+  );
+}
+
 /** About what a set of labels takes besides its strings. */
 export const SET_BYTES = 48;
 

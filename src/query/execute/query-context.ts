@@ -7,6 +7,7 @@ import type { QueryTimes } from "../plan/duration-expr.ts";
 import type { Grid } from "../plan/grid.ts";
 import type { Annotations } from "./annotations.ts";
 import type { Patience } from "./gather.ts";
+import type { MatchedSeries } from "./matched-series.ts";
 import type { Held } from "./memory.ts";
 import type { Pace } from "./pace.ts";
 import type { QueryTrace } from "./trace.ts";
@@ -21,6 +22,7 @@ export interface QueryContext extends Pace, Held {
   readonly lookback: number;
   /** The selectors of the query that are read without the buckets of native histograms. */
   readonly statsOnly: Set<VectorSelector>;
+  readonly matched: MatchedSeries;
   readonly subqueryStep: number;
   /** How long the query waited for its turn, ms. */
   readonly queuedMs: number;
