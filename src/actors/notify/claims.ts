@@ -143,9 +143,9 @@ export function makeClaims(options: ClaimsOptions): Claims {
 
 /** What has been told by another, against what is about to be told. */
 function judge(told: ToldByAny, intent: Intent): "go" | "told" | "later" {
-  // What began or ended after it was told is another story of the same alert.
+  // What began or ended well after it was told is another story of the same alert; an evaluator that is a bit behind is not.
   const { alerts } = intent.notification;
-  const isNew = alerts.some((a) => (a.endsAt === 0 ? a.startsAt : a.endsAt) > told.time);
+  const isNew = alerts.some((a) => (a.endsAt === 0 ? a.startsAt : a.endsAt) > told.time + intent.patienceMs);
   const resolved = told.resolved.map(([name]) => name);
   const before = { ...intent, time: told.time, firing: told.firing, resolved, expiresAt: 0 };
   const repeatIntervalMs = intent.keepMs / 2;

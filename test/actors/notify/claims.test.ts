@@ -132,7 +132,7 @@ describe("claims", () => {
     // Another evaluator found it an interval later: the same story.
     expect((await y.acquire(intentOf([{ name: "a", startsAt: 1500 }], 2500))).verdict).toBe("told");
     // It ended (which was not told, send_resolved being off) and began anew.
-    expect((await y.acquire(intentOf([{ name: "a", startsAt: 9000 }], 9500))).verdict).toBe("go");
+    expect((await y.acquire(intentOf([{ name: "a", startsAt: 13_000 }], 13_500))).verdict).toBe("go");
   });
 
   it("hold back who is behind, but not for ever", async () => {
