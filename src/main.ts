@@ -7,10 +7,12 @@ import { checkConfig } from "./cli/check.ts";
 import type { CheckRulesOptions } from "./cli/check-rules.ts";
 import { addNotificationCommands } from "./cli/notifications-command.ts";
 import { addQueryCommands } from "./cli/query.ts";
+import { addRulesCommands, addTestReceiverCommand } from "./cli/rules-command.ts";
 import type { ServeOptions } from "./cli/serve-options.ts";
 import { inspectStorage, repairStorage, verifyStorage } from "./cli/storage.ts";
 import type { TestRulesOptions } from "./cli/test-rules.ts";
 import { addWatchdogCommand } from "./cli/watchdog-command.ts";
+import { addWhyCommand } from "./cli/why-command.ts";
 
 const root = join(import.meta.dirname, "..");
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
@@ -38,6 +40,7 @@ program
 addQueryCommands(program);
 addNotificationCommands(program);
 addWatchdogCommand(program);
+addWhyCommand(program);
 addBacktestCommand(program);
 
 const check = program.command("check").description("check a file without running anything");
@@ -59,7 +62,7 @@ check
 
 program
   .command("test")
-  .description("run tests of files without a server")
+  .description("tests of rule files without a server, or of a receiver")
   .command("rules")
   .description("promtool's unit tests for rules, in virtual time; exit code 1 when one fails")
   .argument("<file...>", "test files")
@@ -76,6 +79,9 @@ program
     const { testRules } = await import("./cli/test-rules.ts");
     process.exitCode = await testRules(files, options);
   });
+
+addTestReceiverCommand(program);
+addRulesCommands(program);
 
 program
   .command("ack")

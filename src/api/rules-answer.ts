@@ -24,6 +24,7 @@ export function rulesAnswer(unsorted: readonly RuleGroupStatus[], params: Params
   const files = params.getAll("file[]");
   const sets = parseMatchSets(params);
   const withAlerts = !excludesAlerts(params);
+  const shadow = shadowFilter(params, "any");
   const { from, limit } = page(all, params);
 
   const groups: unknown[] = [];
@@ -33,6 +34,7 @@ export function rulesAnswer(unsorted: readonly RuleGroupStatus[], params: Params
     if (files.length > 0 && !files.includes(g.file)) continue;
     const rules = g.rules
       .filter((r) => wanted === undefined || r.type === wanted)
+      .filter((r) => shadow(r.type === "alerting" && r.shadow === true))
       .filter((r) => ruleNames.length === 0 || ruleNames.includes(r.name))
       .filter((r) => sets.length === 0 || sets.some((set) => matchesLabels(set, r)));
     if (rules.length === 0) continue;
@@ -40,6 +42,18 @@ export function rulesAnswer(unsorted: readonly RuleGroupStatus[], params: Params
     groups.push(groupJson(g, rules, withAlerts));
   }
   return { groups };
+}
+
+/**
+ * What the parameter `shadow` asks for: rules or alerts of shadow rules alone (`true`), those of live ones alone (`false`), or both (`any`).
+ * @param usual where it is not given
+ */
+export function shadowFilter(params: Params, usual: "any" | "false"): (isShadow: boolean) => boolean {
+  const text = (params.get("shadow") || usual).toLowerCase();
+  if (text === "any") return () => true;
+  const wanted = parseGoBool(text);
+  if (wanted === undefined) throw invalidParameter("shadow", `${JSON.stringify(text)} is not true, false or any`);
+  return (isShadow) => isShadow === wanted;
 }
 
 function compareText(a: string, b: string): number {
@@ -118,6 +132,7 @@ function ruleJson(r: RuleStatus, withAlerts: boolean) {
     annotations: r.annotations,
     alerts: withAlerts ? r.alerts.map(alertJson) : null,
     type: "alerting",
+    ...(r.shadow === true ? { shadow: true } : {}),
   };
 }
 
@@ -137,6 +152,7 @@ export function alertJson(a: ActiveAlert) {
     ...(a.unseenSince === undefined
       ? {}
       : { unseenSince: timeJson(a.unseenSince), reason: a.reason, unknown: a.unknown === true }),
+    ...(a.shadow === true ? { shadow: true } : {}),
     value: exponentForm(a.value),
   };
 }

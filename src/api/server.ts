@@ -10,6 +10,7 @@ import { alertmanagerRoutes } from "./routes/alertmanager.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { escalationRoutes } from "./routes/escalations.ts";
 import { exemplarRoutes } from "./routes/exemplars.ts";
+import { explainRoutes } from "./routes/explain.ts";
 import { federateRoutes } from "./routes/federate.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { insideRoutes } from "./routes/inside.ts";
@@ -21,15 +22,17 @@ import { rulerRoutes } from "./routes/ruler.ts";
 import { scrapingRoutes } from "./routes/scraping.ts";
 import { searchRoutes } from "./routes/search.ts";
 import { seriesRoutes } from "./routes/series.ts";
+import { shadowRoutes } from "./routes/shadow.ts";
 import { statusRoutes } from "./routes/status.ts";
+import { testSendRoutes } from "./routes/test-send.ts";
 import { uiRoutes } from "./routes/ui.ts";
 import { writeRoutes } from "./routes/write.ts";
 
 /** The HTTP server with all its routes, not listening yet. */
 export function makeServer(deps: ApiDeps): FastifyInstance {
+  const prefix = (deps.externalUrl === undefined ? "" : new URL(deps.externalUrl).pathname).replace(/\/+$/, "");
   const app = Fastify({
     // Every request that matters is counted; a log line each would cost more than the work itself.
-  const prefix = (deps.externalUrl === undefined ? "" : new URL(deps.externalUrl).pathname).replace(/\/+$/, "");
     logger: false,
     bodyLimit: deps.limits.maxBodyBytes,
     routerOptions: { maxParamLength: 4096 },
@@ -113,9 +116,12 @@ export function makeServer(deps: ApiDeps): FastifyInstance {
   seriesRoutes(app, deps);
   alertingRoutes(app, deps);
   rulerRoutes(app, deps);
+  shadowRoutes(app, deps);
   alertmanagerRoutes(app, deps);
   deadLetterRoutes(app, deps);
+  testSendRoutes(app, deps);
   escalationRoutes(app, deps);
+  explainRoutes(app, deps);
   statusRoutes(app, deps);
   insideRoutes(app, deps);
   scrapingRoutes(app, deps);

@@ -23,6 +23,7 @@ import type { Ledger } from "../notify/ledger.ts";
 import { makeAttempt } from "../notify/make-attempt.ts";
 import { makeCounterBook, type NotifyState, openNotifyState, startReceivers } from "../notify/notify-desk.ts";
 import type { Redriven } from "../notify/redrive.ts";
+import { makeTestSender, type TestSender } from "../notify/test-send.ts";
 import { spawn } from "../runtime/actor.ts";
 import type { OnDeath } from "../runtime/death.ts";
 import { makeDynamicSupervisor } from "../runtime/dynamic-supervisor.ts";
@@ -39,6 +40,7 @@ import {
   type Dispatcher,
   dropOldAlerts,
   groupAlert,
+  holdInDispatcher,
   inhibitions,
   makeDispatcher,
   postAlert,
@@ -94,6 +96,8 @@ export interface AlertManager {
   deadLetters(): readonly DeadLetter[];
   /** Sends dead letters again; resolves with what came of each, or that it goes on. */
   redrive(letters: readonly DeadLetter[]): Promise<readonly Redriven[]>;
+  /** Sends a test to a receiver. */
+  readonly tests: TestSender;
   alerts(): readonly ManagedAlert[];
   groups(): readonly ManagedGroup[];
   config(): AlertmanagerConfig;
@@ -167,8 +171,7 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
     // After a death the groups of before have no actors any more: the alerts are put into new ones, in their old rhythm.
     dispatcher = makeDispatcher(dispatcher.config, dispatcher.alerts);
     if (log.restored.length > 0) changed = true;
-    for (const alert of restored)
-      if (!dispatcher.alerts.has(alert.fingerprint)) dispatcher.alerts.set(alert.fingerprint, alert);
+    for (const alert of restored) if (!dispatcher.alerts.has(alert.fingerprint)) holdInDispatcher(dispatcher, alert);
     restoreEscalated(escalations, dispatcher, yield* Clock.currentTimeMillis);
     const save = Effect.gen(function* () {
       yield* Effect.ignore(Effect.tryPromise(() => ledger.flush()));
@@ -317,6 +320,13 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
     },
     silences,
     escalations,
+    tests: makeTestSender({
+      config: () => dispatcher.config,
+      externalUrl: options.externalUrl,
+      attempt: options.attempt ?? ((i, n, heard) => makeAttempt(i, n, options.userAgent, wallClock(), heard)),
+      event: (subject, event) => events.offer(subject, event),
+      now: wallClock,
+    }),
     reload: (config) => {
       if (config.hash !== dispatcher.config.hash) mailbox.offer({ type: "config", config });
     },

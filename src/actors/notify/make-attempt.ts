@@ -1,5 +1,5 @@
 import type { EmailConfig, Integration } from "../alert/integration-config.ts";
-import { type Attempt, type Judge, judgeStatus, type OutgoingRequest } from "./attempt.ts";
+import { type Attempt, type Judge, judgeStatus, type OutgoingRequest, type ProviderAnswer } from "./attempt.ts";
 import { discordRequests, judgeDiscord } from "./discord.ts";
 import { emailOf, sendMail } from "./email.ts";
 import { sendHttp } from "./http-client.ts";
@@ -17,24 +17,27 @@ import type { Notification } from "./webhook-payload.ts";
 /** Time for one attempt where the configuration sets none. */
 export const DEFAULT_TIMEOUT_MS = 30_000;
 
+type Heard = (answer: ProviderAnswer) => void;
 type MakeAttempt = (signal: AbortSignal) => Promise<Attempt>;
 
 /**
  * Builds what an integration is told of a notification; what comes back makes one attempt to tell it, and never rejects but
  * for the abort of its signal.
  * @param now for templates that ask how long ago something was, Unix ms
+ * @param heard takes what the provider answers
  */
 export function makeAttempt(
   integration: Integration,
   notification: Notification,
   userAgent: string,
   now = Date.now(),
+  heard: Heard = () => {},
 ): MakeAttempt {
   const r = makeRenderer(notification, integration.templates, now);
   try {
     if (integration.kind === "email") return emailAttempt(integration, r, now);
     const requests = requestsOf(integration, r);
-    return (signal) => sendAll(integration, requests, userAgent, signal);
+    return (signal) => sendAll(integration, requests, userAgent, signal, heard);
   } catch (error) {
     if (!(error instanceof RenderError)) throw error;
     const failed: Attempt = { ok: false, retry: false, reason: error.message };
@@ -98,6 +101,7 @@ async function sendAll(
   requests: readonly OutgoingRequest[],
   userAgent: string,
   signal: AbortSignal,
+  heard: Heard,
 ): Promise<Attempt> {
   const timeoutMs = timeoutOf(integration);
   const timeout = AbortSignal.timeout(timeoutMs);
@@ -105,6 +109,7 @@ async function sendAll(
   try {
     for (const request of requests) {
       const answer = await sendHttp(integration.http, request, userAgent, AbortSignal.any([signal, timeout]));
+      heard(answer);
       const attempt = judge({ ...answer, text: shortened(answer.text) });
       if (!attempt.ok) return attempt;
     }

@@ -23,7 +23,9 @@ import { withExternal } from "./alert-rule.core.ts";
 import { boundedEngine } from "./bounded-engine.ts";
 import { type RuleGroupDeps, retireSeries, ruleGroupActor } from "./rule-group.actor.ts";
 import { type GroupRuntime, seriesIdentity } from "./rule-group.state.ts";
+import { stateFile } from "./rule-group.store.ts";
 import type { TransitionEvent } from "./rule-group.teller.ts";
+import { tidyRuleStates } from "./rule-group.tidy.ts";
 import { type MadeSeries, makeRuleOutput, type RuleOutput } from "./rule-output.ts";
 import { groupKey, isShadow, type RuleGroupSpec, sameGroup } from "./rule-spec.ts";
 import { groupStatus, ruleAlerts } from "./rule-status.ts";
@@ -137,6 +139,8 @@ export function makeRuleManager(options: RuleManagerOptions, groups: readonly Ru
   const run = Effect.gen(function* () {
     yield* Effect.promise(() => disk.makeDir(stateDir));
     yield* spawn("rule-transitions", events.run);
+    const inUse = () => wanted.map((group) => stateFile(stateDir, group));
+    yield* spawn("rule-state-tidy", tidyRuleStates({ disk, folder: stateDir, inUse }));
     const supervisor = yield* makeDynamicSupervisor("rules", KEEP_TRYING, options.onDeath);
     const running = new Map<string, RuleGroupSpec>();
     while (true) {

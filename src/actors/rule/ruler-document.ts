@@ -35,6 +35,36 @@ export function specOf(
   return { ...group, tenant: place.tenant, namespace: place.namespace };
 }
 
+/**
+ * The group with an alert rule of it, or all of them, as shadow rules or live ones. Undefined when there is no such rule.
+ * @param rule the alert's name; undefined: all
+ */
+export function withShadow(
+  document: GroupDocument,
+  rule: string | undefined,
+  shadow: boolean,
+): GroupDocument | undefined {
+  const {
+    shadow: ofGroup,
+    rules,
+    ...content
+  } = document.content as {
+    readonly shadow?: boolean;
+    readonly rules?: readonly Record<string, unknown>[];
+  };
+  const chosen = (r: Record<string, unknown>) => r.alert !== undefined && (rule === undefined || r.alert === rule);
+  if (rules?.some(chosen) !== true) return undefined;
+  // Of a whole group that is made live nothing remains; one rule of a shadow group has to say so itself.
+  const kept = rule === undefined ? undefined : ofGroup;
+  const changed = rules.map((r) => {
+    if (!chosen(r)) return r;
+    const { shadow: _, ...rest } = r;
+    return shadow === (kept ?? false) ? rest : { ...rest, shadow };
+  });
+  const all = { ...content, ...(kept === undefined ? {} : { shadow: kept }), rules: changed };
+  return { ...document, content: all };
+}
+
 /** YAML with long expressions on one line. */
 export function yamlOf(value: unknown): string {
   return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
@@ -54,12 +84,15 @@ export function readNamespace(
   return { documents: read.map((g) => g.document), problems };
 }
 
-function plain(r: YamlReader, node: Node | undefined, key = ""): unknown {
+/** Keys whose values are templates' or labels': texts, whatever they are called. */
+const OPEN_KEYS: readonly string[] = ["labels", "annotations"];
+
+function plain(r: YamlReader, node: Node | undefined, key = "", within = ""): unknown {
   const resolved = r.resolve(node);
   if (isMap(resolved)) {
     const out: Record<string, unknown> = {};
     for (const entry of readOpenMap(r, resolved, "it").values()) {
-      const value = plain(r, entry.value, entry.key);
+      const value = plain(r, entry.value, entry.key, key);
       if (value !== undefined) out[entry.key] = value;
     }
     return out;
@@ -67,6 +100,8 @@ function plain(r: YamlReader, node: Node | undefined, key = ""): unknown {
   if (isSeq(resolved)) return resolved.items.map((item) => plain(r, item as Node));
   if (!isScalar(resolved) || resolved.value === null) return undefined;
   const text = scalarText(resolved);
+  if (OPEN_KEYS.includes(within)) return text;
+  if (key === "shadow") return /^(true|yes|on)$/i.test(text);
   return key === "limit" ? Number(text) : text;
 }
 

@@ -4,7 +4,7 @@ import { formatProblem } from "../../model/config.ts";
 import { isTenant } from "../../model/tenant.ts";
 import type { CheckExpression } from "./expression.ts";
 import type { RuleGroupSpec } from "./rule-spec.ts";
-import { type GroupDocument, readGroupDocument, readNamespace, specOf, yamlOf } from "./ruler-document.ts";
+import { type GroupDocument, readGroupDocument, readNamespace, specOf, withShadow, yamlOf } from "./ruler-document.ts";
 
 /**
  * Rule groups that come over the API, by tenant and namespace: one file a namespace under `<data>/rules/<tenant>/`.
@@ -22,6 +22,8 @@ export interface Ruler {
   list(tenant: string, namespace?: string): Readonly<Record<string, readonly GroupDocument[]>>;
   /** Adds a group, or replaces the one of its name. Rejects with RulerError. */
   set(tenant: string, namespace: string, text: string): Promise<void>;
+  /** Makes an alert rule of a group, or all of them, shadow rules or live ones. Rejects with RulerError where there is none. */
+  setShadow(tenant: string, namespace: string, group: string, rule: string | undefined, shadow: boolean): Promise<void>;
   /** Rejects with RulerError where there is none. */
   deleteGroup(tenant: string, namespace: string, group: string): Promise<void>;
   deleteNamespace(tenant: string, namespace: string): Promise<void>;
@@ -158,6 +160,16 @@ export function makeRuler(options: RulerOptions): Ruler {
     await store(tenant, namespace, after);
   };
 
+  const setShadow: Ruler["setShadow"] = async (tenant, namespace, group, rule, shadow) => {
+    const before = current(tenant, namespace);
+    const at = before.findIndex((d) => d.name === group);
+    if (at < 0) throw new RulerError("missing", "group does not exist");
+    const changed = withShadow(before[at] as GroupDocument, rule, shadow);
+    if (changed === undefined) throw new RulerError("missing", "the group has no such alert rule");
+    if (JSON.stringify(changed) !== JSON.stringify(before[at]))
+      await store(tenant, namespace, before.with(at, changed));
+  };
+
   const deleteGroup = async (tenant: string, namespace: string, group: string): Promise<void> => {
     const before = current(tenant, namespace);
     const after = before.filter((d) => d.name !== group);
@@ -200,6 +212,7 @@ export function makeRuler(options: RulerOptions): Ruler {
       return out;
     },
     set: (tenant, namespace, text) => inTurn(() => set(tenant, namespace, text)),
+    setShadow: (...args) => inTurn(() => setShadow(...args)),
     deleteGroup: (tenant, namespace, group) => inTurn(() => deleteGroup(tenant, namespace, group)),
     deleteNamespace: (tenant, namespace) => inTurn(() => deleteNamespace(tenant, namespace)),
     deleteTenant: (tenant) =>
