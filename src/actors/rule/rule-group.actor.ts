@@ -57,6 +57,7 @@ export interface RuleGroupDeps {
 /** A gap longer than this many intervals has emptied the windows that rules look at. */
 const GAP_INTERVALS = 2;
 const MAX_HOLD_MS = 5 * 60_000;
+const READY_WAIT_MS = 60_000;
 
 /**
  * Runs the group for ever.
@@ -73,6 +74,7 @@ export const ruleGroupActor = Effect.fnUntraced(function* (
   const store = yield* restore(spec, deps, runtime);
   const teller = makeTeller({ ...deps, runtime, store });
   if (runtime.rules.some((rule) => rule.turned !== undefined)) yield* turn(deps, runtime, teller, store);
+  teller.resume(yield* Clock.currentTimeMillis);
   // What is under way is told also when the group is stopped: it is on disk as told.
   const close = Effect.promise(() => teller.close());
   yield* Effect.ensuring(run(spec, deps, runtime, teller, publishRuntime, inherited), close);
@@ -111,12 +113,13 @@ const run = Effect.fnUntraced(function* (
   const last = runtime.lastEvaluation;
   // Where there was an evaluation before, with the tick behind it.
   const from = last > 0 ? Math.min(started, last + spec.queryOffsetMs + 1) : started;
+  const patience = { ms: READY_WAIT_MS };
   let tick = firstTick(groupKey(spec), spec.intervalMs, from);
   const runs = runsOf(spec.rules);
   while (true) {
     const now = yield* Clock.currentTimeMillis;
     if (tick > now) yield* Effect.sleep(tick - now);
-    const ready = yield* waitUntilReady(deps);
+    const ready = yield* waitUntilReady(deps, patience);
     const missed = missedTicks(tick, spec.intervalMs, yield* Clock.currentTimeMillis, deps.catchUpTicks);
     runtime.missed += missed;
     tick += missed * spec.intervalMs;
@@ -155,9 +158,13 @@ const restore = Effect.fnUntraced(function* (spec: RuleGroupSpec, deps: RuleGrou
   return store;
 });
 
-/** Ready is asked often, since a page may wait for it; after a minute of no the evaluation is tried anyway. */
-const waitUntilReady = Effect.fnUntraced(function* (deps: RuleGroupDeps) {
-  for (let waited = 0; !deps.ready() && waited < 60_000; waited += 100) yield* Effect.sleep(100);
+/**
+ * Ready is asked often, since a page may wait for it; after a minute of no the evaluation is tried anyway. Only at a start: once
+ * it was ready, a part that dies must not hold back what the others can see.
+ */
+const waitUntilReady = Effect.fnUntraced(function* (deps: RuleGroupDeps, patience: { ms: number }) {
+  for (let waited = 0; !deps.ready() && waited < patience.ms; waited += 100) yield* Effect.sleep(100);
+  patience.ms = 0;
   return deps.ready();
 });
 
@@ -190,7 +197,8 @@ const evaluateGroup = Effect.fnUntraced(function* (
   for (const i of runtime.rules.keys()) {
     if (ahead.readsWritten(i)) {
       // It reads what a rule before it has just written: let that arrive.
-      yield* waited(flush(deps.output), patience);
+      // Without a bus it does not, and what else can be seen must not wait for it.
+      if (inputs !== "bus_down") yield* waited(flush(deps.output), patience);
       inputs ||= yield* inputsComplete(deps, patience);
     }
     const blind = inputs === "" && time < runtime.holdAbsentUntil ? "not_evaluated" : inputs;

@@ -19,6 +19,11 @@ import { tallied, turnedTransitions, withdrawals } from "./shadow.ts";
  * - Of a shadow rule the alert manager is told nothing, but for the end of what it was told while the rule was live.
  */
 export interface Teller {
+  /**
+   * Tells at once what was on disk as firing or resolved: a crash may have come between the disk and the telling, and the next
+   * evaluation may end an alert that nobody has heard of.
+   */
+  resume(wall: number): void;
   /** Tells at once what it means that rules have turned to or from shadow since their state was written. */
   turned(wall: number): void;
   offer(changed: Offered): void;
@@ -124,6 +129,12 @@ export function makeTeller(options: TellerOptions): Teller {
   };
 
   return {
+    resume: (wall) => {
+      const alerts = runtime.rules.flatMap(({ spec, table }) =>
+        table === undefined || isShadow(spec) ? [] : takeUnsent(table, wall, sendOptions(spec)),
+      );
+      if (alerts.length > 0) options.sink(alerts);
+    },
     turned: (wall) => {
       for (const rule of runtime.rules) {
         if (rule.turned === undefined || rule.table === undefined) continue;

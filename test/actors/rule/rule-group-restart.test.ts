@@ -57,6 +57,7 @@ async function incarnation(disk: SimDisk, spec: RuleGroupSpec, script: Script, t
       }
     },
   });
+  teller.resume(T + script.length * TICK);
   const context = { engine, tenant: "default", output, templates, signal: new AbortController().signal };
   const first = runtime.lastEvaluation === 0 ? 0 : (runtime.lastEvaluation - T) / TICK + 1;
   for (let i = first; i < script.length; i++) {

@@ -238,6 +238,24 @@ describe("rule manager", () => {
     }),
   );
 
+  it.effect("a restart tells what fires before it looks again: the one before may have died with it untold", () =>
+    Effect.gen(function* () {
+      const groups = [ruleGroup([alertingRule()])];
+      const s = setup(groups);
+      s.engine.answers["load > 1"] = [[{ host: "a" }, 3]];
+      const first = yield* start(s.manager);
+      yield* nextTick(s.manager);
+      yield* Fiber.interrupt(first);
+      s.sent.length = 0;
+      s.engine.answers["load > 1"] = [];
+      const again = makeRuleManager(s.options, groups);
+      yield* start(again);
+      yield* nextTick(again);
+      const told = s.sent.flat().map((a) => (a.endsAt as number) > (a.startsAt as number) + 30_000);
+      expect(told).toEqual([true, false]);
+    }),
+  );
+
   it.effect("right after a long gap, absence is not taken as the end", () =>
     Effect.gen(function* () {
       const groups = [ruleGroup([alertingRule()])];
