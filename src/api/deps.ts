@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { AlertManager } from "../actors/alert/alert-manager.ts";
+import type { Explainer } from "../actors/history/explainer.ts";
 import type { Ruler } from "../actors/rule/ruler-store.ts";
 import type { StorageAdmin } from "../actors/shard/storage-admin.ts";
 import type { LimitsConfig, ScrapeConfig } from "../model/config.ts";
@@ -30,6 +31,8 @@ export interface ApiDeps {
   /** The rule groups that came over the API. */
   readonly ruler: Ruler;
   readonly alertManager: AlertManager;
+  /** Explains why somebody was paged or not; absent: the server keeps no records. */
+  readonly explain?: Explainer;
   /** Counts alerts that were posted, by what they are. */
   readonly postedAlerts: (firing: number, resolved: number, invalid: number) => void;
   readonly targets: () => readonly TargetStatus[];

@@ -1,6 +1,8 @@
 import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import type { Logger as Log } from "pino";
+import { makeExplainer } from "../actors/history/explainer.ts";
+import { spawn } from "../actors/runtime/actor.ts";
 import { makeCensus } from "../actors/runtime/census.ts";
 import { labelRequestsChild } from "../actors/shard/label-requests.actor.ts";
 import { makeStorageAdmin } from "../actors/shard/storage-admin.ts";
@@ -8,11 +10,13 @@ import { superviseSystem } from "../actors/system.ts";
 import type { ApiDeps } from "../api/deps.ts";
 import { realDisk } from "../lib/disk.ts";
 import { limitsOf } from "../model/config.ts";
+import { DEFAULT_TENANT } from "../model/sample.ts";
 import { type IngestReader, ingestSubjectChild } from "../streams/nats/ingest-subject.ts";
+import { historyReader } from "../streams/nats/read-history.ts";
 import type { Say } from "../streams/nats/say.ts";
 import { attempt } from "./attempt.ts";
 import { openDataDir } from "./data-dir.ts";
-import { checkFree, externalUrlOf, type ListenError, parseListenOption } from "./listen.ts";
+import { checkFree, externalUrlOf, type ListenError, parseListenOption, urlOf } from "./listen.ts";
 import { liveConfiguration, makeReload, reloadOnHangup } from "./reload.ts";
 import { serveApi } from "./serve-api.ts";
 import type { ServeOptions } from "./serve-options.ts";
@@ -20,6 +24,7 @@ import { watchRules } from "./watch-rules.ts";
 import { wireBus } from "./wire-bus.ts";
 import { wireMetrics } from "./wire-metrics.ts";
 import { wireParts } from "./wire-parts.ts";
+import { wireSelfWatch } from "./wire-self-watch.ts";
 
 /** How long requests may wait for a bus that does not answer once the process is told to stop. */
 const STOP_WAIT_MS = 2_000;
@@ -87,6 +92,19 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
     alerts: rules.alerts,
     ruler: parts.ruler,
     alertManager,
+    explain: makeExplainer({
+      history: parts.history,
+      readStream: historyReader(bus),
+      alertManager,
+      rules: rules.rules,
+      alerts: rules.alerts,
+      engine,
+      externalLabels: (tenant) => ({
+        ...(tenant === DEFAULT_TENANT ? {} : { tenant }),
+        ...live.current().config.global.externalLabels,
+      }),
+      now: Date.now,
+    }),
     postedAlerts,
     targets: () => scrapes.current()?.targets() ?? [],
     scrapeConfigs: () => live.current().config.scrapeConfigs,
@@ -102,6 +120,7 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
     now: Date.now,
     log,
   };
+  yield* spawn("self-watch", wireSelfWatch(parts, busParts, live.current, urlOf(address)));
   const unusable = yield* Deferred.make<never, ListenError>();
   const system = superviseSystem(
     {

@@ -20,6 +20,11 @@ export function alertSubject(tenant: string, alertname: string, alert: string): 
   return `tocsin.alerts.${tenantToken(tenant)}.${nameToken(alertname)}.${alert}`;
 }
 
+/** Of all alerts of a name, or of all names where it is undefined. */
+export function alertSubjects(tenant: string, alertname: string | undefined): string {
+  return `tocsin.alerts.${tenantToken(tenant)}.${alertname === undefined ? "*" : nameToken(alertname)}.*`;
+}
+
 export function ruleGroupSubject(tenant: string, file: string, group: string): string {
   return `tocsin.alerts.${tenantToken(tenant)}.groups.${shortHash(`${file};${group}`)}`;
 }

@@ -1,0 +1,162 @@
+import { formatDuration } from "../../lib/duration.ts";
+import type { ExplainStep } from "../../model/explain.ts";
+import { type Evidence, isoTime, lastBefore, stepOf, text } from "./evidence.ts";
+
+/** What an alert was at a time. */
+export interface AlertState {
+  readonly state: "inactive" | "pending" | "firing" | "resolved" | "unseen_pending" | "unseen_firing" | "never";
+  /** Since when, Unix ms. */
+  readonly since: number | undefined;
+  /** When this firing began. */
+  readonly firedAt: number | undefined;
+  readonly reason: string;
+  readonly shadow: boolean;
+}
+
+const STATES: Readonly<Record<string, AlertState["state"]>> = {
+  inactive: "inactive",
+  pending: "pending",
+  firing: "firing",
+  keeping: "firing",
+  resolved: "resolved",
+  unknownPending: "unseen_pending",
+  unknownFiring: "unseen_firing",
+  unknownKeeping: "unseen_firing",
+};
+const WHY: Readonly<Record<string, string>> = {
+  query_failed: "its query failed",
+  shard_missing: "a part of the stored data did not answer",
+  bus_lagging: "samples that were published had not been read",
+  bus_down: "the bus did not answer",
+  not_evaluated: "nothing was evaluated for a while",
+  target_gone: "its target is gone",
+  sender_silent: "no samples come any more",
+  no_data: "there is no data",
+};
+
+/** The state of the alert at the evidence's time, by its records; by what this process holds where they say nothing. */
+export function stateAt({ events, time, now, active }: Evidence): AlertState {
+  const moved = lastBefore(events, time, (e) => "to" in e || e.type === "received");
+  const shadow = moved?.event.shadow === true;
+  if (moved !== undefined) {
+    const { event } = moved;
+    const posted = event.type === "received";
+    let state = posted ? (event.action as "firing" | "resolved") : (STATES[text(event.to)] ?? "inactive");
+    const reason = text(event.reason);
+    const starts = events.filter((e) => e.time <= time && begins(e.event));
+    // What others send has an end of its own, which comes without a word.
+    const ends = posted ? Date.parse(text(event.endsAt)) : Number.NaN;
+    if (state === "firing" && ends <= time && !events.some((e) => e.time > moved.time && e.time <= ends)) {
+      if (active === undefined) state = "resolved";
+    }
+    const firedAt = state === "firing" || state === "unseen_firing" ? starts.at(-1)?.time : undefined;
+    return { state, since: moved.time, firedAt: firedAt ?? moved.time, reason, shadow };
+  }
+  if (active !== undefined && active.activeAt <= time && now - time < 60_000) {
+    const unseen = active.unknown === true;
+    const state = unseen ? (`unseen_${active.state}` as const) : active.state;
+    return { state, since: active.activeAt, firedAt: active.activeAt, reason: active.reason ?? "", shadow: false };
+  }
+  return { state: "never", since: undefined, firedAt: undefined, reason: "", shadow: false };
+}
+
+function begins(event: Evidence["events"][number]["event"]): boolean {
+  return event.action === "becameFiring" || (event.type === "received" && event.action === "firing");
+}
+
+/** The steps from the samples to the alert. */
+export function evaluationSteps(e: Evidence, state: AlertState): ExplainStep[] {
+  const out: ExplainStep[] = [];
+  for (const { rule, group } of e.rules) {
+    const isNow = e.now - e.time < 2 * group.intervalMs + 60_000;
+    const health = lastBefore(e.ruleEvents, e.time, (x) => x.type === "health" && x.rule === rule.name);
+    const failing = isNow ? rule.health === "err" : health?.event.health === "err";
+    if (failing) {
+      const error = isNow ? rule.lastError : text(health?.event.error);
+      const at = isNow ? rule.lastEvaluation : (health?.time ?? null);
+      const because = `rule ${rule.name} of group ${group.name} cannot be evaluated: ${error}`;
+      out.push(stepOf("evaluation", at, "rule_unhealthy", because, isNow ? "memory" : (health?.from ?? "memory")));
+    }
+    if (isNow && rule.lastEvaluation === 0) {
+      const because = `rule ${rule.name} of group ${group.name} has not been evaluated yet`;
+      out.push(stepOf("evaluation", null, "not_evaluated", because, "memory"));
+    }
+  }
+  for (const x of e.ruleEvents.filter((x) => x.event.type !== "health" && x.time <= e.time).slice(-3)) {
+    const { type, group, ticks, inputs, lateMs } = x.event;
+    if (type === "missed")
+      out.push(
+        stepOf("evaluation", x.time, "missed", `group ${text(group)} left out ${String(ticks)} evaluations`, x.from),
+      );
+    else if (text(inputs) !== "" || Number(lateMs) > 0) {
+      const late = Number(lateMs) > 0 ? ` ${formatDuration(Number(lateMs))} late` : "";
+      const why = text(inputs) === "" ? "" : ` on incomplete data: ${WHY[text(inputs)] ?? text(inputs)}`;
+      out.push(
+        stepOf("evaluation", x.time, "late_or_incomplete", `group ${text(group)} was evaluated${late}${why}`, x.from),
+      );
+    }
+  }
+  for (const r of e.recomputed) {
+    const details = { query: r.query, values: r.values };
+    out.push(stepOf("evaluation", r.time, r.outcome, `${r.rule}: ${r.because}`, "query", details));
+  }
+  out.push(...alertSteps(e, state));
+  return out;
+}
+
+const MOVES = 8;
+
+function alertSteps(e: Evidence, state: AlertState): ExplainStep[] {
+  const moves = e.events.filter((x) => x.time <= e.time && ("to" in x.event || x.event.type === "received"));
+  if (moves.length === 0) {
+    if (state.state === "never") return [];
+    return [stepOf("alert", state.since ?? null, state.state, "this process holds it; no record says more", "memory")];
+  }
+  return moves.slice(-MOVES).map(({ event, time, from }) => {
+    if (event.type === "received") {
+      const what = event.action === "resolved" ? "ended" : `fires, until ${text(event.endsAt)} unless sent again`;
+      return stepOf("alert", time, text(event.action), `sent by a client of the API: ${what}`, from);
+    }
+    const why = text(event.reason) === "" ? "" : `, because ${WHY[text(event.reason)] ?? text(event.reason)}`;
+    const late = Number(event.lateMs) > 0 ? `, found ${formatDuration(Number(event.lateMs))} late` : "";
+    const shadow = event.shadow === true ? " (shadow rule: never told)" : "";
+    const because = `${text(event.from)} -> ${text(event.to)}, value ${text(event.value)}${why}${late}${shadow}`;
+    const outcome = STATES[text(event.to)] ?? text(event.to);
+    return stepOf("alert", time, outcome, because, from, { action: event.action, activeAt: event.activeAt });
+  });
+}
+
+/** Why an alert does not fire: a word and a sentence. */
+export function whyNotFiring(e: Evidence, state: AlertState): { readonly reason: string; readonly sentence: string } {
+  const failing = evaluationSteps({ ...e, events: [] }, state).find((s) => s.outcome === "rule_unhealthy");
+  if (state.state === "pending" || state.state === "unseen_pending") {
+    const seen =
+      state.state === "unseen_pending" ? `, and it cannot be seen: ${WHY[state.reason] ?? state.reason}` : "";
+    const hold = e.rules[0]?.rule.holdMs;
+    const due =
+      hold === undefined || state.since === undefined
+        ? ""
+        : `; it fires when it has held for ${formatDuration(hold)}, at ${isoTime(state.since + hold)} at the earliest`;
+    const reason = state.state === "unseen_pending" ? "unknown" : "for";
+    return { reason, sentence: `it was pending since ${isoTime(state.since ?? e.time)}${due}${seen}` };
+  }
+  if (failing !== undefined) return { reason: "rule_unhealthy", sentence: failing.because };
+  const no = e.recomputed.find((r) => r.outcome !== "true");
+  const ended = state.since === undefined ? "" : ` since ${isoTime(state.since)}`;
+  if (state.state === "resolved" || (state.state === "inactive" && state.since !== undefined)) {
+    const why = state.reason === "" ? "" : ` (${WHY[state.reason] ?? state.reason})`;
+    return { reason: "resolved", sentence: `it was over${ended}${why}${no === undefined ? "" : `: ${no.because}`}` };
+  }
+  if (no !== undefined) {
+    const reason = no.outcome === "no_data" ? "no_data" : no.outcome === "failed" ? "query_failed" : "condition_false";
+    return { reason, sentence: no.because };
+  }
+  if (e.rules.length === 0)
+    return { reason: "no_rule", sentence: "no rule makes such an alert, and nobody has sent one" };
+  const true_ = e.recomputed.find((r) => r.outcome === "true");
+  if (true_ !== undefined) {
+    const sentence = `the expression is true by the samples that are stored now, but no record says that it was seen so: they came late, or the rule is newer (${true_.because})`;
+    return { reason: "not_seen", sentence };
+  }
+  return { reason: "never_active", sentence: "no record says that it was ever active" };
+}

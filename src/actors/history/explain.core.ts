@@ -1,0 +1,71 @@
+import type { Explanation, Verdict } from "../../model/explain.ts";
+import { formatLabels, labelsToObject } from "../../model/labels.ts";
+import { type Evidence, isoTime, type RouteSeen, stepOf } from "./evidence.ts";
+import { evaluationSteps, stateAt, whyNotFiring } from "./explain-evaluation.ts";
+import { type RouteStory, routeStory } from "./explain-routes.ts";
+
+/** Why somebody was paged for an alert at a time, or nobody: a pure function of what is known. */
+export function explain(e: Evidence): Explanation {
+  const state = stateAt(e);
+  const chain = [...evaluationSteps(e, state)];
+  const about = e.alert === undefined ? {} : labelsToObject(e.alert.labels);
+  const name = e.alert === undefined ? "such an alert" : formatLabels(e.alert.labels);
+  const answer = (verdict: Verdict, reason: string, sentence: string, advice: readonly string[] = []): Explanation => ({
+    labels: { ...about },
+    fingerprint: e.alert?.fingerprint ?? null,
+    verdict,
+    reason,
+    sentence,
+    advice,
+    chain,
+  });
+  const firing = state.state === "firing" || state.state === "unseen_firing";
+  if (!firing) {
+    const { reason, sentence } = whyNotFiring(e, state);
+    if (state.state === "pending" || state.state === "unseen_pending")
+      return answer("pending", reason, `Not paged because ${sentence}.`);
+    const advice =
+      reason === "rule_unhealthy"
+        ? ["mend the rule's expression, or what it reads; `tocsin check rules` looks at rule files"]
+        : [];
+    const unknown = state.state === "never" && e.rules.length === 0;
+    if (unknown) chain.push(stepOf("alert", null, "unknown", sentence, "memory"));
+    return answer(unknown ? "unknown_alert" : "inactive", reason, `Not paged because ${sentence}.`, advice);
+  }
+  const shadow = state.shadow || (e.rules.length > 0 && e.rules.every(({ rule }) => isShadow(rule)));
+  if (shadow) {
+    const sentence = "Not paged because its rule is a shadow rule: it is evaluated and recorded, and nobody is told.";
+    return answer("not_paged", "shadow", sentence, ["promote the rule: take `shadow` out of it"]);
+  }
+  const firedAt = state.firedAt ?? e.time;
+  const stories = e.routes.map((r) => ({ r, story: routeStory(e, r, firedAt) }));
+  for (const { story } of stories) chain.push(...story.steps);
+  return answer(...verdictOf(stories, name));
+}
+
+function verdictOf(
+  stories: readonly { readonly r: RouteSeen; readonly story: RouteStory }[],
+  name: string,
+): [Verdict, string, string, readonly string[]] {
+  const advice = [...new Set(stories.flatMap(({ story }) => story.advice))];
+  const told = stories.filter(({ story }) => story.told !== undefined);
+  const newest = told.toSorted((a, b) => (b.story.told?.at ?? 0) - (a.story.told?.at ?? 0))[0];
+  if (newest?.story.told !== undefined) {
+    const { at, whom } = newest.story.told;
+    const silent = newest.story.reason === "repeat_interval" ? newest.story.because : `now: ${newest.story.because}`;
+    return [
+      "paged",
+      newest.story.reason,
+      `Paged: ${whom} was told at ${isoTime(at)}; ${silent}.`,
+      newest.story.reason === "repeat_interval" ? [] : advice,
+    ];
+  }
+  const first = stories[0];
+  if (first === undefined) return ["not_paged", "no_route", `Not paged because no route takes ${name}.`, []];
+  const why = [...new Set(stories.map(({ story }) => story.because))].join("; and ");
+  return ["not_paged", first.story.reason, `Not paged because ${why}.`, advice];
+}
+
+function isShadow(rule: object): boolean {
+  return (rule as { readonly shadow?: boolean }).shadow === true;
+}

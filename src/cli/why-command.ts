@@ -1,0 +1,27 @@
+import { type Command, Option } from "commander";
+import type { WhyOptions } from "./why.ts";
+
+/** Adds `tocsin why`: asks a running server why somebody was paged for an alert, or nobody. */
+export function addWhyCommand(program: Command): void {
+  program
+    .command("why")
+    .description("why was somebody paged for an alert, or nobody? From the records of evaluations and notifications")
+    .argument("<labels>", `the alert's labels, as 'alertname="HighLoad",instance="a"'`)
+    .option("--time <time>", "as things stood then (now, -1h, 2026-11-22T10:00:00Z, Unix seconds)", "now")
+    .option("--window <duration>", "how far back is looked for alerts that are over (1h)")
+    .option("--receiver <name>", "only what came of it at this receiver")
+    .option("--limit <n>", "the most alerts that are explained", "5")
+    .addOption(
+      new Option("--url <url>", "the server; user:password@ is sent as basic authentication")
+        .env("TOCSIN_URL")
+        .default("http://127.0.0.1:9090"),
+    )
+    .addOption(new Option("--server <url>", "the same as --url").hideHelp())
+    .addOption(new Option("--tenant <name>", "whose alerts").env("TOCSIN_TENANT"))
+    .option("--json", "the answer of the API as it is")
+    .addHelpText("after", "\nExit code: 0 answered; 1 the server could not answer; 2 what was asked is wrong.")
+    .action(async (labels: string, options: WhyOptions) => {
+      const { runWhy } = await import("./why.ts");
+      process.exitCode = await runWhy(labels, options);
+    });
+}
