@@ -45,6 +45,14 @@ const all: Readonly<Record<string, Benchmark>> = {
     title: "Ten thousand alert rules",
     load: async () => (await import("./alert-rules.ts")).benchAlertRules,
   },
+  "alert-storm": {
+    title: "Alert storm",
+    load: async () => (await import("./alert-storm.ts")).benchAlertStorm,
+  },
+  backtest: {
+    title: "Backtest of rules",
+    load: async () => (await import("./backtest.ts")).benchBacktest,
+  },
   "alert-latency": {
     title: "Sample to webhook",
     load: async () => (await import("./alert-latency.ts")).benchAlertLatency,

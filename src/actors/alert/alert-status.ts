@@ -1,23 +1,42 @@
 import type { ManagedAlert, ManagedGroup, NotifyStats } from "../../model/alerts.ts";
-import { compareAlerts, compareLabels, type HeldAlert, isResolved } from "./alert-store.ts";
+import { compareLabels, type HeldAlert, isResolved, sortAlerts } from "./alert-store.ts";
+import type { Route } from "./alertmanager-config.ts";
 import { type Dispatcher, inhibitions } from "./dispatcher.ts";
-import type { AlertGroup } from "./group.core.ts";
 import { mutedBy } from "./notify-group.ts";
 import { routesOf } from "./route.core.ts";
 import type { Silences } from "./silences.ts";
 
-/** The alerts that fire at `now`, with where they go and what holds them back. */
+/**
+ * The alerts that fire at `now`, in no order, with where they go and what holds them back. One of which nothing has changed is the
+ * same object as before, so that what was made of it can be kept.
+ */
 export function managedAlerts(d: Dispatcher, silences: Silences, now: number): ManagedAlert[] {
-  const groupsOf = new Map<string, AlertGroup[]>();
-  for (const group of d.groups.values()) {
-    for (const key of group.alerts.keys()) groupsOf.set(key, [...(groupsOf.get(key) ?? []), group]);
-  }
-  const firing = [...d.alerts.values()].filter((a) => !isResolved(a, now)).sort(compareAlerts);
+  const firing = [...d.alerts.values()].filter((a) => !isResolved(a, now));
+  const { flushed, muted } = holding(d, now);
   const inhibited = inhibitions(d, firing, now);
   const silenced = silences.silencedBy(firing, now);
-  return firing.map((a) => {
-    const by = { silenced: silenced.get(a.fingerprint) ?? [], inhibited: inhibited.get(a.fingerprint) ?? [] };
-    return managed(d, a, groupsOf.get(a.fingerprint) ?? [], by, now);
+  const known = shownOf(d);
+  return firing.map((held) => {
+    const { fingerprint: key } = held;
+    const silencedBy = silenced.get(key) ?? NOTHING;
+    const inhibitedBy = inhibited.get(key) ?? NOTHING;
+    const mutedBy = muted.get(key) ?? NOTHING;
+    const suppressed = silencedBy.length + inhibitedBy.length + mutedBy.length > 0;
+    const state = suppressed ? "suppressed" : flushed.has(key) ? "active" : "unprocessed";
+    const before = known.get(held);
+    if (
+      before?.state === state &&
+      same(before.silencedBy, silencedBy) &&
+      same(before.inhibitedBy, inhibitedBy) &&
+      same(before.mutedBy, mutedBy)
+    ) {
+      return before;
+    }
+    const { timeout: _, ...rest } = held;
+    const receivers = before?.receivers ?? routesOf(d.root, held.labels).map((r) => r.receiver);
+    const alert: ManagedAlert = { ...rest, receivers, state, silencedBy, inhibitedBy, mutedBy };
+    known.set(held, alert);
+    return alert;
   });
 }
 
@@ -26,25 +45,62 @@ export function managedGroups(d: Dispatcher, silences: Silences, now: number): M
   const alerts = new Map(managedAlerts(d, silences, now).map((a) => [a.fingerprint, a]));
   const out: ManagedGroup[] = [];
   for (const group of d.groups.values()) {
-    const members = [...group.alerts.keys()].map((key) => alerts.get(key)).filter((a) => a !== undefined);
+    const members: ManagedAlert[] = [];
+    for (const key of group.alerts.keys()) {
+      const alert = alerts.get(key);
+      if (alert !== undefined) members.push(alert);
+    }
     if (members.length === 0) continue;
     const { key, labels } = group;
     const muted = mutedBy(d.config, group.route, now);
-    out.push({ key, receiver: group.route.receiver, labels, mutedBy: muted, alerts: members.sort(compareAlerts) });
+    out.push({ key, receiver: group.route.receiver, labels, mutedBy: muted, alerts: sortAlerts(members) });
   }
   return out.sort((a, b) => compareLabels(a.labels, b.labels) || (a.receiver < b.receiver ? -1 : 1));
+}
+
+const NOTHING: readonly string[] = [];
+
+/** What was shown of each alert the last time, as long as the routes are the same. */
+const shown = new WeakMap<Dispatcher, WeakMap<HeldAlert, ManagedAlert>>();
+
+function shownOf(d: Dispatcher): WeakMap<HeldAlert, ManagedAlert> {
+  let known = shown.get(d);
+  if (known === undefined) {
+    known = new WeakMap();
+    shown.set(d, known);
+  }
+  return known;
+}
+
+function same(a: readonly string[], b: readonly string[]): boolean {
+  return a === b || (a.length === b.length && a.every((x, i) => x === b[i]));
+}
+
+/** Which alerts were told, and which are in groups that are muted now, with the names of the intervals; by fingerprint. */
+function holding(d: Dispatcher, now: number) {
+  const flushed = new Set<string>();
+  const muted = new Map<string, readonly string[]>();
+  const byRoute = new Map<Route, readonly string[]>();
+  for (const group of d.groups.values()) {
+    let by = byRoute.get(group.route);
+    if (by === undefined) {
+      by = mutedBy(d.config, group.route, now);
+      byRoute.set(group.route, by);
+    }
+    if (group.hasFlushed) for (const key of group.alerts.keys()) flushed.add(key);
+    if (by.length === 0) continue;
+    for (const key of group.alerts.keys()) {
+      const other = muted.get(key);
+      muted.set(key, other === undefined ? by : [...new Set([...other, ...by])]);
+    }
+  }
+  return { flushed, muted };
 }
 
 /** As `managedAlerts` would show them, without making them. */
 export function countAlerts(d: Dispatcher, silences: Silences, now: number): NotifyStats["alerts"] {
   const count = { active: 0, suppressed: 0, unprocessed: 0 };
-  const flushed = new Set<string>();
-  const muted = new Set<string>();
-  for (const group of d.groups.values()) {
-    const mutes = mutedBy(d.config, group.route, now).length > 0;
-    if (!mutes && !group.hasFlushed) continue;
-    for (const key of group.alerts.keys()) (mutes ? muted : flushed).add(key);
-  }
+  const { flushed, muted } = holding(d, now);
   const firing = [...d.alerts.values()].filter((a) => !isResolved(a, now));
   const inhibited = inhibitions(d, firing, now);
   const silenced = silences.silencedBy(firing, now);
@@ -56,22 +112,15 @@ export function countAlerts(d: Dispatcher, silences: Silences, now: number): Not
   return count;
 }
 
-function managed(
-  d: Dispatcher,
-  alert: HeldAlert,
-  groups: readonly AlertGroup[],
-  by: { readonly silenced: readonly string[]; readonly inhibited: readonly string[] },
-  now: number,
-): ManagedAlert {
-  const muted = [...new Set(groups.flatMap((g) => mutedBy(d.config, g.route, now)))];
-  const suppressed = by.silenced.length > 0 || by.inhibited.length > 0 || muted.length > 0;
-  const { timeout: _, ...rest } = alert;
-  return {
-    ...rest,
-    receivers: routesOf(d.root, alert.labels).map((r) => r.receiver),
-    state: suppressed ? "suppressed" : groups.some((g) => g.hasFlushed) ? "active" : "unprocessed",
-    silencedBy: by.silenced,
-    inhibitedBy: by.inhibited,
-    mutedBy: muted,
+/** What takes long is not made again before twenty times as long has passed; by `now`, ms that never go back. */
+export function seldom<T>(make: () => T, now: () => number = () => performance.now()): () => T {
+  let made: { readonly value: T; readonly until: number } | undefined;
+  return () => {
+    const begun = now();
+    if (made !== undefined && begun < made.until) return made.value;
+    const value = make();
+    const ended = now();
+    made = { value, until: ended + 20 * (ended - begun) };
+    return value;
   };
 }

@@ -60,12 +60,33 @@ export function compareAlerts(a: { readonly labels: Labels }, b: { readonly labe
   for (const name of ["job", "instance"]) {
     const x = labelValue(a.labels, name);
     const y = labelValue(b.labels, name);
-    if (x === y) continue;
-    if (x === "") return 1;
-    if (y === "") return -1;
-    return x < y ? -1 : 1;
+    if (x !== y) return before(x, y);
   }
   return compareLabels(a.labels, b.labels);
+}
+
+/** The alerts in the order of `compareAlerts`, in place; what is compared most is looked up once. */
+export function sortAlerts<T extends { readonly labels: Labels }>(alerts: T[]): T[] {
+  if (alerts.length < 2) return alerts;
+  const keyed = alerts.map((alert) => ({
+    alert,
+    job: labelValue(alert.labels, "job"),
+    instance: labelValue(alert.labels, "instance"),
+  }));
+  keyed.sort((a, b) => {
+    if (a.job !== b.job) return before(a.job, b.job);
+    if (a.instance !== b.instance) return before(a.instance, b.instance);
+    return compareLabels(a.alert.labels, b.alert.labels);
+  });
+  for (const [i, { alert }] of keyed.entries()) alerts[i] = alert;
+  return alerts;
+}
+
+/** The order of two values that are not equal: none at all comes last. */
+function before(x: string, y: string): number {
+  if (x === "") return 1;
+  if (y === "") return -1;
+  return x < y ? -1 : 1;
 }
 
 /** Alertmanager's order of label sets: fewer first, then by names and values. */

@@ -4,13 +4,14 @@ import { type HeldAlert, holdAlert, isResolved, mergeAlert } from "./alert-store
 import type { AlertmanagerConfig, Route } from "./alertmanager-config.ts";
 import { type AlertGroup, insertAlert, makeGroup } from "./group.core.ts";
 import {
-  compileInhibitRules,
+  addSource,
   compileRoute,
+  dropSource,
   groupKeyOf,
   groupLabelsOf,
-  type Inhibitor,
+  type InhibitSources,
   inhibitedBy,
-  inhibitSources,
+  makeInhibitSources,
   type RouteNode,
   routesOf,
 } from "./route.core.ts";
@@ -19,7 +20,7 @@ import {
 export interface Dispatcher {
   readonly config: AlertmanagerConfig;
   readonly root: RouteNode;
-  readonly inhibitors: readonly Inhibitor[];
+  readonly sources: readonly InhibitSources[];
   readonly alerts: Map<string, HeldAlert>;
   /** By receiver, escalation, route and group labels. */
   readonly groups: Map<string, AlertGroup>;
@@ -29,13 +30,21 @@ export interface Dispatcher {
 const KEEP_RESOLVED_MS = 15 * 60_000;
 
 export function makeDispatcher(config: AlertmanagerConfig, alerts = new Map<string, HeldAlert>()): Dispatcher {
-  return {
+  const d = {
     config,
     root: compileRoute(config.route),
-    inhibitors: compileInhibitRules(config.inhibitRules),
+    sources: makeInhibitSources(config.inhibitRules),
     alerts,
     groups: new Map(),
   };
+  for (const alert of alerts.values()) addSource(d.sources, alert);
+  return d;
+}
+
+/** Holds an alert, in the place of what was held of it. */
+export function holdInDispatcher(d: Dispatcher, alert: HeldAlert): void {
+  d.alerts.set(alert.fingerprint, alert);
+  addSource(d.sources, alert);
 }
 
 /** What has to happen after an alert came in: groups to start, and groups whose next flush has come nearer. */
@@ -59,7 +68,7 @@ export function postAlert(
   const next = holdAlert(posted, now, d.config.resolveTimeoutMs);
   const before = d.alerts.get(next.fingerprint);
   const alert = mergeAlert(before, next, now);
-  d.alerts.set(alert.fingerprint, alert);
+  holdInDispatcher(d, alert);
   taken?.(before, alert, now);
   return groupAlert(d, alert, now, lastToldAt);
 }
@@ -109,17 +118,19 @@ export function retireGroup(d: Dispatcher, group: AlertGroup): boolean {
 /** Forgets alerts that ended long ago. */
 export function dropOldAlerts(d: Dispatcher, now: number): void {
   for (const [key, alert] of d.alerts) {
-    if (isResolved(alert, now) && alert.endsAt < now - KEEP_RESOLVED_MS) d.alerts.delete(key);
+    if (isResolved(alert, now) && alert.endsAt < now - KEEP_RESOLVED_MS) {
+      d.alerts.delete(key);
+      dropSource(d.sources, alert);
+    }
   }
 }
 
 /** Which alerts inhibit each of the given ones; alerts that nothing inhibits are left out. */
 export function inhibitions(d: Dispatcher, alerts: Iterable<HeldAlert>, now: number): Map<string, readonly string[]> {
   const out = new Map<string, readonly string[]>();
-  const sources = inhibitSources(d.inhibitors, d.alerts.values(), now);
-  if (sources.length === 0) return out;
+  if (d.sources.length === 0) return out;
   for (const alert of alerts) {
-    const by = inhibitedBy(sources, alert.labels);
+    const by = inhibitedBy(d.sources, alert.labels, now);
     if (by.length > 0) out.set(alert.fingerprint, by);
   }
   return out;

@@ -1,5 +1,5 @@
 import type { Labels } from "../../model/labels.ts";
-import { compareAlerts, type HeldAlert, isResolved } from "./alert-store.ts";
+import { type HeldAlert, isResolved, sortAlerts } from "./alert-store.ts";
 import type { Route } from "./alertmanager-config.ts";
 import { groupKeyOf } from "./route.core.ts";
 
@@ -48,7 +48,7 @@ export function beginFlush(group: AlertGroup, now: number): HeldAlert[] {
   group.hasFlushed = true;
   group.nextFlush = now + group.route.groupIntervalMs;
   const alerts = [...group.alerts.values()].map((a) => (isResolved(a, now) ? a : { ...a, endsAt: 0 }));
-  return alerts.sort(compareAlerts);
+  return sortAlerts(alerts);
 }
 
 /** Ends a flush that told everybody: drops the resolved alerts that are as they were told. */

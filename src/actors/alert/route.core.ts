@@ -53,7 +53,7 @@ export interface Inhibitor {
   readonly equal: readonly string[];
 }
 
-export function compileInhibitRules(rules: readonly InhibitRule[]): Inhibitor[] {
+function compileInhibitRules(rules: readonly InhibitRule[]): Inhibitor[] {
   return rules.map((rule) => ({
     source: compileMatchers(rule.source),
     target: compileMatchers(rule.target),
@@ -61,41 +61,53 @@ export function compileInhibitRules(rules: readonly InhibitRule[]): Inhibitor[] 
   }));
 }
 
-/** For each rule, the alerts that can inhibit at `now`; made once a flush, then asked for each alert. */
+/** A rule and the alerts that may inhibit by it; kept up to date as alerts come and go. */
 export interface InhibitSources {
   readonly rule: Inhibitor;
-  /** By the values of the rule's `equal` labels. */
-  readonly byEqual: ReadonlyMap<string, readonly HeldAlert[]>;
+  /** By the values of the rule's `equal` labels, then by fingerprint. Some may have ended. */
+  readonly byEqual: Map<string, Map<string, HeldAlert>>;
 }
 
-export function inhibitSources(
-  rules: readonly Inhibitor[],
-  alerts: Iterable<HeldAlert>,
-  now: number,
-): InhibitSources[] {
-  if (rules.length === 0) return [];
-  const firing = [...alerts].filter((a) => !isResolved(a, now));
-  return rules.map((rule) => {
-    const byEqual = new Map<string, HeldAlert[]>();
-    for (const alert of firing) {
-      if (!rule.source(alert.labels)) continue;
-      const key = equalKey(rule, alert.labels);
-      const same = byEqual.get(key);
-      if (same === undefined) byEqual.set(key, [alert]);
-      else same.push(alert);
-    }
-    return { rule, byEqual };
-  });
+export function makeInhibitSources(rules: readonly InhibitRule[]): InhibitSources[] {
+  return compileInhibitRules(rules).map((rule) => ({ rule, byEqual: new Map() }));
 }
 
-/** Fingerprints of the alerts that inhibit this one, one a rule. An alert that is source and target inhibits no such other. */
-export function inhibitedBy(sources: readonly InhibitSources[], labels: Labels): string[] {
+/** Takes in an alert as it is now. */
+export function addSource(sources: readonly InhibitSources[], alert: HeldAlert): void {
+  for (const { rule, byEqual } of sources) {
+    if (!rule.source(alert.labels)) continue;
+    const key = equalKey(rule, alert.labels);
+    const same = byEqual.get(key);
+    if (same === undefined) byEqual.set(key, new Map([[alert.fingerprint, alert]]));
+    else same.set(alert.fingerprint, alert);
+  }
+}
+
+/** Forgets an alert. */
+export function dropSource(sources: readonly InhibitSources[], { labels, fingerprint }: HeldAlert): void {
+  for (const { rule, byEqual } of sources) {
+    const key = equalKey(rule, labels);
+    const same = byEqual.get(key);
+    if (same?.delete(fingerprint) === true && same.size === 0) byEqual.delete(key);
+  }
+}
+
+/**
+ * Fingerprints of the alerts that fire at `now` and inhibit this one, one a rule. An alert that is source and target inhibits no
+ * such other.
+ */
+export function inhibitedBy(sources: readonly InhibitSources[], labels: Labels, now: number): string[] {
   const out: string[] = [];
   for (const { rule, byEqual } of sources) {
     if (!rule.target(labels)) continue;
+    const same = byEqual.get(equalKey(rule, labels));
+    if (same === undefined) continue;
     const isSource = rule.source(labels);
-    const found = byEqual.get(equalKey(rule, labels))?.find((a) => !isSource || !rule.target(a.labels));
-    if (found !== undefined) out.push(found.fingerprint);
+    for (const a of same.values()) {
+      if (isResolved(a, now) || (isSource && rule.target(a.labels))) continue;
+      out.push(a.fingerprint);
+      break;
+    }
   }
   return out;
 }

@@ -3,8 +3,6 @@ import type { Disk } from "../../lib/disk.ts";
 import { type Labels, labelValue } from "../../model/labels.ts";
 import type { HeldAlert } from "./alert-store.ts";
 import {
-  type CompiledSilence,
-  compileSilences,
   expireSilence,
   forgettable,
   mutesAt,
@@ -19,6 +17,7 @@ import {
   silenceEvents,
   stateOf,
 } from "./silence.core.ts";
+import { makeSilenceIndex } from "./silence-index.ts";
 import { openSilenceLog, type SilenceLog } from "./silence-log.ts";
 
 /**
@@ -66,9 +65,7 @@ const SETTLE_MS = 120_000;
 export function makeSilences(options: SilencesOptions): Silences {
   const { disk, path, retentionMs = RETENTION_MS, limits = LIMITS, newId = randomUUID } = options;
   let table: SilenceTable = new Map();
-  let compiled: readonly CompiledSilence[] = [];
-  /** Which silences match an alert, whatever the time; asked for at every flush. Made anew when a silence changes. */
-  let known = new WeakMap<Labels, readonly Silence[]>();
+  const index = makeSilenceIndex();
   let log: SilenceLog | undefined;
   let openedAt = 0;
   /** By id, the end of which notice was given. */
@@ -76,15 +73,7 @@ export function makeSilences(options: SilencesOptions): Silences {
 
   const take = (next: SilenceTable) => {
     table = next;
-    compiled = compileSilences(next);
-    known = new WeakMap();
-  };
-  const matching = (labels: Labels): readonly Silence[] => {
-    const old = known.get(labels);
-    if (old !== undefined) return old;
-    const found = compiled.filter((c) => c.matches(labels)).map((c) => c.silence);
-    known.set(labels, found);
-    return found;
+    index.take(next);
   };
 
   let last: Promise<unknown> = Promise.resolve();
@@ -122,7 +111,9 @@ export function makeSilences(options: SilencesOptions): Silences {
       if (table.size === 0) return out;
       for (const { fingerprint, labels, endsAt } of alerts) {
         const resolved = endsAt > 0 && endsAt <= now;
-        const ids = matching(labels)
+        const matching = index.matching(labels);
+        if (matching.length === 0) continue;
+        const ids = matching
           .filter((s) => mutesAt(s, resolved, now) && labelValue(labels, "silence") !== s.id)
           .map((s) => s.id);
         if (ids.length > 0) out.set(fingerprint, ids);
@@ -131,7 +122,7 @@ export function makeSilences(options: SilencesOptions): Silences {
     },
     tick: (firing, now) =>
       inTurn(async () => {
-        const events = silenceEvents(compiled, firing, now - openedAt >= SETTLE_MS, now);
+        const events = silenceEvents(index.compiled(), firing, now - openedAt >= SETTLE_MS, now);
         const ending = events.ending.filter((s) => noticed.get(s.id) !== s.endsAt);
         await commit([...events.matched, ...events.finished]);
         for (const s of ending) noticed.set(s.id, s.endsAt);

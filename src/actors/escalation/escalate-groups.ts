@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import { type HeldAlert, isResolved } from "../alert/alert-store.ts";
-import { type Dispatcher, groupIdentity } from "../alert/dispatcher.ts";
+import { type Dispatcher, groupIdentity, holdInDispatcher } from "../alert/dispatcher.ts";
 import type { AlertGroup } from "../alert/group.core.ts";
 import { heardAlerts, type NotifyDeps } from "../alert/notify-group.ts";
 import { carryOut } from "../notify/carry-out.ts";
@@ -53,7 +53,7 @@ export function restoreEscalated(escalations: Escalations, d: Dispatcher, now: n
     const record = escalations.get(id);
     for (const alert of record?.alerts ?? []) {
       if (d.alerts.has(alert.fingerprint) || record?.state.firing.includes(alert.fingerprint) !== true) continue;
-      d.alerts.set(alert.fingerprint, { ...alert, endsAt: Math.max(alert.endsAt, now + d.config.resolveTimeoutMs) });
+      holdInDispatcher(d, { ...alert, endsAt: Math.max(alert.endsAt, now + d.config.resolveTimeoutMs) });
     }
   }
 }

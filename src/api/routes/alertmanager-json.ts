@@ -8,32 +8,62 @@ import { labelsToObject } from "../../model/labels.ts";
 
 const time = (ms: number) => new Date(ms).toISOString();
 
-export function alertJson(alert: ManagedAlert, receivers: readonly string[]): unknown {
-  const { state, silencedBy, inhibitedBy, mutedBy } = alert;
-  return {
+/** One that no group has told of yet is shown as active all the same, and a muted group mutes what is in it. */
+export function shownState(alert: ManagedAlert, mutedBy: readonly string[]): "active" | "suppressed" {
+  return alert.silencedBy.length + alert.inhibitedBy.length + mutedBy.length > 0 ? "suppressed" : "active";
+}
+
+/** What was made of an alert of which nothing has changed since: there may be very many, asked for again and again. */
+const texts = new WeakMap<ManagedAlert, string>();
+
+/**
+ * @param mutedBy of the group that it is shown in
+ * @param receivers those of its receivers that are told; all where not given
+ */
+export function alertText(
+  alert: ManagedAlert,
+  mutedBy: readonly string[],
+  receivers: readonly string[] = alert.receivers,
+): string {
+  const usual = mutedBy.length === 0 && receivers.length === alert.receivers.length;
+  const known = usual ? texts.get(alert) : undefined;
+  if (known !== undefined) return known;
+  const { silencedBy, inhibitedBy } = alert;
+  const text = JSON.stringify({
     annotations: alert.annotations,
     endsAt: time(alert.endsAt),
     fingerprint: alert.fingerprint,
     receivers: receivers.map((name) => ({ name })),
     startsAt: time(alert.startsAt),
-    status: { inhibitedBy, mutedBy, silencedBy, state },
+    status: { inhibitedBy, mutedBy, silencedBy, state: shownState(alert, mutedBy) },
     updatedAt: time(alert.updatedAt),
     ...(alert.generatorUrl === "" ? {} : { generatorURL: alert.generatorUrl }),
     labels: labelsToObject(alert.labels),
-  };
+  });
+  if (usual) texts.set(alert, text);
+  return text;
 }
 
 /** @param receiver whether a receiver was asked for: of an alert's receivers only those are told */
-export function groupJson(
-  group: ManagedGroup,
-  alerts: readonly ManagedAlert[],
-  receiver: (name: string) => boolean,
-): unknown {
-  return {
-    alerts: alerts.map((a) => alertJson(a, a.receivers.filter(receiver))),
-    labels: labelsToObject(group.labels),
-    receiver: { name: group.receiver },
-  };
+export function groupText(group: ManagedGroup, receiver: (name: string) => boolean): string {
+  const alerts = group.alerts.map((a) => alertText(a, group.mutedBy, a.receivers.filter(receiver)));
+  const rest = JSON.stringify({ labels: labelsToObject(group.labels), receiver: { name: group.receiver } });
+  return `{"alerts":[${alerts.join(",")}],${rest.slice(1)}`;
+}
+
+/** About so many characters are encoded at a time; in between others are answered. */
+const PIECE = 256 * 1024;
+
+/** A JSON list, made as it is sent. */
+export function* listPieces<T>(items: readonly T[], textOf: (item: T) => string): Generator<Buffer> {
+  let piece = "[";
+  for (let i = 0; i < items.length; i++) {
+    piece += i === 0 ? textOf(items[i] as T) : `,${textOf(items[i] as T)}`;
+    if (piece.length < PIECE) continue;
+    yield Buffer.from(piece);
+    piece = "";
+  }
+  yield Buffer.from(`${piece}]\n`);
 }
 
 /** Alertmanager's fields, and Tocsin's own where they are set. */

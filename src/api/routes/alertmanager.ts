@@ -3,7 +3,7 @@ import { MatcherSyntaxError, parseMatcher } from "../../actors/alert/matcher-syn
 import { hasMatchers, SilenceRefused, sortSilences } from "../../actors/alert/silence.core.ts";
 import { goQuote } from "../../lib/go-quote.ts";
 import { compileMatcherRegex } from "../../lib/regex.ts";
-import type { ManagedAlert } from "../../model/alerts.ts";
+import type { ManagedAlert, ManagedGroup } from "../../model/alerts.ts";
 import { type Labels, labelValue } from "../../model/labels.ts";
 import { compileMatcher, type Matcher } from "../../model/matcher.ts";
 import { QueryError } from "../../model/query.ts";
@@ -13,7 +13,7 @@ import { paramsOf } from "../request.ts";
 import { sendPieces } from "../respond.ts";
 import { BodyError, readAlerts, readSilence } from "./alertmanager-body.ts";
 import { shownConfig } from "./alertmanager-config.ts";
-import { alertJson, groupJson, silenceJson } from "./alertmanager-json.ts";
+import { alertText, groupText, listPieces, shownState, silenceJson } from "./alertmanager-json.ts";
 
 /** The Alertmanager whose API v2 is spoken; its clients compare it with their own. */
 const VERSION = "0.33.1";
@@ -62,7 +62,10 @@ export function alertmanagerRoutes(app: FastifyInstance, deps: ApiDeps): void {
     send(
       request,
       reply,
-      alertManager.config().receivers.map(({ name }) => ({ name, labels: { name } })),
+      alertManager
+        .config()
+        .receivers.filter(({ name }) => receiverFilter(paramsOf(request))(name))
+        .map(({ name, labels }) => ({ name, labels: { ...labels, name } })),
     ),
   );
 
@@ -72,13 +75,12 @@ export function alertmanagerRoutes(app: FastifyInstance, deps: ApiDeps): void {
     const receiver = receiverFilter(params);
     const alerts = alertManager
       .alerts()
-      .map((alert) => shownAlert(alert, []))
-      .filter((a) => a.receivers.some(receiver) && wanted(a))
+      .filter((a) => a.receivers.some(receiver) && wanted(a, shownState(a, [])))
       .sort((a, b) => (a.fingerprint < b.fingerprint ? -1 : 1));
-    return send(
+    return sendPieces(
       request,
       reply,
-      alerts.map((a) => alertJson(a, a.receivers)),
+      listPieces(alerts, (a) => alertText(a, [])),
     );
   });
 
@@ -100,12 +102,17 @@ export function alertmanagerRoutes(app: FastifyInstance, deps: ApiDeps): void {
     const receiver = receiverFilter(params);
     const muted = flag(params, "muted");
     const groups = alertManager.groups().filter((g) => receiver(g.receiver) && (muted || g.mutedBy.length === 0));
-    const out = groups.flatMap((group) => {
+    const out: ManagedGroup[] = [];
+    for (const group of groups) {
       // What mutes the group is not part of the filter: it looks at the alerts themselves.
-      const alerts = group.alerts.filter((a) => wanted(shownAlert(a, []))).map((a) => shownAlert(a, group.mutedBy));
-      return alerts.length === 0 ? [] : [groupJson(group, alerts, receiver)];
-    });
-    return send(request, reply, out);
+      const alerts = group.alerts.filter((a) => wanted(a, shownState(a, [])));
+      if (alerts.length > 0) out.push({ ...group, alerts });
+    }
+    return sendPieces(
+      request,
+      reply,
+      listPieces(out, (group) => groupText(group, receiver)),
+    );
   });
 
   on("GET", "silences", (request, reply) => {
@@ -139,6 +146,18 @@ export function alertmanagerRoutes(app: FastifyInstance, deps: ApiDeps): void {
     return reply.send();
   });
 
+  /** By a regular expression of the name, and by matchers of the labels; the name is one of them. */
+  function receiverFilter(params: Params): (receiver: string) => boolean {
+    const named = receiverPattern(params);
+    const matchers = matchersOf(params, "receiver_matchers", "failed to parse receiver_matchers param: ");
+    if (matchers.length === 0) return named;
+    const tests = matchers.map((m) => ({ name: m.name, test: compileMatcher(m) }));
+    const labels = new Map(alertManager.config().receivers.map((r) => [r.name, r.labels ?? {}]));
+    const valueOf = (receiver: string, label: string) =>
+      label === "name" ? receiver : (labels.get(receiver)?.[label] ?? "");
+    return (receiver) => named(receiver) && tests.every(({ name, test }) => test(valueOf(receiver, name)));
+  }
+
   function refuse(reply: FastifyReply, error: unknown): FastifyReply {
     if (error instanceof BodyError) return sendCoded(reply, error.status, error.code, error.message);
     if (error instanceof WrongType) return sendCoded(reply, 415, 415, error.message);
@@ -166,33 +185,29 @@ function silenceId(request: FastifyRequest): string {
   throw new BodyError(422, 601, `silenceID in path must be of type uuid: ${goQuote(id)}`);
 }
 
-/** An alert as it is answered: one that no group has told of yet is active all the same, and a muted group mutes what is in it. */
-function shownAlert(alert: ManagedAlert, mutedBy: readonly string[]): ManagedAlert {
-  const suppressed = alert.silencedBy.length + alert.inhibitedBy.length + mutedBy.length > 0;
-  return { ...alert, mutedBy, state: suppressed ? "suppressed" : "active" };
-}
-
-function alertFilter(params: Params): (alert: ManagedAlert) => boolean {
+function alertFilter(params: Params): (alert: ManagedAlert, shown: "active" | "suppressed") => boolean {
   const tests = parseFilters(params).map((m) => ({ name: m.name, test: compileMatcher(m) }));
   const [active, silenced, inhibited] = ["active", "silenced", "inhibited"].map((name) => flag(params, name));
   const matches = (labels: Labels) => tests.every(({ name, test }) => test(labelValue(labels, name)));
-  return (a) =>
-    (active || a.state !== "active") &&
+  return (a, shown) =>
+    (active || shown !== "active") &&
     (silenced || a.silencedBy.length === 0) &&
     (inhibited || a.inhibitedBy.length === 0) &&
     matches(a.labels);
 }
 
-function parseFilters(params: Params): Matcher[] {
+const parseFilters = (params: Params) => matchersOf(params, "filter", "");
+
+function matchersOf(params: Params, name: string, prefix: string): Matcher[] {
   try {
-    return params.getAll("filter").map(parseMatcher);
+    return params.getAll(name).map(parseMatcher);
   } catch (error) {
-    if (error instanceof MatcherSyntaxError) throw new FilterError(error.message);
+    if (error instanceof MatcherSyntaxError) throw new FilterError(`${prefix}${error.message}`);
     throw error;
   }
 }
 
-function receiverFilter(params: Params): (receiver: string) => boolean {
+function receiverPattern(params: Params): (receiver: string) => boolean {
   const pattern = params.get("receiver");
   if (pattern === null) return () => true;
   try {
