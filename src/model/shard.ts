@@ -1,5 +1,6 @@
 import type { Labels } from "./labels.ts";
 import type { Matcher } from "./matcher.ts";
+import type { PackedList } from "./packed-list.ts";
 import type { Tier } from "./rollup.ts";
 
 /**
@@ -106,7 +107,10 @@ export interface ShardChanges extends ChangePoint {
 
 /** A list, and in words what of it could not be read: data of the times asked for that is lost, or not there yet. */
 export interface Listed<T> {
+  /** Empty where `packed` is given. */
   readonly values: readonly T[];
+  /** The list where it is a long one, sorted: as JavaScript sorts texts, or by compareLabels. */
+  readonly packed?: PackedList;
   readonly problems: readonly string[];
 }
 

@@ -2,8 +2,9 @@
 
 import { RegexError } from "../../lib/regex.ts";
 import { watched } from "../../lib/work-at-hand.ts";
-import { type Labels, labelsKey } from "../../model/labels.ts";
+import { compareLabels, type Labels, labelsKey } from "../../model/labels.ts";
 import type { Matcher } from "../../model/matcher.ts";
+import { PACK_FROM, type PackedList, packedBuffers, packSets, packTexts } from "../../model/packed-list.ts";
 import { QueryError } from "../../model/query.ts";
 import type { SeriesSource } from "../../model/series-source.ts";
 import type { ChangePoint, FamilyMetadata, Listed, ShardChanges, ShardRequest, ShardStats } from "../../model/shard.ts";
@@ -38,7 +39,7 @@ export function answerRequest(from: AnswerSources, request: ShardRequest, stoppe
     if (stopped()) throw new QueryError("canceled", "the request was canceled");
   };
   try {
-    return watched(check, () => answerUnchecked(from, request, stopped));
+    return watched(check, () => answerUnchecked(from, request, stopped, check));
   } catch (error) {
     // A matcher's pattern that is no regular expression is the caller's fault.
     if (error instanceof RegexError) throw new QueryError("bad_data", error.message);
@@ -46,21 +47,30 @@ export function answerRequest(from: AnswerSources, request: ShardRequest, stoppe
   }
 }
 
-function answerUnchecked(from: AnswerSources, request: ShardRequest, stopped: () => boolean): Answer {
+function answerUnchecked(
+  from: AnswerSources,
+  request: ShardRequest,
+  stopped: () => boolean,
+  check: () => void,
+): Answer {
   const { source } = from;
+  const packSorted = (texts: readonly string[]) => packTexts(sorted(texts, compareTexts, check), check);
   switch (request.kind) {
     case "query": {
       const { result, transfer } = runShardQuery(source, request.plan, stopped);
       return { value: result, transfer };
     }
     case "series":
-      return listed(source, request, series(source, request, stopped));
+      return listed(source, request, series(source, request, stopped), (sets) => {
+        return packSets(sorted(sets, compareLabels, check), check);
+      });
     case "labelNames": {
       const { tenant, sets, minT, maxT } = request;
       return listed(
         source,
         request,
         union(sets, (set) => source.labelNames(tenant, set, minT, maxT)),
+        packSorted,
       );
     }
     case "labelValues": {
@@ -69,6 +79,7 @@ function answerUnchecked(from: AnswerSources, request: ShardRequest, stopped: ()
         source,
         request,
         union(sets, (set) => source.labelValues(tenant, name, set, minT, maxT)),
+        packSorted,
       );
     }
     case "stats":
@@ -96,10 +107,30 @@ function familiesOf(table: MetadataTable, tenant: string, family: string | undef
 
 const plain = (value: unknown): Answer => ({ value, transfer: [] });
 
-/** The list with what could not be read of it: `values` must have been read by now. */
-function listed<T>(source: SeriesSource, { minT, maxT }: { minT: number; maxT: number }, values: readonly T[]): Answer {
-  const answer: Listed<T> = { values, problems: source.problems?.(minT, maxT) ?? [] };
-  return plain(answer);
+/** The list with what could not be read of it: `values` must have been read by now. Long ones are packed. */
+function listed<T>(
+  source: SeriesSource,
+  { minT, maxT }: { minT: number; maxT: number },
+  values: readonly T[],
+  pack: (values: readonly T[]) => PackedList,
+): Answer {
+  const problems = source.problems?.(minT, maxT) ?? [];
+  if (values.length < PACK_FROM) return plain({ values, problems } satisfies Listed<T>);
+  const packed = pack(values);
+  return { value: { values: [], packed, problems } satisfies Listed<T>, transfer: packedBuffers(packed) };
+}
+
+const compareTexts = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Comparisons between two looks at whether the work is to end. */
+const CHECK_EVERY = 8192;
+
+function sorted<T>(values: readonly T[], compare: (a: T, b: T) => number, check: () => void): T[] {
+  let compared = 0;
+  return values.toSorted((a, b) => {
+    if (++compared % CHECK_EVERY === 0) check();
+    return compare(a, b);
+  });
 }
 
 /** No set at all selects everything. */

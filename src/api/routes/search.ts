@@ -2,9 +2,11 @@ import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { QueryError } from "../../model/query.ts";
 import type { FamilyMetadata, ShardRequest } from "../../model/shard.ts";
+import { due, type Pace, sortedIndexes, turn } from "../../query/execute/pace.ts";
 import { askAll } from "../ask-all.ts";
 import type { ApiDeps } from "../deps.ts";
 import { parseGoInt } from "../go-number.ts";
+import { mergeTexts, paceOf } from "../merge-lists.ts";
 import { type Params, parseMatchSets, parseTime } from "../params.ts";
 import { clientSignal, paramsOf, tenantOf } from "../request.ts";
 import { compressed, markPartial } from "../respond.ts";
@@ -55,7 +57,8 @@ async function run(
   const { answers, warnings } = await askAll<"labelNames" | "labelValues">(deps, ask, signal);
   warnings.push(...new Set(answers.flatMap((a) => a.problems)));
   markPartial(reply, warnings.length > 0);
-  const found = matches(new Set(answers.flatMap((a) => a.values)), options);
+  const pace = paceOf(signal);
+  const found = await matches(pace, await mergeTexts(pace, answers), options);
   const wantsMetadata = ask.kind === "labelValues" && ask.name === "__name__" && options.metadata;
   const families = wantsMetadata ? await familiesOf(deps, tenant, signal) : undefined;
   const records = found.slice(0, options.limit).map(({ name, score }) => ({
@@ -84,17 +87,25 @@ interface Found {
   readonly score: number;
 }
 
-function matches(names: Iterable<string>, { terms, sort }: SearchOptions): Found[] {
+/** @param names in their order, each once */
+async function matches(pace: Pace, names: readonly string[], { terms, sort }: SearchOptions): Promise<Found[]> {
   const score = scorer(terms);
   const found: Found[] = [];
   for (const name of names) {
     const fits = score(name);
     if (fits !== undefined) found.push({ name, score: fits });
+    if (due(pace, SCORE_WORK)) await turn(pace);
   }
-  const byName = (a: Found, b: Found) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
-  if (sort === "score") return found.sort((a, b) => b.score - a.score || byName(a, b));
-  return found.sort(sort === "dsc" ? (a, b) => byName(b, a) : byName);
+  if (sort === "dsc") return found.reverse();
+  if (sort === "asc") return found;
+  const at = (i: number) => found[i] as Found;
+  // Equal ones stay in the order of their names.
+  const order = await sortedIndexes(pace, found.length, (a, b) => at(b).score - at(a).score || a - b);
+  return Array.from(order, at);
 }
+
+/** What scoring a name counts for. */
+const SCORE_WORK = 256;
 
 async function familiesOf(deps: ApiDeps, tenant: string, signal: AbortSignal): Promise<Map<string, FamilyMetadata>> {
   const { answers } = await askAll<"metadata">(deps, { kind: "metadata", tenant }, signal);

@@ -1,14 +1,17 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { compareLabels, type Labels, labelsKey, labelsToObject } from "../../model/labels.ts";
+import type { Labels } from "../../model/labels.ts";
 import { QueryError } from "../../model/query.ts";
 import type { Listed, ShardRequest } from "../../model/shard.ts";
+import type { Pace } from "../../query/execute/pace.ts";
 import { parseLimits } from "../../query/limits.ts";
 import { askAll } from "../ask-all.ts";
 import type { ApiDeps } from "../deps.ts";
+import { annotations } from "../encode.ts";
+import { jsonPieces, labelsJson, mergeSets, mergeTexts, paceOf } from "../merge-lists.ts";
 import { unescapeName } from "../name-escaping.ts";
 import { MAX_TIME, MIN_TIME, matchSetsNamed, type Params, parseLimit, parseMatchSets, parseTime } from "../params.ts";
 import { clientSignal, paramsOf, tenantOf } from "../request.ts";
-import { markPartial, sendData, sendQueryError } from "../respond.ts";
+import { markPartial, sendPieces, sendQueryError } from "../respond.ts";
 import { TRUNCATED } from "./query.ts";
 
 /** /api/v1/series, labels, label/<name>/values: what there is, without samples. */
@@ -27,16 +30,15 @@ export function seriesRoutes(app: FastifyInstance, deps: ApiDeps): void {
         const most = limit > 0 ? Math.min(limit, maxQuerySeries) : maxQuerySeries;
         const sets = matchSetsNamed(params, selectorLimits(deps, tenant));
         const ask = { kind: "series", tenant, sets, ...window, limit: most + 1 } as const;
-        const { answers, warnings } = await listAll<Labels, "series">(request, reply, deps, ask);
-        const bySet = new Map<string, Labels>();
-        for (const labels of answers) bySet.set(labelsKey(labels), labels);
-        if (bySet.size > maxQuerySeries && (limit === 0 || limit > maxQuerySeries)) {
+        const signal = clientSignal(request, reply);
+        const { lists, warnings } = await listAll<Labels, "series">(reply, deps, ask, signal);
+        const pace = paceOf(signal);
+        const all = await mergeSets(pace, lists);
+        if (all.length > maxQuerySeries && (limit === 0 || limit > maxQuerySeries)) {
           const over = `match[] selects more than ${maxQuerySeries} series, the limit (limits.max_query_series)`;
           throw new QueryError("execution", `${over}: narrow the matchers or ask for fewer with limit`);
         }
-        const all = [...bySet.values()].sort(compareLabels);
-        const data = limited(all, limit, warnings).map(labelsToObject);
-        return sendData(request, reply, data, { warnings, infos: [] });
+        return sendList(request, reply, pace, limited(all, limit, warnings), labelsJson(), warnings);
       }),
   });
 
@@ -89,9 +91,24 @@ async function strings(
   ask: Extract<ShardRequest, { kind: "labelNames" | "labelValues" }>,
   limit: number,
 ): Promise<FastifyReply> {
-  const { answers, warnings } = await listAll<string, "labelNames" | "labelValues">(request, reply, deps, ask);
-  const all = [...new Set(answers)].sort();
-  return sendData(request, reply, limited(all, limit, warnings), { warnings, infos: [] });
+  const signal = clientSignal(request, reply);
+  const { lists, warnings } = await listAll<string, "labelNames" | "labelValues">(reply, deps, ask, signal);
+  const pace = paceOf(signal);
+  const all = limited(await mergeTexts(pace, lists), limit, warnings);
+  return sendList(request, reply, pace, all, JSON.stringify, warnings);
+}
+
+/** Written in slices: an answer of a million entries takes long, and others are to be heard meanwhile. */
+async function sendList<T>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  pace: Pace,
+  entries: readonly T[],
+  textOf: (entry: T) => string,
+  warnings: readonly string[],
+): Promise<FastifyReply> {
+  const around = ['{"status":"success","data":', `${annotations({ warnings, infos: [] })}}`] as const;
+  return sendPieces(request, reply, await jsonPieces(pace, entries, textOf, around));
 }
 
 /** As many problems as a query tells. */
@@ -99,18 +116,18 @@ const MAX_TOLD = 10;
 
 /** What all shards list. Where anything may be missing from it the answer says so, as that of a query does. */
 async function listAll<T, K extends "series" | "labelNames" | "labelValues">(
-  request: FastifyRequest,
   reply: FastifyReply,
   deps: ApiDeps,
   ask: Extract<ShardRequest, { kind: K }> & { readonly tenant: string },
-): Promise<{ answers: T[]; warnings: string[] }> {
-  const { answers, warnings } = await askAll<K>(deps, ask, clientSignal(request, reply));
+  signal: AbortSignal,
+): Promise<{ lists: readonly Listed<T>[]; warnings: string[] }> {
+  const { answers, warnings } = await askAll<K>(deps, ask, signal);
   const lists = answers as unknown as Listed<T>[];
   const problems = [...new Set(lists.flatMap((list) => list.problems))].sort();
   warnings.push(...problems.slice(0, MAX_TOLD));
   if (problems.length > MAX_TOLD) warnings.push(`${problems.length - MAX_TOLD} more warning annotations omitted`);
   markPartial(reply, warnings.length > 0);
-  return { answers: lists.flatMap((list) => list.values), warnings };
+  return { lists, warnings };
 }
 
 function limited<T>(all: T[], limit: number, warnings: string[]): T[] {

@@ -2,6 +2,8 @@ import { expect, test } from "vitest";
 import { answerRequest } from "../../../src/actors/shard/answer.ts";
 import { carryError, uncarryError } from "../../../src/actors/shard/protocol.ts";
 import { applyFrame, makeShardCore } from "../../../src/actors/shard/shard.core.ts";
+import { mergeSets, mergeTexts } from "../../../src/api/merge-lists.ts";
+import { compareLabels, type Labels, labelValue } from "../../../src/model/labels.ts";
 import { QueryError } from "../../../src/model/query.ts";
 import { DEFAULT_TENANT } from "../../../src/model/sample.ts";
 import type { SeriesSource } from "../../../src/model/series-source.ts";
@@ -9,6 +11,7 @@ import type { Listed, ShardClient, ShardRequest } from "../../../src/model/shard
 import { makeEngine } from "../../../src/query/engine.ts";
 import { createHead } from "../../../src/storage/head/head.ts";
 import { headSource } from "../../../src/storage/head/head-source.ts";
+import { idlePace } from "../../query/idle-pace.ts";
 import { frameOf, testSeries } from "./frames.ts";
 
 const SERIES = 5_000;
@@ -38,13 +41,36 @@ function clientStoppedAt(n: number): ShardClient {
 }
 
 test("a request that is stopped ends early", () => {
+  const whole = answerRequest(sources, everything, () => false).value as Listed<unknown>;
+  expect([whole.values.length, whole.packed?.sets?.ends.length]).toEqual([0, SERIES]);
   const list = (stopped: () => boolean) =>
     (answerRequest(sources, everything, stopped).value as Listed<unknown>).values;
-  expect(list(() => false)).toHaveLength(SERIES);
   let looks = 0;
   const part = list(() => ++looks > 3);
   expect(part.length).toBeGreaterThan(0);
   expect(part.length).toBeLessThan(SERIES / 2);
+});
+
+test("long lists are packed in their order, and their bytes can be moved", async () => {
+  const pace = idlePace();
+  const series = answerRequest(sources, everything, () => false);
+  const moved = structuredClone(series.value, { transfer: series.transfer }) as Listed<Labels>;
+  expect(series.transfer).toHaveLength(4);
+  expect(await mergeSets(pace, [moved])).toEqual(all.map((s) => s.labels).toSorted(compareLabels));
+  const name = all[0]?.labels.find(
+    (_, i, set) => i % 2 === 0 && new Set(all.map((s) => labelValue(s.labels, set[i] ?? ""))).size === SERIES,
+  );
+  const ask = {
+    kind: "labelValues",
+    tenant: DEFAULT_TENANT,
+    name: name as string,
+    sets: [],
+    minT: 0,
+    maxT: 2_000,
+  } as const;
+  const values = answerRequest(sources, ask, () => false).value as Listed<string>;
+  expect(values.packed?.textEnds).toHaveLength(SERIES);
+  expect(await mergeTexts(pace, [values])).toEqual(all.map((s) => labelValue(s.labels, name as string)).sort());
 });
 
 test("lists of series, names and values say what could not be read for them", () => {
