@@ -5,8 +5,8 @@ import type { Reason } from "./absence.ts";
  *
  * Invariants:
  * - Asks of many groups at the same time are one question to the bus, asked after each of them came.
- * - A shard that was waited for in vain and has not moved since is not waited for again: conditions that others can see are
- *   looked at without delay.
+ * - A shard that was waited for in vain and has not moved since is not waited for again, nor is a bus that did not answer:
+ *   conditions that can be seen are looked at without delay.
  */
 export interface InputsOptions {
   readonly partitions: number;
@@ -35,6 +35,8 @@ export function makeInputs(options: InputsOptions): InputsComplete {
   const stuckAt = new Map<number, number>();
   let asking: Promise<readonly number[]> | undefined;
   let next: Promise<readonly number[]> | undefined;
+  /** The bus did not answer the last time: it is not waited for as long again. */
+  let silent = false;
 
   const ask = (): Promise<readonly number[]> => Promise.all(all.map(options.lastSequence));
   /** The ends of the streams, asked for now or later. */
@@ -72,7 +74,15 @@ export function makeInputs(options: InputsOptions): InputsComplete {
 
   return async (maxWaitMs) => {
     const until = now() + maxWaitMs;
-    const asked = await within(ends(), Math.min(maxWaitMs, BUS_WAIT_MS));
+    const answer = ends();
+    answer.then(
+      () => {
+        silent = false;
+      },
+      () => undefined,
+    );
+    const asked = await within(answer, Math.min(maxWaitMs, silent ? STUCK_WAIT_MS : BUS_WAIT_MS));
+    silent = asked === undefined;
     if (asked === undefined) return "bus_down";
     const all = await Promise.all(asked.map((end, partition) => reached(partition, end, until)));
     return all.every((read) => read) ? "" : "bus_lagging";

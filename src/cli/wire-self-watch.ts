@@ -1,0 +1,43 @@
+import { type SelfCheck, selfWatch } from "../actors/alert/self-watch.ts";
+import type { Loaded } from "./load-all.ts";
+import type { BusParts } from "./wire-bus.ts";
+import type { Parts } from "./wire-parts.ts";
+
+/** A bus or a shard that is started again within this is nobody's concern. */
+const SHORTEST_HOLD_MS = 10_000;
+const HOLD_INTERVALS = 2;
+
+/** Watches the bus and the shards from within, since rules see nothing new without them. */
+export function wireSelfWatch(parts: Parts, busParts: BusParts, loaded: () => Loaded, externalUrl: string) {
+  const wasReady = new Set<number>();
+  const bus: SelfCheck = {
+    alertname: "TocsinBusDown",
+    summary: "Tocsin's bus does not take samples: nothing new is seen",
+    description:
+      "Senders are refused, alerts that fire go on, and conditions are looked at with the samples of before.",
+    trouble: () => (busParts.bus.connected() ? busParts.trouble() : `NATS at ${busParts.bus.url} does not answer.`),
+  };
+  const shards: SelfCheck = {
+    alertname: "TocsinShardsDown",
+    summary: "Shards of Tocsin do not answer: what they hold is not seen",
+    description: "Their samples wait in the stream, queries are partial, alerts on their series go on as they were.",
+    trouble: () => {
+      const down = parts.shards.hosts
+        .map((host) => host.status())
+        .filter(({ partition, phase, starts }) => {
+          if (phase === "ready") wasReady.add(partition);
+          // A long start is none of it; without the bus no shard is ready.
+          return phase !== "ready" && (wasReady.has(partition) || starts > 1) && busParts.bus.connected();
+        });
+      return down.length === 0 ? undefined : down.map((s) => `Shard ${s.partition}: ${s.detail}.`).join(" ");
+    },
+  };
+  const { evaluationIntervalMs } = loaded().config.global;
+  return selfWatch({
+    checks: [bus, shards],
+    sink: parts.alertManager.receive,
+    holdMs: Math.max(SHORTEST_HOLD_MS, HOLD_INTERVALS * evaluationIntervalMs),
+    externalLabels: () => loaded().config.global.externalLabels,
+    externalUrl,
+  });
+}
