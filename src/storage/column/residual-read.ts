@@ -1,6 +1,7 @@
 import { buildDecoder } from "./ans.ts";
 import { type BitReader, takeBits, wideBitsAt } from "./bit-stream.ts";
 import { frequenciesOf, MAX_LOG, MAX_SYMBOLS, MIN_LOG, readLevels, takeGolomb } from "./frequency.ts";
+import { type ColumnKernel, decodeRows, loadColumnKernel } from "./kernel/kernel.ts";
 import { PageError } from "./page-error.ts";
 import { type Unfolding, unfold } from "./predict.ts";
 import { MAX_CONTEXTS } from "./residual-plan.ts";
@@ -42,11 +43,30 @@ const bits = new DataView(bytes.buffer);
 let state = 0;
 let residuals = new Float64Array(0);
 
+/** Loaded when a column is read first; null where there is none. */
+let kernel: ColumnKernel | null | undefined;
+
+/**
+ * As `readPlainly`, by the kernel (kernel/residuals.as), which takes a third of the time and needs not be compiled first; at what is
+ * unusual or damaged the TypeScript decides.
+ */
+export function readCoded(
+  r: BitReader,
+  n: number,
+  how: Unfolding,
+  out: Float64Array,
+  at: number,
+  given: Uint8Array | undefined,
+): void {
+  if (kernel === undefined) kernel = loadColumnKernel() ?? null;
+  if (kernel === null || !decodeRows(kernel, r, n, how, out, at, given)) readPlainly(r, n, how, out, at, given);
+}
+
 /**
  * Reads the n numbers of a column into out[at, at + n), with the contexts (0 to 3) that the writer was given, if any. Throws
  * `PageError` when the bits end too soon or make no sense.
  */
-export function readCoded(
+export function readPlainly(
   r: BitReader,
   n: number,
   how: Unfolding,
