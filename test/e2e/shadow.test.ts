@@ -74,7 +74,7 @@ async function json<T>(
   const response = await fetch(t.url + path, init);
   const text = await response.text();
   const body = (text.startsWith("{") ? JSON.parse(text) : {}) as { data: T; error: string };
-  return { status: response.status, ...body };
+  return { ...body, status: response.status };
 }
 
 const names = (alerts: readonly { labels: Record<string, string> }[]) =>
@@ -128,7 +128,7 @@ describe("shadow rules and tests of receivers, over HTTP and the command line", 
     const file = join(t.dir, "rules.yml");
     const promote = ["--group", "levels", "--rule", "LevelHigh", "--url", t.url];
     const told409 = await cli("rules", "promote", ...promote);
-    expect(told409).toMatchObject({ code: 1, out: expect.stringContaining(`${file}:12`) });
+    expect(told409).toMatchObject({ code: 1, out: expect.stringContaining(`${file}:11`) });
     expect(readFileSync(file, "utf8")).toBe(RULES);
     expect(await cli("rules", "promote", ...promote, "--write")).toMatchObject({ code: 0, err: "" });
     expect(readFileSync(file, "utf8")).toBe(RULES.replace("shadow: true  #", "shadow: false  #"));
