@@ -23,6 +23,8 @@ export interface Rule {
   readonly query: string;
   readonly state?: string;
   readonly duration?: number;
+  /** Nobody is told of its alerts. */
+  readonly shadow?: true;
   readonly health: string;
   readonly lastError?: string;
   readonly alerts?: readonly {

@@ -8,13 +8,13 @@ export async function refreshRules(): Promise<void> {
   const { data } = await call<{ groups: RuleGroup[] }>("rules");
   const rules = data.groups.flatMap((g) => g.rules.map((rule) => ({ rule, group: g })));
   const alerting = rules.filter(({ rule }) => rule.type === "alerting");
-  alerting.sort((a, b) => WORST_FIRST.indexOf(shownState(a.rule)) - WORST_FIRST.indexOf(shownState(b.rule)));
-  const firing = alerting.filter(({ rule }) => rule.state === "firing").length;
+  alerting.sort((a, b) => rank(a.rule) - rank(b.rule));
+  const firing = alerting.filter(({ rule }) => rule.state === "firing" && rule.shadow !== true).length;
   byId("rules-note").textContent =
     `${count(alerting.length, "alert rule")}, ${firing} firing; ${count(rules.length - alerting.length, "recording rule")}`;
   const rows = alerting.map(({ rule, group }) => [
     state(shownState(rule)),
-    el("div", {}, el("strong", {}, rule.name), el("div", { class: "note" }, group.name)),
+    el("div", {}, el("strong", {}, rule.name), el("div", { class: "note" }, noteOf(rule, group))),
     el(
       "a",
       { href: `graph?${new URLSearchParams({ "g0.expr": rule.query, "g0.tab": "1" })}#query` },
@@ -28,6 +28,15 @@ export async function refreshRules(): Promise<void> {
       ? table(["State", "Rule", "Expression", "For", "Alerts"], rows)
       : el("p", { class: "empty" }, "no rules"),
   );
+}
+
+/** Rules that nobody is told of stand below the others. */
+function rank(rule: Rule): number {
+  return WORST_FIRST.indexOf(shownState(rule)) + (rule.shadow === true ? WORST_FIRST.length : 0);
+}
+
+function noteOf(rule: Rule, group: RuleGroup): string {
+  return rule.shadow === true ? `${group.name}, shadow: nobody is told` : group.name;
 }
 
 function shownState(rule: Rule): string {
