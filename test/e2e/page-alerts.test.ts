@@ -114,7 +114,7 @@ alertmanager_config_file: am.yml
     await page.getByRole("button", { name: "silence Burning" }).focus();
     await post([{ labels: { alertname: "Later" } }]);
     await group(page, "Later").locator(".state.firing").waitFor();
-    expect(await page.evaluate(() => document.activeElement?.getAttribute("aria-label"))).toContain("silence Burning");
+    expect(await page.evaluate(`document.activeElement?.getAttribute("aria-label")`)).toContain("silence Burning");
     await page.close();
   });
 
@@ -142,7 +142,7 @@ alertmanager_config_file: am.yml
 
   it("acknowledges by the keyboard alone, at the width of a phone", async () => {
     const page = await open(360);
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(360);
     await page.getByRole("button", { name: "acknowledge: ops" }).first().focus();
     await page.keyboard.press("Enter");
     await page.locator("#ack-dialog[open]").waitFor();
@@ -172,7 +172,7 @@ alertmanager_config_file: am.yml
         const path = request.url ?? "";
         if (!path.startsWith("/mon")) return void response.writeHead(404).end();
         const onward = strips ? path.slice("/mon".length) || "/" : path;
-        fetch(`http://127.0.0.1:${own}${onward}`, { redirect: "manual" }).then(async (answer) => {
+        void fetch(`http://127.0.0.1:${own}${onward}`, { redirect: "manual" }).then(async (answer) => {
           const { "content-encoding": _, "content-length": __, ...headers } = Object.fromEntries(answer.headers);
           response.writeHead(answer.status, headers).end(Buffer.from(await answer.arrayBuffer()));
         });

@@ -59,6 +59,8 @@ export interface Receiver {
   readonly integrations: readonly Integration[];
   /** Tocsin's own: the receiver that is told what this one could not be told. */
   readonly fallbackReceiver?: string;
+  /** By which the API finds it, besides its name; absent: none. */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 export interface InhibitRule {

@@ -21,13 +21,23 @@ function readHttp(c: LoadContext, f: Fields): HttpConfig {
   return { ...readTransport(f), headers, followRedirects, ...(oauth2 === undefined ? {} : { oauth2 }) };
 }
 
+/** Keys of a store of secrets, which there is none of. */
+function refuseReferences(f: Fields, keys: readonly string[]): void {
+  for (const key of keys) {
+    const ref = `${key}_ref`;
+    if (f.has(ref)) f.problem(ref, `${ref} is not supported: there is no store of secrets; use ${key}_file`);
+  }
+}
+
 /** The value of the Authorization header. */
 function readAuthorization(f: Fields): string | undefined {
   const basic = f.inner("basic_auth", "basic_auth", (auth) => {
+    refuseReferences(auth, ["username", "password"]);
     const user = auth.has("username_file") ? auth.secret("username") : auth.string("username");
     return `Basic ${Buffer.from(`${user}:${auth.secret("password")}`).toString("base64")}`;
   });
   const other = f.inner("authorization", "authorization", (auth) => {
+    refuseReferences(auth, ["credentials"]);
     const type = auth.string("type", "Bearer");
     if (type.toLowerCase() === "basic")
       auth.problem("type", 'authorization type cannot be set to "basic", use "basic_auth" instead');
@@ -90,6 +100,7 @@ const TLS_NAMES = ["TLS10", "TLS11", "TLS12", "TLS13"] as const;
 /** The `tls_config` of a section, or what `key` names. */
 export function readTls(parent: Fields, key = "tls_config"): TlsConfig | undefined {
   return parent.inner(key, key, (f) => {
+    refuseReferences(f, ["ca", "cert", "key"]);
     const ca = f.text("ca");
     const cert = f.text("cert");
     const privateKey = f.secret("key");
@@ -109,7 +120,25 @@ export function readTls(parent: Fields, key = "tls_config"): TlsConfig | undefin
   });
 }
 
+/** Of the grant with a signed token, which is not built in. */
+const JWT_GRANT = [
+  "client_certificate_key_id",
+  "client_certificate_key",
+  "client_certificate_key_file",
+  "client_certificate_key_ref",
+  "signature_algorithm",
+  "iss",
+  "audience",
+  "claims",
+];
+
 function readOAuth2(c: LoadContext, f: Fields): OAuth2Config {
+  refuseReferences(f, ["client_secret"]);
+  const grant = f.string("grant_type");
+  if (grant !== "" && grant !== "client_credentials")
+    f.problem("grant_type", `grant_type ${JSON.stringify(grant)} is not supported: it is client_credentials`);
+  for (const key of JWT_GRANT)
+    if (f.has(key)) f.problem(key, `${key} is not supported: grant_type is client_credentials`);
   const clientId = f.string("client_id");
   const clientSecret = f.secret("client_secret");
   const tokenUrl = f.url("token_url");

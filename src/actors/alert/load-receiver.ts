@@ -54,7 +54,10 @@ export function readReceiver(c: LoadContext, node: Node, global: GlobalSettings)
         );
     }
     const fallback = f.has("fallback_receiver") ? { fallbackReceiver: f.string("fallback_receiver") } : {};
-    return { name, ...fallback, integrations: KINDS.flatMap((kind) => readKind(c, f, kind, global)) };
+    const labels = f.has("labels") ? { labels: f.stringMap("labels") } : {};
+    if (labels.labels !== undefined && "name" in labels.labels)
+      f.problem("labels", 'a receiver\'s label "name" is its name: it cannot be set');
+    return { name, ...fallback, ...labels, integrations: KINDS.flatMap((kind) => readKind(c, f, kind, global)) };
   });
 }
 

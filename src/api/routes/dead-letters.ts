@@ -37,8 +37,22 @@ export interface RedrivenJson {
 
 /** /api/v1/notifications/dead-letters: notifications that could not be told, and sending them again. */
 export function deadLetterRoutes(app: FastifyInstance, deps: Pick<ApiDeps, "alertManager">): void {
+  /** Why there can be none of the receiver: the configuration has it not, and no letter is left of one that it had. */
+  const unknownReceiver = (params: Params): string | undefined => {
+    const name = params.get("receiver_name") ?? "";
+    const { alertManager } = deps;
+    const isKnown =
+      name === "" ||
+      alertManager.config().receivers.some((r) => r.name === name) ||
+      alertManager.deadLetters().some((l) => l.intent.receiver === name);
+    return isKnown ? undefined : `there is no receiver ${JSON.stringify(name)}`;
+  };
+
   app.get("/api/v1/notifications/dead-letters", (request, reply) => {
-    const wanted = wantedBy(paramsOf(request));
+    const params = paramsOf(request);
+    const unknown = unknownReceiver(params);
+    if (unknown !== undefined) return sendError(reply, "not_found", unknown);
+    const wanted = wantedBy(params);
     return sendData(request, reply, {
       deadLetters: deps.alertManager.deadLetters().filter(wanted).map(deadLetterJson),
     });
@@ -50,6 +64,8 @@ export function deadLetterRoutes(app: FastifyInstance, deps: Pick<ApiDeps, "aler
       if (!["id[]", "receiver_name", "all"].some((name) => (params.get(name) ?? "") !== "")) {
         throw new QueryError("bad_data", "which ones? give id[], receiver_name or all=true");
       }
+      const noReceiver = unknownReceiver(params);
+      if (noReceiver !== undefined) return sendError(reply, "not_found", noReceiver);
       const letters = deps.alertManager.deadLetters();
       const unknown = params.getAll("id[]").filter((id) => !letters.some((l) => l.intent.key === id));
       if (unknown.length > 0) return sendError(reply, "not_found", `there is no dead letter ${unknown.join(", ")}`);

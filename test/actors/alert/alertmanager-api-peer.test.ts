@@ -34,6 +34,7 @@ time_intervals:
     time_intervals: [{weekdays: ["sunday:saturday"]}]
 receivers:
   - name: web
+    labels: { team: x }
     webhook_configs: [{url: "${url}/web"}]
   - name: other
 `;
@@ -242,6 +243,10 @@ describe.skipIf(peer === undefined)("API v2 beside Alertmanager (needs 0.33 or n
     }
     await both("GET", "alerts/groups?muted=false");
     await both("GET", "receivers");
+    for (const query of ["team=x", "team!=x&receiver_matchers=name=~w.*|o.*", "name=other", "no"]) {
+      for (const path of ["receivers", "alerts", "alerts/groups"])
+        await both("GET", `${path}?receiver_matchers=${query}`);
+    }
   });
 
   it("makes, changes and ends silences by the same rules", { timeout: 300_000 }, async () => {
