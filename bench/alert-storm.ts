@@ -4,10 +4,10 @@
  * what it takes of memory. Alertmanager does the same, where it is found.
  */
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, createServer, request } from "node:http";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { treeUsage } from "./lib/process-tree.ts";
 import { printTable } from "./lib/report.ts";
@@ -291,7 +291,7 @@ async function startAlertmanager(command: string, hook: string): Promise<Target>
     "--cluster.listen-address=",
     "--log.level=error",
   ];
-  const child = spawn(command, args, { stdio: "ignore" });
+  const child = spawn(...withTemplates(command, args), { stdio: "ignore" });
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   for (let left = 200; ; left--) {
     const ready = await fetch(`${url}/-/ready`).then(
@@ -313,6 +313,18 @@ async function startAlertmanager(command: string, hook: string): Promise<Target>
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+/**
+ * Debian's build looks for its templates in /usr/share. One that is unpacked elsewhere finds them there in a mount namespace of its
+ * own, where nothing outside of it changes.
+ */
+function withTemplates(command: string, args: readonly string[]): [string, string[]] {
+  const wanted = "/usr/share/prometheus/alertmanager";
+  const unpacked = join(dirname(realpathSync(command)), "../share/prometheus/alertmanager");
+  if (existsSync(wanted) || !existsSync(unpacked)) return [command, [...args]];
+  const script = `mount -t tmpfs none /usr/share && mkdir -p ${dirname(wanted)} && ln -s "$0" ${wanted} && exec "$@"`;
+  return ["unshare", ["-rm", "sh", "-c", script, unpacked, command, ...args]];
 }
 
 function quantile(all: readonly number[], q: number): number {
