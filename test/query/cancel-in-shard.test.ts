@@ -5,7 +5,7 @@ import { makeSampleBuffer } from "../../src/model/sample.ts";
 import type { SeriesSource } from "../../src/model/series-source.ts";
 import { runShardQuery } from "../../src/query/execute/run-shard-query.ts";
 import { parseSelector } from "../../src/query/parse/parse.ts";
-import type { ShardAnswer, ShardPlan } from "../../src/query/plan/shard-plan.ts";
+import type { RangeFunction, ShardAnswer, ShardPlan } from "../../src/query/plan/shard-plan.ts";
 import { createHead, defineSeries } from "../../src/storage/head/head.ts";
 import { headSource } from "../../src/storage/head/head-source.ts";
 import { appendRows, bitsOf, hashOf } from "../storage/head/reference-head.ts";
@@ -117,6 +117,49 @@ describe("a shard's work asks often enough whether to go on", () => {
   test("its own time is over at a question, too", () => {
     const late = { ...(cases[0]?.[2] as ShardPlan), limits: { ...limits, timeoutMs: 0 } };
     expect(gapOf(generated(10, 10), late).answer).toMatchObject({ kind: "failure", type: "timeout" });
+  });
+});
+
+describe("one window of a month at a sample a second", () => {
+  const SAMPLES = 30 * 86_400;
+  const made = makeSampleBuffer(SAMPLES);
+  for (let i = 0; i < SAMPLES; i++) {
+    made.ts[i] = 1 + i * 1000;
+    made.values[i] = ((i * 7919) % 10_007) / 97;
+  }
+  const source: SeriesSource = {
+    ...generated(1, 1),
+    read: (_, __, ___, out) => void Object.assign(out, { ...made, length: SAMPLES }),
+  };
+  const cases: [func: RangeFunction, params: number[], leastLooks: number][] = [
+    ["sum_over_time", [], 10],
+    ["avg_over_time", [], 10],
+    ["max_over_time", [], 10],
+    ["ts_of_min_over_time", [], 10],
+    ["stddev_over_time", [], 10],
+    ["quantile_over_time", [0.9], 5],
+    ["mad_over_time", [], 5],
+    ["deriv", [], 10],
+    ["predict_linear", [3600], 10],
+    ["double_exponential_smoothing", [0.3, 0.3], 10],
+    ["rate", [], 3],
+    ["irate", [], 3],
+    ["changes", [], 3],
+    ["resets", [], 3],
+    ["count_over_time", [], 3],
+  ];
+  const work = (func: RangeFunction, params: number[], steps: number) =>
+    plan({ grid: { start: SAMPLES * 1000, step: 1000, steps }, range: { func, range: SAMPLES * 1000, params } });
+
+  test.each(cases)("%s asks often enough whether to go on", (func, params, leastLooks) => {
+    gapOf(generated(10, 10), work(func, params, 1));
+    for (const steps of [1, 3]) {
+      const { answer, longest, looks } = gapOf(source, work(func, params, steps));
+      expect(answer).toMatchObject({ kind: "rows", samples: SAMPLES });
+      expect(looks).toBeGreaterThanOrEqual(leastLooks);
+      expect(longest).toBeLessThan(MOST_MS);
+      expect(endsAt(source, work(func, params, steps), looks - 1).answer).toMatchObject({ type: "canceled" });
+    }
   });
 });
 

@@ -1,4 +1,6 @@
+import { spend } from "../../lib/work-at-hand.ts";
 import type { SampleBuffer } from "../../model/sample.ts";
+import { SLICE } from "./pace.ts";
 import { quantileOf } from "./quantile.ts";
 import { PRESENT_FLOAT } from "./vector.ts";
 import type { Windows } from "./windows.ts";
@@ -6,7 +8,7 @@ import type { Windows } from "./windows.ts";
 /**
  * The *_over_time functions over the windows of one series, all steps in one pass. Sums use compensated (Neumaier)
  * summation as Prometheus does. Where windows overlap much, sums and extremes slide: a window costs a constant number of
- * operations whatever its length.
+ * operations whatever its length. Windows of very many samples say meanwhile how far they are (lib/work-at-hand.ts).
  */
 
 /** Samples that the windows hold together; decides between scanning each window and sliding. */
@@ -42,13 +44,17 @@ export function sumOverTime(
       if (j <= i) continue;
       let sum = 0;
       let c = 0;
-      for (let k = i; k < j; k++) {
-        const v = values[k] as number;
-        const t = sum + v;
-        if (t - t !== 0) c = 0;
-        else if (Math.abs(sum) >= Math.abs(v)) c += sum - t + v;
-        else c += v - t + sum;
-        sum = t;
+      for (let from = i; from < j; from += SLICE) {
+        const to = Math.min(j, from + SLICE);
+        spend(12 * (to - from));
+        for (let k = from; k < to; k++) {
+          const v = values[k] as number;
+          const t = sum + v;
+          if (t - t !== 0) c = 0;
+          else if (Math.abs(sum) >= Math.abs(v)) c += sum - t + v;
+          else c += v - t + sum;
+          sum = t;
+        }
       }
       finishSum(values, i, j, sum, c, mean, out, base + s);
       present[base + s] = PRESENT_FLOAT;
@@ -84,6 +90,7 @@ export function sumOverTime(
         suffixSum[k] = sum;
         suffixC[k] = c;
       }
+      spend(16 * (j - i));
       mid = j;
       right = j;
       rightSum = 0;
@@ -130,13 +137,17 @@ const SCALE = 2 ** -64;
 function meanOfHuge(values: Float64Array, i: number, j: number): number {
   let sum = 0;
   let c = 0;
-  for (let k = i; k < j; k++) {
-    const v = (values[k] as number) * SCALE;
-    const t = sum + v;
-    if (t - t !== 0) c = 0;
-    else if (Math.abs(sum) >= Math.abs(v)) c += sum - t + v;
-    else c += v - t + sum;
-    sum = t;
+  for (let from = i; from < j; from += SLICE) {
+    const to = Math.min(j, from + SLICE);
+    spend(12 * (to - from));
+    for (let k = from; k < to; k++) {
+      const v = (values[k] as number) * SCALE;
+      const t = sum + v;
+      if (t - t !== 0) c = 0;
+      else if (Math.abs(sum) >= Math.abs(v)) c += sum - t + v;
+      else c += v - t + sum;
+      sum = t;
+    }
   }
   return (sum + c) / (j - i) / SCALE;
 }
@@ -168,6 +179,7 @@ export function extremeOverTime(
     if (j <= i) continue;
     if (next < i) next = i;
     for (; next < j; next++) {
+      if ((next & (SLICE - 1)) === 0) spend(16 * SLICE);
       const v = values[next] as number;
       if (Number.isNaN(v)) continue;
       if (head === tail) head = tail = 0;
@@ -227,21 +239,25 @@ export function varianceOverTime(
     let cMean = 0;
     let aux = 0;
     let cAux = 0;
-    for (let k = i; k < j; k++) {
-      const v = values[k] as number;
-      const delta = v - (mean + cMean);
-      const a = delta / (k - i + 1);
-      let t = mean + a;
-      if (t - t !== 0) cMean = 0;
-      else if (Math.abs(mean) >= Math.abs(a)) cMean += mean - t + a;
-      else cMean += a - t + mean;
-      mean = t;
-      const b = delta * (v - (mean + cMean));
-      t = aux + b;
-      if (t - t !== 0) cAux = 0;
-      else if (Math.abs(aux) >= Math.abs(b)) cAux += aux - t + b;
-      else cAux += b - t + aux;
-      aux = t;
+    for (let from = i; from < j; from += SLICE) {
+      const to = Math.min(j, from + SLICE);
+      spend(24 * (to - from));
+      for (let k = from; k < to; k++) {
+        const v = values[k] as number;
+        const delta = v - (mean + cMean);
+        const a = delta / (k - i + 1);
+        let t = mean + a;
+        if (t - t !== 0) cMean = 0;
+        else if (Math.abs(mean) >= Math.abs(a)) cMean += mean - t + a;
+        else cMean += a - t + mean;
+        mean = t;
+        const b = delta * (v - (mean + cMean));
+        t = aux + b;
+        if (t - t !== 0) cAux = 0;
+        else if (Math.abs(aux) >= Math.abs(b)) cAux += aux - t + b;
+        else cAux += b - t + aux;
+        aux = t;
+      }
     }
     const variance = (aux + cAux) / (j - i);
     out[base + s] = root ? Math.sqrt(variance) : variance;
@@ -293,6 +309,7 @@ export function madOverTime(
       continue;
     }
     const median = quantileOf(0.5, window, n);
+    spend(4 * n);
     for (let k = 0; k < n; k++) window[k] = Math.abs((window[k] as number) - median);
     out[base + s] = quantileOf(0.5, window, n);
   }
@@ -305,6 +322,7 @@ function hasNan(values: Float64Array, n: number): boolean {
 
 /** A copy of values[i..j) in scratch memory, for the selection to rearrange. */
 function copyWindow(values: Float64Array, i: number, j: number): Float64Array {
+  spend(2 * (j - i));
   for (let k = i; k < j; k++) scratch[k - i] = values[k] as number;
   return scratch;
 }

@@ -1,3 +1,5 @@
+import { spend } from "../../lib/work-at-hand.ts";
+
 /** Below this many a range is sorted by insertion: further dividing costs more. */
 const SHORT = 24;
 
@@ -25,6 +27,7 @@ export function quantileOf(q: number, values: Float64Array, n: number): number {
 /** Moves what is not NaN to the front and tells how many there are. */
 function dropNan(values: Float64Array, n: number): number {
   let kept = 0;
+  spend(2 * n);
   for (let i = 0; i < n; i++) {
     const v = values[i] as number;
     if (Number.isNaN(v)) continue;
@@ -43,6 +46,7 @@ function select(values: Float64Array, n: number, k: number): number {
   // Data can be made so that every division takes off next to nothing: what is left is sorted then.
   let divisions = 2 * (32 - Math.clz32(n));
   while (to - from >= SHORT) {
+    spend(4 * (to - from));
     if (divisions-- === 0) {
       values.subarray(from, to + 1).sort();
       return signed(values, n, k);

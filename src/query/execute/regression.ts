@@ -1,5 +1,7 @@
+import { spend } from "../../lib/work-at-hand.ts";
 import { QueryError } from "../../model/query.ts";
 import type { SampleBuffer } from "../../model/sample.ts";
+import { SLICE } from "./pace.ts";
 import { PRESENT_FLOAT } from "./vector.ts";
 import type { Windows } from "./windows.ts";
 
@@ -33,26 +35,30 @@ export function linearRegression(
     let cXY = 0;
     let sumX2 = 0;
     let cX2 = 0;
-    for (let k = i; k < j; k++) {
-      const y = values[k] as number;
-      if (y !== firstValue) constant = false;
-      const x = ((ts[k] as number) - origin) / 1000;
-      let t = sumX + x;
-      cX += Math.abs(sumX) >= Math.abs(x) ? sumX - t + x : x - t + sumX;
-      sumX = t;
-      t = sumY + y;
-      if (t - t !== 0) cY = 0;
-      else cY += Math.abs(sumY) >= Math.abs(y) ? sumY - t + y : y - t + sumY;
-      sumY = t;
-      const xy = x * y;
-      t = sumXY + xy;
-      if (t - t !== 0) cXY = 0;
-      else cXY += Math.abs(sumXY) >= Math.abs(xy) ? sumXY - t + xy : xy - t + sumXY;
-      sumXY = t;
-      const x2 = x * x;
-      t = sumX2 + x2;
-      cX2 += Math.abs(sumX2) >= Math.abs(x2) ? sumX2 - t + x2 : x2 - t + sumX2;
-      sumX2 = t;
+    for (let from = i; from < j; from += SLICE) {
+      const to = Math.min(j, from + SLICE);
+      spend(32 * (to - from));
+      for (let k = from; k < to; k++) {
+        const y = values[k] as number;
+        if (y !== firstValue) constant = false;
+        const x = ((ts[k] as number) - origin) / 1000;
+        let t = sumX + x;
+        cX += Math.abs(sumX) >= Math.abs(x) ? sumX - t + x : x - t + sumX;
+        sumX = t;
+        t = sumY + y;
+        if (t - t !== 0) cY = 0;
+        else cY += Math.abs(sumY) >= Math.abs(y) ? sumY - t + y : y - t + sumY;
+        sumY = t;
+        const xy = x * y;
+        t = sumXY + xy;
+        if (t - t !== 0) cXY = 0;
+        else cXY += Math.abs(sumXY) >= Math.abs(xy) ? sumXY - t + xy : xy - t + sumXY;
+        sumXY = t;
+        const x2 = x * x;
+        t = sumX2 + x2;
+        cX2 += Math.abs(sumX2) >= Math.abs(x2) ? sumX2 - t + x2 : x2 - t + sumX2;
+        sumX2 = t;
+      }
     }
     let slope: number;
     let intercept: number;
@@ -96,12 +102,16 @@ export function doubleExponentialSmoothing(
     let s0 = 0;
     let s1 = values[i] as number;
     let b = (values[i + 1] as number) - s1;
-    for (let k = i + 1; k < j; k++) {
-      const x = sf * (values[k] as number);
-      if (k > i + 1) b = tf * (s1 - s0) + (1 - tf) * b;
-      const y = (1 - sf) * (s1 + b);
-      s0 = s1;
-      s1 = x + y;
+    for (let from = i + 1; from < j; from += SLICE) {
+      const to = Math.min(j, from + SLICE);
+      spend(12 * (to - from));
+      for (let k = from; k < to; k++) {
+        const x = sf * (values[k] as number);
+        if (k > i + 1) b = tf * (s1 - s0) + (1 - tf) * b;
+        const y = (1 - sf) * (s1 + b);
+        s0 = s1;
+        s1 = x + y;
+      }
     }
     out[base + s] = s1;
     present[base + s] = PRESENT_FLOAT;

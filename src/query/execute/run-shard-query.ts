@@ -129,9 +129,10 @@ function look(watch: Watch): void {
 function readSeries(source: SeriesSource, id: number, rows: RowEvaluator, watch: Watch): boolean {
   checkWork(watch, rows.steps + SERIES_WORK);
   const read = rows.load(source, id);
-  watch.work += read;
   watch.samples += read;
   if (watch.samples > watch.plan.limits.maxSamples) throw tooManySamples(watch.plan.limits.maxSamples);
+  // One window may have them all: reading them and computing with them are two stretches of work.
+  checkWork(watch, read);
   return read > 0;
 }
 
