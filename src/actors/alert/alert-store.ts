@@ -1,4 +1,4 @@
-import type { PostedAlert } from "../../model/alerts.ts";
+import type { AlertSight, PostedAlert } from "../../model/alerts.ts";
 import { type Labels, labelValue } from "../../model/labels.ts";
 import { fingerprint } from "./fingerprint.ts";
 
@@ -13,6 +13,8 @@ export interface HeldAlert {
   /** The end was not said by the sender but is resolve_timeout after its last word. */
   readonly timeout: boolean;
   readonly generatorUrl: string;
+  /** How its rule came to it, where there is something to tell. */
+  readonly sight?: AlertSight;
 }
 
 export function isResolved(alert: HeldAlert, now: number): boolean {
@@ -35,6 +37,7 @@ export function holdAlert(posted: PostedAlert, now: number, resolveTimeoutMs: nu
     updatedAt: now,
     timeout: endsAt === 0,
     generatorUrl: posted.generatorUrl,
+    ...(posted.sight === undefined ? {} : { sight: posted.sight }),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { AlertSight } from "../../model/alerts.ts";
 import { type Labels, labelsToObject } from "../../model/labels.ts";
 
 /** The part of a held alert that receivers are told. `endsAt` 0: it fires. */
@@ -8,6 +9,8 @@ export interface ToldAlert {
   readonly startsAt: number;
   readonly endsAt: number;
   readonly generatorUrl: string;
+  /** How its rule came to it, where there is something to tell. */
+  readonly sight?: AlertSight;
 }
 
 export interface Notification {
@@ -46,6 +49,7 @@ export function webhookPayload(n: Notification, maxAlerts: number): unknown {
       endsAt: goTime(a.endsAt),
       generatorURL: a.generatorUrl,
       fingerprint: a.fingerprint,
+      ...(a.sight === undefined ? {} : { tocsin: sightJson(a.sight) }),
     })),
     notification_reason: n.reason,
     groupLabels: labelsToObject(n.groupLabels),
@@ -57,6 +61,20 @@ export function webhookPayload(n: Notification, maxAlerts: number): unknown {
     truncatedAlerts: n.alerts.length - alerts.length,
     ...(n.page === undefined ? {} : { escalation: n.page.escalation, step: n.page.step, ackURL: n.page.ackUrl }),
   };
+}
+
+/** Tocsin's own key of an alert; absent where there is nothing to tell. */
+function sightJson({ lateMs = 0, unknownSince, reason = "" }: AlertSight): Record<string, unknown> {
+  return {
+    ...(lateMs > 0 ? { lateSeconds: lateMs / 1000 } : {}),
+    ...(unknownSince === undefined ? {} : { unknownSince: goTime(unknownSince) }),
+    ...(reason === "" ? {} : { reason }),
+  };
+}
+
+/** How late the latest of the alerts that fire is, ms; 0 where none is. */
+export function lateness(alerts: readonly Pick<ToldAlert, "endsAt" | "sight">[]): number {
+  return Math.max(0, ...alerts.map((a) => (a.endsAt === 0 ? (a.sight?.lateMs ?? 0) : 0)));
 }
 
 /** As Go's regexp.QuoteMeta: Alertmanager quotes the receiver's name so that it can stand in a filter. */

@@ -4,7 +4,10 @@ const ROW = `<tr><td style="padding:12px 0;border-bottom:1px solid #ddd">
 {{ range .Labels.SortedPairs }}{{ .Name }} = {{ .Value }}<br>
 {{ end }}{{ if .Annotations }}<b>Annotations</b><br>
 {{ range .Annotations.SortedPairs }}{{ .Name }} = {{ .Value }}<br>
-{{ end }}{{ end }}<a href="{{ .GeneratorURL }}">Source</a>
+{{ end }}{{ end }}{{ if .Late }}<b>Late: {{ .Late }}</b><br>
+{{ end }}{{ if .UnknownSince }}<b>Not seen since: {{ .UnknownSince }}</b><br>
+{{ end }}{{ if .Reason }}Reason: {{ .Reason }}<br>
+{{ end }}<a href="{{ .GeneratorURL }}">Source</a>
 </td></tr>`;
 
 const section = (state: "Firing" | "Resolved") => `{{ if .Alerts.${state} }}

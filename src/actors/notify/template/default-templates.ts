@@ -36,18 +36,23 @@ const MARKDOWN = `\n${sections("__text_alert_list_markdown", "# ", "\n", "\n")}\
 const pairsOf = (what: string, indent: string) =>
   `${what}:\n{{ range .${what}.SortedPairs }}${indent}- {{ .Name }} = {{ .Value }}\n{{ end }}`;
 
+/** What Alertmanager has nothing of: a page that comes late, a condition that cannot be seen, an end without one. */
+const SIGHT =
+  "{{ if .Late }}Late: {{ .Late }}\n{{ end }}{{ if .UnknownSince }}Not seen since: {{ .UnknownSince }}\n{{ end }}" +
+  "{{ if .Reason }}Reason: {{ .Reason }}\n{{ end }}";
+
 const TEXTS: Readonly<Record<string, string>> = {
   __alertmanager: "Alertmanager",
   __alertmanagerURL: "{{ .ExternalURL }}/#/alerts?receiver={{ urlquery .Receiver }}",
   __subject: [
-    '[{{ toUpper .Status }}{{ if eq .Status "firing" }}:{{ len .Alerts.Firing }}{{ end }}]',
+    '[{{ toUpper .Status }}{{ if eq .Status "firing" }}:{{ len .Alerts.Firing }}{{ end }}]{{ if .Late }} [LATE {{ .Late }}]{{ end }}{{ if .Unknown }} [UNKNOWN]{{ end }}',
     '{{ join " " .GroupLabels.SortedPairs.Values }}',
     "{{ if gt (len .CommonLabels) (len .GroupLabels) }}" +
       '({{ join " " (.CommonLabels.Remove .GroupLabels.Names).Values }}){{ end }}',
   ].join(" "),
   __description: "",
-  __text_alert_list: `{{ range . }}${pairsOf("Labels", " ")}${pairsOf("Annotations", " ")}Source: {{ .GeneratorURL }}\n{{ end }}`,
-  __text_alert_list_markdown: `{{ range . }}\n${pairsOf("Labels", "  ")}\n${pairsOf("Annotations", "  ")}\nSource: {{ .GeneratorURL }}\n{{ end }}\n`,
+  __text_alert_list: `{{ range . }}${pairsOf("Labels", " ")}${pairsOf("Annotations", " ")}${SIGHT}Source: {{ .GeneratorURL }}\n{{ end }}`,
+  __text_alert_list_markdown: `{{ range . }}\n${pairsOf("Labels", "  ")}\n${pairsOf("Annotations", "  ")}\n${SIGHT}Source: {{ .GeneratorURL }}\n{{ end }}\n`,
 
   "slack.default.title": SUBJECT,
   "slack.default.username": SENDER,

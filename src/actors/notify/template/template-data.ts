@@ -1,6 +1,7 @@
+import { formatDuration } from "../../../lib/duration.ts";
 import { type Value, withMethods } from "../../../lib/gotemplate/value.ts";
 import { labelsToObject } from "../../../model/labels.ts";
-import { common, type Notification, quoteMeta, type ToldAlert } from "../webhook-payload.ts";
+import { common, goTime, lateness, type Notification, quoteMeta, type ToldAlert } from "../webhook-payload.ts";
 import { templateTime } from "./template-time.ts";
 
 /** What notification templates see as their dot: Alertmanager's `Data`. */
@@ -17,6 +18,9 @@ export function templateData(n: Notification): Value {
     ExternalURL: n.externalUrl,
     // Tocsin's own: "" but in the pages of an escalation.
     AckURL: n.page?.ackUrl ?? "",
+    // Of the latest of those that fire, and whether the condition of one cannot be seen.
+    Late: lateText(lateness(n.alerts)),
+    Unknown: n.alerts.some((a) => a.endsAt === 0 && a.sight?.unknownSince !== undefined),
   };
   return {
     ...data,
@@ -33,6 +37,15 @@ export function templateData(n: Notification): Value {
   };
 }
 
+const MINUTE = 60_000;
+
+/** `12m`, by the minute where it is one or more; "" for 0. */
+function lateText(ms: number): string {
+  if (ms <= 0) return "";
+  const unit = ms < MINUTE ? 1000 : MINUTE;
+  return formatDuration(Math.max(unit, Math.round(ms / unit) * unit));
+}
+
 export function statusOf(alerts: readonly ToldAlert[]): "firing" | "resolved" {
   return alerts.some((a) => a.endsAt === 0) ? "firing" : "resolved";
 }
@@ -46,6 +59,10 @@ function templateAlert(a: ToldAlert): { readonly [field: string]: unknown; reado
     EndsAt: templateTime(a.endsAt),
     GeneratorURL: a.generatorUrl,
     Fingerprint: a.fingerprint,
+    // Tocsin's own: "" where there is nothing to tell.
+    Late: lateText(a.sight?.lateMs ?? 0),
+    UnknownSince: a.sight?.unknownSince === undefined ? "" : goTime(a.sight.unknownSince),
+    Reason: a.sight?.reason ?? "",
   };
   return {
     ...alert,
