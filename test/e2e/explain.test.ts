@@ -169,6 +169,7 @@ describe("why somebody was paged, or nobody", () => {
     expect(past.instances[0]).toMatchObject({ verdict: "not_paged", reason: "silenced" });
     expect(past.instances[0]!.chain.some((s) => s.stage === "silence" && s.from === "stream")).toBe(true);
     expect(past.records.alertsBegin).not.toBeNull();
+    expect(past.records.problems).toEqual([]);
     const paged = await why(tocsin, { labels: `alertname="High"`, time: String(before / 1000) });
     expect(paged.verdict).toBe("paged");
     expect(paged.instances[0]!.chain.map((s) => s.stage)).toEqual(

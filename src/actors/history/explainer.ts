@@ -45,6 +45,8 @@ export type Explainer = (request: ExplainRequest) => Promise<ExplainAnswer>;
 type Known = { readonly labels: Labels; readonly fingerprint: string };
 
 const RULES_RECOMPUTED = 5;
+/** What a search for alerts may take of the time that an answer has. */
+const WINDOW_PATIENCE_MS = 350;
 /** Where no instance is known, this far behind the time is looked at for what came of it. */
 const AFTER_MS = 3_600_000;
 
@@ -106,16 +108,16 @@ async function instances(o: ExplainerOptions, records: Records, request: Explain
   for (const alert of o.alerts(tenant)) if (alert.activeAt <= time) add(withExternal(alert.labels, external));
   const name = matchers.find((m) => m.name === "alertname" && m.op === "=")?.value;
   const exact = exactOf(matchers);
-  const seen = await records.read("alerts", [alertSubjects(tenant, name)], { from: time - windowMs });
+  const seen: HistoryEvent[] = [];
   if (exact !== undefined && name !== undefined) {
-    const ids = [fingerprint(exact), fingerprint(withExternal(exact, external))];
-    seen.push(
-      ...(await records.read(
-        "alerts",
-        ids.map((id) => alertSubject(tenant, name, id)),
-        { lastOnly: true },
-      )),
-    );
+    const ids = new Set([fingerprint(exact), fingerprint(withExternal(exact, external))]);
+    const subjects = [...ids].map((id) => alertSubject(tenant, name, id));
+    seen.push(...(await records.read("alerts", subjects, { lastOnly: true })));
+  }
+  // Whoever spells out all labels of an alert asks for that one.
+  if (seen.length === 0) {
+    const window = { from: time - windowMs, patienceMs: WINDOW_PATIENCE_MS };
+    seen.push(...(await records.read("alerts", [alertSubjects(tenant, name)], window)));
   }
   for (const { event, time: at } of seen) {
     if (at > time && !("from" in event)) continue;

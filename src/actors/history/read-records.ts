@@ -23,21 +23,27 @@ export interface Records {
 
 export interface ReadOptions {
   readonly from?: number;
+  readonly patienceMs?: number;
   readonly lastOnly?: boolean;
 }
 
-const LIMIT = 5000;
-const PATIENCE_MS = 700;
+const LIMIT = 3000;
+/** All reads of one explanation together. */
+const PATIENCE_MS = 800;
+/** One that begins when that is over. */
+const LEAST_MS = 250;
 const decoder = new TextDecoder();
 
 export function openRecords(history: AlertHistory, readStream: ReadStream): Records {
   const problems = new Set<string>();
+  const until = performance.now() + PATIENCE_MS;
   const begins = new Map<string, number | null>();
   return {
     problems,
     begin: (stream) => begins.get(stream) ?? null,
-    read: async (stream, subjects, { from, lastOnly } = {}) => {
-      const limits = { limit: LIMIT, patienceMs: PATIENCE_MS };
+    read: async (stream, subjects, { from, lastOnly, patienceMs = PATIENCE_MS } = {}) => {
+      const left = Math.max(LEAST_MS, Math.min(patienceMs, until - performance.now()));
+      const limits = { limit: LIMIT, patienceMs: left };
       const window = from === undefined ? {} : { from };
       const newest = lastOnly === undefined ? {} : { lastOnly };
       const out: HistoryEvent[] = [];
@@ -47,7 +53,7 @@ export function openRecords(history: AlertHistory, readStream: ReadStream): Reco
         for (const m of answer.messages) out.push(...decoded(m));
         if (answer.truncated) {
           problems.add(
-            `more records than can be read at once (${LIMIT} or ${PATIENCE_MS} ms) fit: give all labels of the alert, or a shorter window`,
+            "there are more records than can be read at once, so alerts may be missing here: give all labels of the alert, or a shorter window",
           );
         }
       } catch (e) {

@@ -78,7 +78,10 @@ function matchersOfText(name: string, text: string): Matcher[] {
     return parseMatchers(text);
   } catch (e) {
     if (!(e instanceof MatcherSyntaxError)) throw e;
-    throw invalidParameter(name, `${placeIn(text)}${e.message}`);
+    // Alertmanager's own errors begin with an offset.
+    const own = /^(\d+): (.*)$/s.exec(e.message);
+    const said = own === null ? `${placeIn(text)}${e.message}` : `1:${Number(own[1]) + 1}: parse error: ${own[2]}`;
+    throw invalidParameter(name, said);
   }
 }
 
