@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, realpathSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { editShadow, ShadowEditError } from "../actors/rule/shadow-edit.ts";
 import type { ShadowEditJson, ShadowRuleJson, TallyJson } from "../api/routes/shadow.ts";
 import { formatDuration } from "../lib/duration.ts";
@@ -108,8 +108,10 @@ export async function turnRules(shadow: boolean, options: TurnOptions): Promise<
 
 /** The whole file or nothing of it; its permissions stay. */
 function write(path: string, text: string): void {
-  const { mode } = statSync(path);
-  const beside = `${path}.tocsin-new`;
-  writeFileSync(beside, text, { mode });
-  renameSync(beside, path);
+  // Behind a link the file is another one, and the link stays.
+  const target = realpathSync(path);
+  const beside = `${target}.tocsin-new`;
+  writeFileSync(beside, text);
+  chmodSync(beside, statSync(target).mode);
+  renameSync(beside, target);
 }

@@ -116,6 +116,34 @@ describe("rule files", () => {
     expect(message).toMatch(new RegExp(`^${place}: could not parse expression: unexpected identifier "foo"`));
   });
 
+  it("reads who is a shadow rule: the rule's own word, else the group's; never one that records", () => {
+    const { groups, problems: none } = parseRuleFile(
+      "r.yml",
+      `groups:
+- name: g
+  shadow: true
+  rules: [{alert: A, expr: up}, {alert: B, expr: up, shadow: false}, {record: c, expr: up}]
+- name: h
+  rules: [{alert: A, expr: up, shadow: "yes"}, {alert: B, expr: up}]
+`,
+      options,
+    );
+    expect(none).toEqual([]);
+    expect(groups.flatMap((g) => g.rules.map((r) => ("shadow" in r ? r.shadow : undefined)))).toEqual([
+      true,
+      undefined,
+      undefined,
+      true,
+      undefined,
+    ]);
+    expect(problems("groups:\n- name: g\n  rules:\n  - record: x\n    expr: up\n    shadow: true\n")).toEqual([
+      "6:5: invalid field 'shadow' in recording rule",
+    ]);
+    expect(problems("groups:\n- name: g\n  shadow: maybe\n  rules: []\n")).toEqual([
+      '3:11: shadow must be true or false, not "maybe"',
+    ]);
+  });
+
   it("reports YAML mistakes and a file that is no rule file", () => {
     expect(problems("groups: [")[0]).toMatch(/^1:\d+: /);
     expect(problems("- a")).toEqual(["1:1: the rule file must be a mapping"]);

@@ -66,6 +66,14 @@ const nextTick = (manager: RuleManager, intervalMs = 10_000, group = 0) =>
     yield* settle;
   });
 
+/** Sets other groups, and waits until they are there: the first has evaluated nothing yet. */
+const reloaded = (manager: RuleManager, groups: readonly RuleGroupSpec[]) =>
+  Effect.gen(function* () {
+    manager.reload(groups);
+    yield* Effect.promise(() => until(() => manager.stats().groups[0]?.evaluations === 0));
+    yield* settle;
+  });
+
 /** Lets what an evaluation does not wait for (samples, events) get through. */
 const settle = Effect.promise(async () => {
   for (let i = 0; i < 5; i++) await new Promise((r) => setImmediate(r));
@@ -106,6 +114,41 @@ describe("rule manager", () => {
         `${t[3]} ALERTS_FOR_STATE{alertname="HighLoad", host="a", severity="page"} stale`,
       ]);
     }),
+  );
+
+  it.effect(
+    "a rule that turns to shadow and back over a reload: alerts end with the reason and come again, clocks go on",
+    () =>
+      Effect.gen(function* () {
+        const live = alertingRule({ name: "A", holdMs: 10_000 });
+        const beside = alertingRule({ name: "A", query: "b", labels: { candidate: "yes" }, shadow: true });
+        const s = setup([ruleGroup([live, beside])]);
+        s.engine.answers = { "load > 1": [[{ host: "a" }, 3]], b: [[{ host: "b" }, 3]] };
+        yield* start(s.manager);
+        yield* nextTick(s.manager);
+        yield* nextTick(s.manager);
+        const told = () => s.sent.splice(0).flat();
+        expect(told().map((a) => a.labels)).toEqual([["alertname", "A", "host", "a"]]);
+        const since = s.manager.alerts().map((a) => a.activeAt);
+        // The live rule of a shadow rule's name is counted beside it.
+        const fired = () => s.manager.rules()[0]?.rules.map((r) => r.type === "alerting" && r.tally?.fired);
+        expect(fired()).toEqual([1, 1]);
+        yield* reloaded(s.manager, [ruleGroup([{ ...live, shadow: true }, beside])]);
+        yield* nextTick(s.manager);
+        expect(told()).toMatchObject([{ labels: ["alertname", "A", "host", "a"], sight: { reason: "shadow" } }]);
+        yield* nextTick(s.manager);
+        expect(told()).toEqual([]);
+        expect(s.ingest.lines.filter((l) => l.includes(" ALERTS{")).at(-1)).toMatch(/stale$/);
+        yield* reloaded(s.manager, [ruleGroup([live, beside])]);
+        yield* nextTick(s.manager);
+        expect(told().map((a) => a.labels)).toEqual([["alertname", "A", "host", "a"]]);
+        expect(s.manager.alerts().map((a) => a.activeAt)).toEqual(since);
+        expect(s.ingest.lines.filter((l) => l.includes(" ALERTS{")).at(-1)).toMatch(/ 1$/);
+        expect(s.published.filter((p) => p.action === "becameShadow" || p.action === "becameLive")).toMatchObject([
+          { action: "becameShadow", shadow: true, to: "firing" },
+          { action: "becameLive", to: "firing" },
+        ]);
+      }),
   );
 
   it.effect("a failed query and a partial result resolve nothing, and firing goes on being sent", () =>

@@ -72,6 +72,56 @@ describe("the ruler's store", () => {
     expect(r.changes.count).toBe(4);
   });
 
+  it("makes alert rules live and shadow, and leaves all else of the group as it is", async () => {
+    const r = ruler();
+    const text = `name: g
+shadow: true
+labels: { shadow: "true", limit: "5" }
+rules:
+  - alert: A
+    expr: up
+  - record: r
+    expr: up
+  - alert: B
+    expr: up
+    shadow: off
+    annotations: { limit: "007" }
+`;
+    await r.set("t", "n", text);
+    const shadows = async () => {
+      const again = ruler(r.dir);
+      expect(await again.load()).toEqual([]);
+      expect(again.groups()).toEqual(r.groups());
+      return r.groups()[0]?.rules.map((rule) => rule.type === "alerting" && rule.shadow === true);
+    };
+    expect(await shadows()).toEqual([true, false, false]);
+    await r.setShadow("t", "n", "g", "A", false);
+    expect(await shadows()).toEqual([false, false, false]);
+    await r.setShadow("t", "n", "g", "B", true);
+    expect(await shadows()).toEqual([false, false, true]);
+    await r.setShadow("t", "n", "g", undefined, false);
+    expect(await shadows()).toEqual([false, false, false]);
+    expect(r.list("t").n?.[0]?.content).toEqual({
+      name: "g",
+      labels: { shadow: "true", limit: "5" },
+      rules: [
+        { alert: "A", expr: "up" },
+        { record: "r", expr: "up" },
+        { alert: "B", expr: "up", annotations: { limit: "007" } },
+      ],
+    });
+    const changes = r.changes.count;
+    await r.setShadow("t", "n", "g", undefined, false);
+    expect(r.changes.count).toBe(changes);
+    for (const [group, rule] of [
+      ["g", "C"],
+      ["g", "r"],
+      ["h", "A"],
+    ] as const) {
+      await expect(r.setShadow("t", "n", group, rule, true)).rejects.toMatchObject({ kind: "missing" });
+    }
+  });
+
   it("removes groups, namespaces and tenants, with their files", async () => {
     const r = ruler();
     for (const ns of ["n", "m"]) for (const name of ["a", "b"]) await r.set("t", ns, group(name));
