@@ -234,6 +234,7 @@ export const CALLS: readonly Call[] = [
   v1("status/buildinfo", GET, "status", "Versions", [], OBJECT),
   v1("status/runtimeinfo", GET, "status", "Start, host and shards", [], OBJECT),
   v1("status/config", GET, "status", "The configuration, secrets masked", [], OBJECT),
+  v1("status/alertmanager_config", GET, "status", "The alert manager's configuration, secrets masked", [], OBJECT),
   v1("status/flags", GET, "status", "Settings that Prometheus has as flags", [], OBJECT),
   v1("status/tsdb", GET, "status", "What is in memory", ["limit"], OBJECT),
   v1("status/tsdb/blocks", GET, "status", "Blocks on disk", [], OBJECT),

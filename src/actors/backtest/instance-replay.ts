@@ -45,10 +45,8 @@ export interface InstanceChange {
   readonly tick: number;
   /** Of firing: since when it fires; of resolved: when it ended. Unix ms. */
   readonly at: number;
-  /** The tick at which the condition that made it fire began to hold. */
-  readonly activeTick: number;
-  /** Of resolved: the first tick at which it is forgotten. */
-  readonly until: number;
+  /** Of resolved: the first tick at which it is so no more. */
+  until: number;
 }
 
 const NO_LABELS: readonly string[] = [];
@@ -66,7 +64,6 @@ export function replayInstance(replay: InstanceReplay): InstanceChange[] {
   const seen = walkRuns(replay.seen);
   const seenFailed = walkRuns(replay.seenFailed);
   const changes: InstanceChange[] = [];
-  let activeTick = 0;
   const step = (k: number, isActive: boolean, isBlind: boolean, quiet: boolean): void => {
     const now = ticks.start + k * ticks.step;
     const from = cellOf(table, row, STATE);
@@ -74,13 +71,14 @@ export function replayInstance(replay: InstanceReplay): InstanceChange[] {
     const actions = isBlind ? unseenAt(table, row, now, now, quiet) : evaluated(table, row, isActive, now);
     if (actions === undefined) return;
     const to = cellOf(table, row, STATE);
-    if ((from === INACTIVE || from === RESOLVED) && to !== RESOLVED && to !== INACTIVE) activeTick = k;
+    const last = changes.at(-1);
+    if (from === RESOLVED && last !== undefined) last.until = k;
     if (to === FIRING && !isFiring(from)) {
-      changes.push({ to: "firing", tick: k, at: cellOf(table, row, FIRED_AT), activeTick, until: 0 });
+      changes.push({ to: "firing", tick: k, at: cellOf(table, row, FIRED_AT), until: 0 });
     } else if (to === RESOLVED) {
       const at = cellOf(table, row, RESOLVED_AT);
       const until = k + Math.floor(RESOLVED_RETENTION_MS / ticks.step) + 1;
-      changes.push({ to: "resolved", tick: k, at, activeTick, until });
+      changes.push({ to: "resolved", tick: k, at, until });
     }
   };
   const edges = edgesOf(replay);
@@ -98,8 +96,9 @@ export function replayInstance(replay: InstanceReplay): InstanceChange[] {
       }
     }
     for (let k = from; k < to; ) {
-      // What is made active by missing data is so only for an instance that there is.
-      const counts = isActive && (cellOf(table, row, STATE) !== INACTIVE || active(from));
+      const state = cellOf(table, row, STATE);
+      // What is made active by missing data is so only for an instance that there is and that has not ended.
+      const counts = isActive && (active(from) || (state !== INACTIVE && state !== RESOLVED));
       step(k, counts, isBlind, quiet);
       const due = dueAt(table, row, counts, isBlind && !quiet, isBlind);
       if (due === 0) break;

@@ -122,14 +122,16 @@ export function replayRouting({ config, posts, silences, until, ackAfterMs }: Ro
   };
 
   let next = 0;
+  let postingAt = 0;
   let tidyAt = posts[0]?.at ?? 0;
   for (;;) {
     const post = posts[next];
     const due = timers.next();
-    // What comes at the time of a flush is a part of it.
-    if (post !== undefined && post.at <= due) {
+    // At one time: what was waited for, then all posts, then what these bring about at once.
+    if (post !== undefined && (post.at < due || (post.at === due && postingAt === due))) {
       if (post.at > until) break;
       now = post.at;
+      postingAt = now;
       next++;
       const { started, hurried } = postAlert(d, post.alert, now, lastToldAt);
       for (const group of started) wait(group);

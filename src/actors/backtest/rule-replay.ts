@@ -78,7 +78,7 @@ export async function replayRule(options: RuleReplay): Promise<ReplayedRule> {
     const labels = withExternal(instance.labels, options.externalLabels);
     let annotations: Readonly<Record<string, string>> = {};
     let open: InstanceChange | undefined;
-    for (const [i, change] of changes.entries()) {
+    for (const change of changes) {
       const at = ticks.start + change.tick * ticks.step + queryOffsetMs;
       if (change.to === "firing") {
         const time = ticks.start + change.tick * ticks.step;
@@ -93,7 +93,7 @@ export async function replayRule(options: RuleReplay): Promise<ReplayedRule> {
       episodes.push({ alertname: rule.name, labels, firedAt, endedAt: change.at });
       // Its end is told again for as long as it is remembered, unless it is true again.
       const alert = { labels, annotations, startsAt: firedAt, endsAt: change.at, generatorUrl };
-      const until = Math.min(change.until, changes[i + 1]?.activeTick ?? Number.POSITIVE_INFINITY, ticks.count);
+      const until = Math.min(change.until, ticks.count);
       let sentAt = Number.NEGATIVE_INFINITY;
       for (let k = change.tick; k < until; k++) {
         const wall = ticks.start + k * ticks.step + queryOffsetMs;
