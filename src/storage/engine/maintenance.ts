@@ -282,10 +282,13 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
     return false;
   };
 
+  const rest = async (): Promise<void> => {
+    if (everyMs !== undefined) await sleep(everyMs, undefined, { signal, ref: false }).catch(() => undefined);
+  };
   const everySoOften = async (work: () => Promise<boolean>): Promise<void> => {
     while (!signal.aborted && everyMs !== undefined) {
       const busy = await work();
-      if (!busy) await sleep(everyMs, undefined, { signal, ref: false }).catch(() => undefined);
+      if (!busy) await rest();
     }
   };
   const lookAtHead = async (): Promise<boolean> => {
@@ -308,7 +311,8 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
     return (await retain()) || (await rollUp()) || (await compact());
   };
   const headLoop = everySoOften(lookAtHead);
-  const jobLoop = everySoOften(lookAtBlocks);
+  // Whoever waits for a start wants answers: jobs on blocks have time until the first of them are given.
+  const jobLoop = rest().then(() => everySoOften(lookAtBlocks));
 
   const withoutJobs = async <T>(work: () => Promise<T>): Promise<T> => {
     held++;
