@@ -1,11 +1,13 @@
 /**
- * What the watchdog knows and decides, without a clock or a network. Times are Unix milliseconds.
+ * What the watchdog knows and decides, without a clock or a network. Times are Unix milliseconds, by a clock that is not set while the
+ * process runs (`steadyClock`).
  *
  * Invariants:
  * - A heartbeat that is `timeoutMs` late makes one incident, and the first one after it ends it; each has one key.
  * - After a start the heartbeat gets a whole `timeoutMs`, since it may have come while nobody listened. Starts without a heartbeat in
  *   between share that time: a watchdog that is started again and again pages all the same.
  * - What has not been paged yet is paged after a restart; a page and its end come in their order.
+ * - A clock that was set back between two starts makes no deadline later than one that begins now.
  */
 export interface WatchState {
   readonly version: 1;
@@ -28,10 +30,22 @@ export interface Incident {
   readonly over: number | undefined;
 }
 
-export function startWatch(before: WatchState | undefined, now: number): WatchState {
-  if (before === undefined) return { version: 1, lastBeat: 0, waitingSince: now, incident: undefined };
-  const heardSince = before.lastBeat >= before.waitingSince;
+export function startWatch(stored: WatchState | undefined, now: number): WatchState {
+  if (stored === undefined) return { version: 1, lastBeat: 0, waitingSince: now, incident: undefined };
+  const { lastBeat, waitingSince } = stored;
+  const before = { ...stored, lastBeat: Math.min(lastBeat, now), waitingSince: Math.min(waitingSince, now) };
+  const heardSince = lastBeat >= waitingSince;
   return heardSince ? { ...before, waitingSince: now } : before;
+}
+
+/**
+ * A clock that begins with the wall clock's time and goes on by one that nobody sets: neither a jump forward makes a page nor one back
+ * delays it.
+ * @param monotonic milliseconds since any moment
+ */
+export function steadyClock(wall: number, monotonic: () => number): () => number {
+  const begin = monotonic();
+  return () => wall + Math.round(monotonic() - begin);
 }
 
 export function onBeat(state: WatchState, now: number): WatchState {

@@ -13,6 +13,7 @@ import {
   onTry,
   readState,
   startWatch,
+  steadyClock,
   type WatchState,
 } from "./watchdog-core.ts";
 import { type Page, type Pager, parsePager, sendPage } from "./watchdog-page.ts";
@@ -38,6 +39,9 @@ const SAVE_EVERY_MS = 1000;
  * data dir, no configuration file. Ends with 1 when what it was given is wrong, with 0 at a signal.
  */
 export async function watchdog(options: WatchdogOptions): Promise<void> {
+  const now = steadyClock(Date.now(), () => performance.now());
+  /** By the wall clock as it is now, for people. */
+  const shown = (time: number) => Date.now() - (now() - time);
   let pager: Pager;
   let timeoutMs: number;
   let address: { host: string; port: number };
@@ -47,7 +51,7 @@ export async function watchdog(options: WatchdogOptions): Promise<void> {
     timeoutMs = parseDuration(options.timeout);
     if (timeoutMs <= 0) throw new Error("--timeout must be more than 0s");
     address = parseAddress(options.listen);
-    state = startWatch(storedState(options.state), Date.now());
+    state = startWatch(storedState(options.state), now());
     await replaceFile(realDisk, options.state, encode(state));
   } catch (e) {
     say(e instanceof DiskError ? `--state: ${e.message}` : (e as Error).message);
@@ -60,7 +64,7 @@ export async function watchdog(options: WatchdogOptions): Promise<void> {
   let saving = Promise.resolve();
   let savedAt = 0;
   const save = () => {
-    savedAt = Date.now();
+    savedAt = now();
     saving = saving
       .then(() => replaceFile(realDisk, options.state, encode(state)))
       .catch((e: unknown) => {
@@ -73,25 +77,31 @@ export async function watchdog(options: WatchdogOptions): Promise<void> {
     const incident = next.incident !== state.incident;
     const changed = next !== state;
     state = next;
-    if (incident || (changed && Date.now() - savedAt >= SAVE_EVERY_MS)) save();
+    if (incident || (changed && now() - savedAt >= SAVE_EVERY_MS)) save();
   };
 
   let paging = false;
   let pause = FIRST_PAUSE_MS;
   let notBefore = 0;
+  const tickMs = Math.min(1000, Math.max(50, timeoutMs / 10));
+  let tickedAt = now();
   const tick = async () => {
-    const now = Date.now();
+    const at = now();
+    // The process itself stood still: heartbeats that came meanwhile are read before it is decided.
+    const stoodStill = at - tickedAt > 3 * tickMs + 1000;
+    tickedAt = at;
+    if (stoodStill) return;
     const before = state.incident;
-    move(onTime(state, now, timeoutMs, randomUUID));
+    move(onTime(state, at, timeoutMs, randomUUID));
     if (state.incident !== undefined && before === undefined) say("no heartbeat: paging");
     const what = dueOf(state);
-    if (what === undefined || paging || now < notBefore || state.incident === undefined) return;
+    if (what === undefined || paging || at < notBefore || state.incident === undefined) return;
     paging = true;
     const { key, since, over } = state.incident;
     move(onTry(state));
     // Known after a crash, unless the disk takes too long: paging does not wait for it.
     await Promise.race([saving, new Promise((resolve) => setTimeout(resolve, 1000))]);
-    const page: Page = { what, key, name: options.name, summary: summaryOf(what), time: over ?? since };
+    const page: Page = { what, key, name: options.name, summary: summaryOf(what), time: shown(over ?? since) };
     try {
       await sendPage(pager, page);
       counts.pages++;
@@ -103,7 +113,7 @@ export async function watchdog(options: WatchdogOptions): Promise<void> {
       counts.pageFailures++;
       lastProblem = (e as Error).message;
       say(`page not sent, tried again in ${pause / 1000} s: ${lastProblem}`);
-      notBefore = Date.now() + pause * (0.75 + Math.random() / 2);
+      notBefore = now() + pause * (0.75 + Math.random() / 2);
       pause = Math.min(LONGEST_PAUSE_MS, pause * 2);
     }
     paging = false;
@@ -111,7 +121,7 @@ export async function watchdog(options: WatchdogOptions): Promise<void> {
   const summaryOf = (what: "trigger" | "resolve") => {
     if (what === "resolve") return `${options.name}: the heartbeat is back`;
     const last =
-      state.lastBeat === 0 ? "none was ever heard" : `the last was at ${new Date(state.lastBeat).toISOString()}`;
+      state.lastBeat === 0 ? "none was ever heard" : `the last was at ${new Date(shown(state.lastBeat)).toISOString()}`;
     return `${options.name}: no heartbeat for ${formatDuration(timeoutMs)}, ${last}: rules or notifications do not work`;
   };
 
@@ -120,13 +130,13 @@ export async function watchdog(options: WatchdogOptions): Promise<void> {
     const answer = (status: number, text: string) => respond(response, status, text);
     if (path === "/healthz") {
       const missing = state.incident !== undefined && state.incident.over === undefined;
-      const heard = state.lastBeat === 0 ? "none yet" : new Date(state.lastBeat).toISOString();
+      const heard = state.lastBeat === 0 ? "none yet" : new Date(shown(state.lastBeat)).toISOString();
       const lines = [missing ? "heartbeat missing" : "ok", `last heartbeat: ${heard}`];
       if (lastProblem !== "") lines.push(`page not sent: ${lastProblem}`);
       // The status is that of the watchdog itself: one that watches and pages does its work.
       return answer(lastProblem === "" ? 200 : 503, `${lines.join("\n")}\n`);
     }
-    if (path === "/metrics") return answer(200, metricsOf(state, timeoutMs, counts, Date.now()));
+    if (path === "/metrics") return answer(200, metricsOf(state, timeoutMs, counts, now()));
     if (path !== "/" && path !== "/heartbeat") return answer(404, "not found: heartbeats go to /heartbeat\n");
     if (request.method !== "POST" && request.method !== "PUT") return answer(405, "a heartbeat is a POST\n");
     readBody(request).then(
@@ -136,7 +146,7 @@ export async function watchdog(options: WatchdogOptions): Promise<void> {
         counts.beats++;
         const missing = state.incident !== undefined && state.incident.over === undefined;
         if (missing) say("the heartbeat is back");
-        move(onBeat(state, Date.now()));
+        move(onBeat(state, now()));
         answer(200, "ok\n");
       },
       () => answer(400, "the heartbeat could not be read\n"),
@@ -155,7 +165,7 @@ export async function watchdog(options: WatchdogOptions): Promise<void> {
       `watching: heartbeats to http://${options.listen.replace(/:\d+$/, "")}:${port}/heartbeat at least every ${formatDuration(timeoutMs)}`,
     );
   });
-  const timer = setInterval(tick, Math.min(1000, Math.max(50, timeoutMs / 10)));
+  const timer = setInterval(tick, tickMs);
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopped.resolve(0));
   const code = await stopped.promise;
   clearInterval(timer);
@@ -172,7 +182,13 @@ function say(line: string): void {
 /** From the option, its file, or the environment, where other users of the machine do not see it. */
 function pageTarget({ page, pageFile }: WatchdogOptions): string {
   if (page !== undefined) return page;
-  if (pageFile !== undefined) return readFileSync(pageFile, "utf8").trim();
+  if (pageFile !== undefined) {
+    try {
+      return readFileSync(pageFile, "utf8").trim();
+    } catch (e) {
+      throw new Error(`--page-file: ${(e as Error).message}`);
+    }
+  }
   const { TOCSIN_WATCHDOG_PAGE } = process.env;
   if (TOCSIN_WATCHDOG_PAGE !== undefined && TOCSIN_WATCHDOG_PAGE !== "") return TOCSIN_WATCHDOG_PAGE;
   throw new Error("whom to page: --page, --page-file or TOCSIN_WATCHDOG_PAGE");

@@ -67,11 +67,21 @@ async function startWatchdog(args: readonly string[], env: Record<string, string
       const response = await fetch(`${url}${path}`);
       return { status: response.status, text: await response.text() };
     },
+    signal: (signal: NodeJS.Signals) => child.kill(signal),
     stop: (signal: NodeJS.Signals) => {
       child.kill(signal);
       return ended;
     },
   };
+}
+
+/** Resolves when so many pages of this process could not be sent. */
+async function failures(dog: Awaited<ReturnType<typeof startWatchdog>>, count: number): Promise<void> {
+  for (;;) {
+    const found = /^tocsin_watchdog_page_failures_total (\d+)$/m.exec((await dog.text("/metrics")).text)?.[1];
+    if (Number(found) >= count) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 const stateFile = () => join(mkdtempSync(join(tmpdir(), "tocsin-watchdog-")), "state.json");
@@ -80,7 +90,8 @@ describe("tocsin watchdog", () => {
   it("pages PagerDuty once when heartbeats stop, over kill -9, and resolves when they come back", async () => {
     const pager = await provider();
     pager.answers.push(500); // the first attempt fails
-    const args = ["--timeout", "1s", "--page", `pagerduty:KEY123@${pager.url}/v2/enqueue`, "--state", stateFile()];
+    const state = stateFile();
+    const args = ["--timeout", "1s", "--page", `pagerduty:KEY123@${pager.url}/v2/enqueue`, "--state", state];
     let dog = await startWatchdog(args);
     await dog.beat();
     expect((await dog.text("/healthz")).text).toMatch(/^ok\nlast heartbeat: 20/);
@@ -95,6 +106,9 @@ describe("tocsin watchdog", () => {
     const metrics = (await dog.text("/metrics")).text;
     expect(metrics).toMatch(/^tocsin_watchdog_heartbeat_missing 1$/m);
     expect(metrics).toMatch(/^tocsin_watchdog_page_failures_total 1$/m);
+    // One that is killed before that is on disk pages again, under the same key.
+    while (!readFileSync(state, "utf8").includes('"paged":true'))
+      await new Promise((resolve) => setTimeout(resolve, 20));
     await dog.stop("SIGKILL");
     dog = await startWatchdog(args);
     expect((await dog.text("/metrics")).text).toMatch(/^tocsin_watchdog_heartbeat_missing 1$/m);
@@ -126,6 +140,46 @@ describe("tocsin watchdog", () => {
     expect(JSON.parse(readFileSync(state, "utf8"))).toMatchObject({ version: 1, incident: { paged: true } });
   });
 
+  it("sends a page that nobody took after a restart, once, under its key, and no end of one that nobody heard", async () => {
+    const pager = await provider();
+    pager.answers.push(...Array<number>(1000).fill(503));
+    const state = stateFile();
+    const args = ["--timeout", "300ms", "--page", `pagerduty:KEY@${pager.url}/`, "--state", state];
+    let dog = await startWatchdog(args);
+    await failures(dog, 1);
+    expect((await dog.text("/healthz")).status).toBe(503);
+    const { incident } = JSON.parse(readFileSync(state, "utf8")) as { incident: { key: string } };
+    await dog.stop("SIGKILL");
+    dog = await startWatchdog(args);
+    await failures(dog, 1);
+    await dog.stop("SIGKILL");
+    expect(pager.pages).toEqual([]);
+    pager.answers.length = 0;
+    dog = await startWatchdog(args);
+    await pager.waitFor(1);
+    expect(pager.pages[0]?.body).toMatchObject({ event_action: "trigger", dedup_key: incident.key });
+    await dog.stop("SIGTERM");
+    dog = await startWatchdog(args);
+    await dog.beat();
+    await pager.waitFor(2);
+    expect(pager.pages.map((p) => p.body.event_action)).toEqual(["trigger", "resolve"]);
+  });
+
+  it("that stood still reads the heartbeats of meanwhile before it pages", async () => {
+    const pager = await provider();
+    const dog = await startWatchdog(["--timeout", "3s", "--page", pager.url, "--state", stateFile()]);
+    await dog.beat();
+    dog.signal("SIGSTOP");
+    // It comes while nobody reads, in time.
+    const beat = dog.beat();
+    await new Promise((resolve) => setTimeout(resolve, 4000));
+    dog.signal("SIGCONT");
+    expect((await beat).status).toBe(200);
+    expect((await dog.text("/metrics")).text).toMatch(/^tocsin_watchdog_heartbeats_total 2$/m);
+    expect((await dog.text("/metrics")).text).toMatch(/^tocsin_watchdog_heartbeat_missing 0$/m);
+    expect(pager.pages).toEqual([]);
+  });
+
   it("says what is wrong with what it is given", async () => {
     const bad = async (...args: string[]) => {
       const dog = await startWatchdog([...args, "--state", stateFile()]);
@@ -134,5 +188,15 @@ describe("tocsin watchdog", () => {
     expect(await bad()).toEqual([1, expect.stringContaining("whom to page")]);
     expect(await bad("--page", "mailto:x")).toEqual([1, expect.stringContaining("pagerduty:ROUTING_KEY")]);
     expect(await bad("--page", "http://x", "--timeout", "soon")).toEqual([1, expect.stringContaining("soon")]);
+    expect(await bad("--page", "http://x", "--timeout", "0s")).toEqual([1, expect.stringContaining("--timeout")]);
+    expect(await bad("--page", "http://x", "--listen", "nowhere")).toEqual([1, expect.stringContaining("--listen")]);
+    expect(await bad("--page-file", "/nowhere/target")).toEqual([1, expect.stringContaining("--page-file")]);
+    // The key is not told to those who read logs.
+    expect(await bad("--page", "pagerduty:a secret")).toEqual([1, expect.not.stringContaining("a secret")]);
+    const pager = await provider();
+    const taken = new URL(pager.url).host;
+    expect(await bad("--page", pager.url, "--listen", taken)).toEqual([1, expect.stringContaining("EADDRINUSE")]);
+    const dog = await startWatchdog(["--page", pager.url, "--state", "/nowhere/state.json"]);
+    expect([await dog.ended, dog.output()]).toEqual([1, expect.stringContaining("--state")]);
   });
 });
