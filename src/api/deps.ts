@@ -59,6 +59,8 @@ export interface ApiDeps {
 export interface ApiMetrics {
   /** Seconds that a query took, by API call and outcome ("success" or the error's type). */
   query(call: "query" | "query_range", outcome: string, seconds: number): void;
+  /** Seconds that a call waited for what had been acknowledged before it, where it did. */
+  waitedVisible(seconds: number): void;
   request(route: string, method: string, status: number, seconds: number): void;
   accepted(protocol: string, samples: number): void;
   rejected(protocol: string, reason: string, samples: number): void;

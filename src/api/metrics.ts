@@ -38,7 +38,14 @@ export function makeApiMetrics(registry: Registry): ApiMetrics {
     labelNames: ["protocol", "reason"],
     registers,
   });
+  const visible = new Histogram({
+    name: "tocsin_query_visible_wait_seconds",
+    help: "Time that a call waited for samples acknowledged just before it; calls that had not to wait are not in it, and 0.1 s means that it waited in vain.",
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.099],
+    registers,
+  });
   return {
+    waitedVisible: (seconds) => visible.observe(seconds),
     query: (call, outcome, seconds) => queries.observe({ call, outcome }, seconds),
     request: (route, method, status, seconds) => requests.observe({ route, method, code: String(status) }, seconds),
     accepted: (protocol, samples) => accepted.inc({ protocol }, samples),

@@ -49,7 +49,12 @@ export function readAfterHook(app: FastifyInstance, deps: ApiDeps): void {
     const header = request.headers[READ_AFTER_HEADER];
     const route = request.routeOptions.url ?? "";
     if (header === undefined || !READS.has(route)) {
-      if (READS.has(route) || ALSO_VISIBLE.has(route)) await deps.visible();
+      if (!READS.has(route) && !ALSO_VISIBLE.has(route)) return;
+      const wait = deps.visible();
+      if (wait === undefined) return;
+      const begun = performance.now();
+      await wait;
+      deps.observe.waitedVisible((performance.now() - begun) / 1000);
       return;
     }
     try {

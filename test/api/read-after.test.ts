@@ -1,4 +1,6 @@
+import { Registry } from "prom-client";
 import { expect, test } from "vitest";
+import { makeApiMetrics } from "../../src/api/metrics.ts";
 import { scriptedShard, wholeServer } from "./routes/whole-server.ts";
 
 const READS = [
@@ -31,6 +33,22 @@ test.each(READS)("%s runs when what was acknowledged can be queried, not before"
   done.resolve();
   await answer;
   expect(answered).toBe(true);
+});
+
+test("waits are counted, and none where there is nothing to wait for", async () => {
+  let wait: Promise<unknown> | undefined;
+  const shards = [scriptedShard(0, { labelNames: { values: [], problems: [] } })];
+  const registry = new Registry();
+  const app = wholeServer({ shards, visible: () => wait, registry, observe: makeApiMetrics(registry) });
+  const waits = async () => {
+    return Number(/^tocsin_query_visible_wait_seconds_count (\d+)$/m.exec(await registry.metrics())?.[1]);
+  };
+  await app.inject("/api/v1/labels");
+  expect(await waits()).toBe(0);
+  wait = Promise.resolve();
+  await app.inject("/api/v1/labels");
+  await app.inject("/api/v1/rules");
+  expect(await waits()).toBe(1);
 });
 
 test("who brings a token waits for that alone, and what reads no samples for nothing", async () => {
