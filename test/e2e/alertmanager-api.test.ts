@@ -140,6 +140,61 @@ describe.skipIf(amtoolPath === undefined)(`amtool${unless(amtoolPath, "amtool")}
   });
 });
 
+describe.skipIf(amtoolPath === undefined)(`more of amtool${unless(amtoolPath, "amtool")}`, () => {
+  const amtool = async (...args: readonly string[]) => {
+    const { stdout } = await run(amtoolPath as string, [...args, `--alertmanager.url=${tocsin.url}`], {
+      env: { ...process.env, HOME: tocsin.dir },
+    });
+    return stdout.trim();
+  };
+  const json = async (...args: readonly string[]) => JSON.parse(await amtool(...args, "-o", "json")) as unknown;
+
+  it("takes times, sources and annotations, and tells of its mistakes", async () => {
+    const [start, end] = [-60_000, 3_600_000].map((ms) => new Date(Date.now() + ms).toISOString());
+    const times = [`--start=${start}`, `--end=${end}`, "--generator-url=http://source.example/x"];
+    await amtool("alert", "add", "Timed", "host=t", ...times, "--annotation=a=1", "--annotation=b=2");
+    expect(await json("alert", "query", "alertname=Timed")).toMatchObject([
+      { startsAt: start, endsAt: end, generatorURL: "http://source.example/x", annotations: { a: "1", b: "2" } },
+    ]);
+    expect(await json("alert", "query", "Timed", "--receiver=nob.*")).toEqual([]);
+    expect(await json("alert", "query", "Timed", "--inhibited", "--unprocessed")).toEqual([]);
+    expect(await amtool("alert", "query", "Timed", "-o", "simple")).toContain("Timed");
+    await expect(amtool("alert", "add", "Timed", `--start=${end}`, `--end=${start}`)).rejects.toThrow(
+      "start time must be before end time",
+    );
+  });
+
+  it("finds silences by their maker, end and id, and ends many", async () => {
+    const end = new Date(Date.now() + 7_200_000).toISOString();
+    const add = ["silence", "add", "-a", "ann", "-c", "c", "--annotation=ticket=7"];
+    const ids = [await amtool(...add, "host=s1", "-d", "30m"), await amtool(...add, "host=s2", `--end=${end}`)];
+    const found = async (...args: string[]) => (await amtool("silence", "query", "-q", ...args)).split("\n").sort();
+    expect(await found("--created-by=ann")).toEqual([...ids].sort());
+    expect(await found("--within=1h")).toEqual([ids[0]]);
+    expect(await json("silence", "query", `--id=${ids[1]}`)).toMatchObject([
+      { endsAt: end, annotations: { ticket: "7" } },
+    ]);
+    expect(await amtool("silence", "query", "host=s1", "-o", "extended")).toContain("ann");
+    await amtool("silence", "update", "-q", "-d", "2h", ids[0] as string);
+    expect(await found("--within=1h")).toEqual([""]);
+    await amtool("silence", "expire", ...ids);
+    expect(await json("silence", "query")).toEqual([]);
+    await expect(amtool("silence", "update", "-d", "1h", "11111111-1111-4111-8111-111111111111")).rejects.toThrow();
+  });
+
+  it("prints the running configuration in every form, routes as a tree, and fills in templates", async () => {
+    expect(await amtool("config", "show", "-o", "extended")).toContain("uptime");
+    expect(await json("config", "show")).toMatchObject({ config: { original: expect.stringContaining("hook") } });
+    expect(await amtool("config", "routes", "show")).toContain('{team="x"}  receiver: nobody');
+    expect(await amtool("config", "routes", "test", "--verify.receivers=nobody", "--tree", "team=x")).toContain(
+      "nobody",
+    );
+    await expect(amtool("config", "routes", "test", "--verify.receivers=hook", "team=x")).rejects.toThrow();
+    const template = ["--template.text={{ .Status }}", `--template.glob=${join(tocsin.dir, "am.yml")}`];
+    expect(await amtool("template", "render", ...template)).toBe("alertstatus");
+  });
+});
+
 describe.skipIf(prometheusPath === undefined)(
   `a Prometheus whose Alertmanager is Tocsin${unless(prometheusPath, "prometheus")}`,
   () => {
