@@ -23,11 +23,11 @@ export function deliveriesOf(
   time: number,
 ): Deliveries {
   const about = events.filter(({ event, time: at }) => {
-    const names = [event.firing, event.resolved].some((list) => Array.isArray(list) && list.includes(fingerprint));
+    const names = [event.firing, event.resolved].some((list) => listOf(list).includes(fingerprint));
     return names && ["intent", "attempt", "result"].includes(text(event.type)) && at >= firedAt;
   });
   const before = about.filter((x) => x.time <= time);
-  const tellsBegin = (x: HistoryEvent) => (x.event.firing as readonly string[]).includes(fingerprint);
+  const tellsBegin = (x: HistoryEvent) => listOf(x.event.firing).includes(fingerprint);
   const good = before.findLast((x) => x.event.type === "result" && x.event.ok === true && tellsBegin(x));
   const last = before.at(-1);
   const open = last !== undefined && last.event.type !== "result";
@@ -42,6 +42,11 @@ export function deliveriesOf(
   };
 }
 
+/** Whoever can publish can publish anything. */
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
 /** Steps of deliveries; of many the first and the newest. */
 const SHOWN = 12;
 
@@ -49,7 +54,7 @@ export function deliverySteps({ events, later }: Deliveries, time: number): Expl
   const shown = events.length <= SHOWN ? events : [...events.slice(0, 3), ...events.slice(3 - SHOWN)];
   const out = shown.map(({ event, time: at, from }) => {
     const to = `${text(event.receiver)}/${text(event.integration)}`;
-    const what = (event.firing as readonly string[]).length > 0 ? "" : " (the end)";
+    const what = listOf(event.firing).length > 0 ? "" : " (the end)";
     const details = { id: event.id, receiver: event.receiver, integration: event.integration, key: event.key };
     if (event.type === "intent") return stepOf("delivery", at, "intent", `to be told: ${to}${what}`, from, details);
     if (event.type === "attempt") {

@@ -154,8 +154,8 @@ function otherwise(
 }
 
 function causesOf(byCause: unknown, fingerprint: string): string[] {
-  const causes = Object.entries((byCause ?? {}) as Record<string, readonly string[]>);
-  return causes.filter(([, alerts]) => alerts.includes(fingerprint)).map(([cause]) => cause);
+  const causes = Object.entries((byCause ?? {}) as Record<string, unknown>);
+  return causes.filter(([, alerts]) => Array.isArray(alerts) && alerts.includes(fingerprint)).map(([cause]) => cause);
 }
 
 function describe(s: Silence): string {

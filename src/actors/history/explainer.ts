@@ -122,6 +122,7 @@ async function instances(o: ExplainerOptions, records: Records, request: Explain
   for (const { event, time: at } of seen) {
     if (at > time && !("from" in event)) continue;
     if (typeof event.labels !== "object" || event.labels === null || typeof event.fingerprint !== "string") continue;
+    if (Object.values(event.labels).some((value) => typeof value !== "string")) continue;
     const labels = labelsFromObject(event.labels as Record<string, string>);
     const whole = "action" in event && event.type !== "received" ? withExternal(labels, external) : labels;
     add(whole, event.fingerprint);

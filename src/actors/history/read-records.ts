@@ -73,6 +73,7 @@ export function openRecords(history: AlertHistory, readStream: ReadStream): Reco
 function decoded(m: { readonly subject: string; readonly time: number; readonly data: Uint8Array }): HistoryEvent[] {
   try {
     const event = JSON.parse(decoder.decode(m.data)) as HistoryEvent["event"];
+    if (typeof event !== "object" || event === null || Array.isArray(event)) return [];
     const said = typeof event.time === "string" ? Date.parse(event.time) : Number.NaN;
     return [{ subject: m.subject, time: Number.isNaN(said) ? m.time : said, event, from: "stream" }];
   } catch {

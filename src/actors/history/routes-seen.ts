@@ -3,7 +3,7 @@ import type { AlertManager } from "../alert/alert-manager.ts";
 import type { Route } from "../alert/alertmanager-config.ts";
 import { groupIdentity } from "../alert/dispatcher.ts";
 import { mutedBy } from "../alert/notify-group.ts";
-import { compileRoute, groupKeyOf, groupLabelsOf, routesOf } from "../alert/route.core.ts";
+import { compileRoute, groupKeyOf, groupLabelsOf, type RouteNode, routesOf } from "../alert/route.core.ts";
 import { notificationSubject, ROUTING_SUBJECT } from "./event-subjects.ts";
 import { lastBefore, type RouteSeen } from "./evidence.ts";
 import type { Records } from "./read-records.ts";
@@ -24,8 +24,9 @@ export async function routesSeen(
   const { config, root, groups } = alertManager.held();
   const routings = await records.read("alerts", [ROUTING_SUBJECT]);
   const then = lastBefore(routings, request.time, (e) => e.type === "routing")?.event as Routing | undefined;
-  const isNow = then === undefined || then.hash === config.hash;
-  const tree = isNow ? root : compileRoute(then.route);
+  const recorded = then === undefined || then.hash === config.hash ? undefined : treeOf(then);
+  const isNow = recorded === undefined;
+  const tree = recorded ?? root;
   const wanted = routesOf(tree, alert.labels).filter(
     (r) => request.receiver === undefined || r.receiver === request.receiver,
   );
@@ -35,7 +36,7 @@ export async function routesSeen(
       const groupKey = groupKeyOf(route, labels);
       const receiver = isNow
         ? config.receivers.find((r) => r.name === route.receiver)?.integrations.map((i) => i.name)
-        : then.receivers.find((r) => r.name === route.receiver)?.integrations;
+        : then?.receivers.find((r) => r.name === route.receiver)?.integrations;
       const escalations = alertManager.escalations.all().filter((e) => e.state.groupKey === groupKey);
       const escalation = escalations.flatMap((e) => e.state.paged);
       const subjects = new Set(
@@ -49,13 +50,22 @@ export async function routesSeen(
         groupKey,
         integrations: receiver,
         muting: mutedBy(config, route, request.time),
-        ofThen: then !== undefined,
+        ofThen: then !== undefined && (then.hash === config.hash || recorded !== undefined),
         held: groups.get(groupIdentity(route, labels)),
         events: events.filter((e) => e.event.groupKey === groupKey),
         escalations: escalations.map((e) => e.state),
       };
     }),
   );
+}
+
+/** Undefined for a record that is none of ours. */
+function treeOf(routing: Routing): RouteNode | undefined {
+  try {
+    return Array.isArray(routing.receivers) ? compileRoute(routing.route) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function fallbacksOf(config: ReturnType<AlertManager["held"]>["config"], route: Route): string[] {

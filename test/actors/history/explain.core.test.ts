@@ -1,0 +1,187 @@
+import { describe, expect, it } from "vitest";
+import type { Route } from "../../../src/actors/alert/alertmanager-config.ts";
+import type { HistoryEvent } from "../../../src/actors/history/alert-history.ts";
+import { makeAlertHistory } from "../../../src/actors/history/alert-history.ts";
+import { notificationSubject } from "../../../src/actors/history/event-subjects.ts";
+import type { Evidence, RouteSeen } from "../../../src/actors/history/evidence.ts";
+import { explain } from "../../../src/actors/history/explain.core.ts";
+import { openRecords } from "../../../src/actors/history/read-records.ts";
+import { labelsFromObject } from "../../../src/model/labels.ts";
+
+const T = Date.parse("2026-01-01T00:00:00Z");
+const FP = "00000000000000aa";
+const at = (seconds: number) => T + seconds * 1000;
+const iso = (seconds: number) => new Date(at(seconds)).toISOString();
+const event = (seconds: number, more: Record<string, unknown>): HistoryEvent => ({
+  subject: "s",
+  time: at(seconds),
+  event: { time: iso(seconds), ...more },
+  from: "stream",
+});
+const fired = (seconds: number, more: Record<string, unknown> = {}) =>
+  event(seconds, { action: "becameFiring", from: "inactive", to: "firing", value: "9", ...more });
+const told = (seconds: number, type: string, more: Record<string, unknown> = {}) =>
+  event(seconds, { type, id: "i", receiver: "web", integration: "webhook[0]", firing: [FP], resolved: [], ...more });
+
+const ROUTE: Route = {
+  key: "{}",
+  receiver: "web",
+  escalation: undefined,
+  tellsReceiver: true,
+  matchers: [],
+  continue: false,
+  groupByAll: false,
+  groupBy: [],
+  groupWaitMs: 30_000,
+  groupIntervalMs: 300_000,
+  repeatIntervalMs: 3_600_000,
+  muteTimeIntervals: [],
+  activeTimeIntervals: [],
+  routes: [],
+};
+
+function evidence(over: Partial<Evidence>, route: Partial<RouteSeen> = {}): Evidence {
+  const seen: RouteSeen = {
+    route: ROUTE,
+    groupKey: "{}:{}",
+    integrations: ["webhook[0]"],
+    muting: [],
+    ofThen: true,
+    held: undefined,
+    events: [],
+    escalations: [],
+    ...route,
+  };
+  return {
+    time: at(100),
+    now: at(100_000),
+    alert: { labels: labelsFromObject({ alertname: "A" }), fingerprint: FP },
+    events: [fired(0)],
+    ruleEvents: [],
+    rules: [],
+    active: undefined,
+    recomputed: [],
+    routes: [seen],
+    silence: () => undefined,
+    ...over,
+  };
+}
+const verdict = (e: Evidence) => {
+  const { verdict, reason, sentence } = explain(e);
+  return `${verdict} ${reason}: ${sentence}`;
+};
+
+describe("an explanation", () => {
+  it("follows one delivery through intent, failing attempts, dead letter and arrival, by the time that is asked about", () => {
+    const events = [
+      told(10, "intent"),
+      told(11, "attempt", { attempt: 1, ok: false, reason: "status 500" }),
+      told(40, "result", { ok: false, reason: "status 500 (7 attempts)" }),
+      told(60, "intent", { id: "j" }),
+      told(61, "result", { id: "j", ok: true }),
+    ];
+    const when = (seconds: number) => verdict(evidence({ time: at(seconds) }, { events }));
+    expect(when(5)).toBe(`not_paged group_interval: Not paged because the group was looked at next at ${iso(10)}.`);
+    expect(when(10)).toBe("not_paged delivery_under_way: Not paged because receiver web is being told.");
+    expect(when(20)).toContain(
+      "delivery_under_way: Not paged because receiver web is being told; attempt 1 failed: status 500",
+    );
+    expect(when(50)).toContain(
+      "delivery_failed: Not paged because receiver web could not be told: status 500 (7 attempts)",
+    );
+    expect(when(100)).toBe(
+      `paged repeat_interval: Paged: web was told at ${iso(61)}; nothing new until the repeat interval of 1h is over, at ${iso(3661)}.`,
+    );
+  });
+
+  it("takes what was told of an earlier firing for another page", () => {
+    const events = [
+      told(-50, "intent"),
+      told(-49, "result", { ok: true }),
+      event(5, { type: "group", nextFlush: iso(300) }),
+    ];
+    expect(verdict(evidence({}, { events }))).toContain("not_paged group_wait: ");
+    const quiet = event(10, { type: "quiet", integration: "webhook[0]", lastTold: iso(2), repeatAt: iso(3602) });
+    expect(verdict(evidence({}, { events: [...events, quiet] }))).toContain(
+      `paged repeat_interval: Paged: web was told at ${iso(2)}`,
+    );
+  });
+
+  it("holds a record until the next one, and knows what it does not know", () => {
+    const muted = event(10, { type: "flush", muting: ["nights"] });
+    const open = event(90, { type: "flush" });
+    expect(verdict(evidence({ time: at(80) }, { events: [muted, open] }))).toContain("not_paged muted_time_interval: ");
+    expect(verdict(evidence({ time: at(95) }, { events: [muted, open] }))).toContain("not_paged not_recorded: ");
+    const more = event(10, { type: "flush", silenced: { s: ["another"] }, silencedMore: 3 });
+    const { chain } = explain(evidence({}, { events: [more] }));
+    expect(chain.map((s) => s.outcome)).toContain("not_recorded");
+    const gone = event(10, { type: "flush", silenced: { s1: [FP] }, silencedMore: 0 });
+    expect(verdict(evidence({}, { events: [gone] }))).toContain("silenced by silence s1, which is forgotten by now");
+  });
+
+  it("tells pending, unseen, over and shadow apart", () => {
+    const moved = (more: Record<string, unknown>) =>
+      verdict(evidence({ events: [event(0, { action: "x", value: "1", ...more })] }));
+    expect(moved({ from: "inactive", to: "pending" })).toContain("pending for: Not paged because it was pending since");
+    expect(moved({ from: "pending", to: "unknownPending", reason: "bus_down" })).toContain("pending unknown: ");
+    expect(moved({ from: "firing", to: "unknownFiring", reason: "bus_down" })).toContain("not_paged ");
+    expect(moved({ from: "firing", to: "resolved", reason: "target_gone" })).toContain(
+      "inactive resolved: Not paged because it was over since",
+    );
+    expect(moved({ from: "inactive", to: "firing", shadow: true })).toContain("not_paged shadow: ");
+    expect(verdict(evidence({ events: [], alert: undefined, routes: [] }))).toContain("unknown_alert no_rule: ");
+    expect(verdict(evidence({ routes: [] }))).toContain("not_paged no_route: ");
+  });
+
+  it("ends what a client sent when its time is over, without a word of the client", () => {
+    const received = event(0, { type: "received", action: "firing", endsAt: iso(50) });
+    expect(verdict(evidence({ events: [received], time: at(40) }))).toContain("not_paged ");
+    expect(verdict(evidence({ events: [received], time: at(60) }))).toContain("inactive resolved: ");
+  });
+});
+
+describe("records", () => {
+  it("are those of this process where the stream does not answer, and say so", async () => {
+    const history = makeAlertHistory(
+      () => Promise.reject(new Error("away")),
+      () => T,
+      3,
+    );
+    const subject = notificationSubject("web", "{}:{}");
+    for (let i = 0; i < 5; i++) history.record(subject, { type: "quiet", time: iso(i), n: i });
+    const records = openRecords(history, () => Promise.reject(new Error("the bus is not connected")));
+    const read = await records.read("notifications", [subject]);
+    expect(read.map((e) => [e.event.n, e.from])).toEqual([2, 3, 4].map((n) => [n, "memory"]));
+    expect(await records.read("notifications", [notificationSubject("web", '{}:{a="b"}')])).toEqual([]);
+    expect([...records.problems]).toEqual([
+      `the stream of notifications could not be read (the bus is not connected): only what this process keeps since ${iso(1)}`,
+    ]);
+  });
+
+  it("are told once where stream and process have the same, and what is no record is passed over", async () => {
+    const history = makeAlertHistory(
+      () => Promise.resolve(),
+      () => T,
+    );
+    history.keep("tocsin.alerts.default.A.1", { time: iso(1), to: "firing" });
+    history.keep("tocsin.alerts.default.A.1", { time: iso(2), to: "resolved" });
+    const message = (data: string) => ({
+      subject: "tocsin.alerts.default.A.1",
+      time: T,
+      data: new TextEncoder().encode(data),
+    });
+    const messages = [
+      message("no JSON"),
+      message(JSON.stringify({ time: iso(1), to: "firing" })),
+      message("null"),
+      message("[1]"),
+    ];
+    const records = openRecords(history, () => Promise.resolve({ messages, truncated: false, begin: T }));
+    const read = await records.read("alerts", ["tocsin.alerts.default.A.*"]);
+    expect(read.map((e) => [e.event.to, e.from])).toEqual([
+      ["firing", "stream"],
+      ["resolved", "memory"],
+    ]);
+    expect(records.begin("alerts")).toBe(T);
+  });
+});
