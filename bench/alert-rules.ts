@@ -38,30 +38,54 @@ export async function benchAlertRules(): Promise<void> {
     const stop = new AbortController();
     const feeding = feed(server, series, stop.signal);
     await feeding.once;
-    await settled(server);
+    // The rules write as well, so that on a busy machine there may be no moment at which all is read.
+    await Promise.race([settled(server), sleep(4 * INTERVAL_MS)]);
     const rows: string[][] = [];
+    const idle = treeUsage(server.pid).rssBytes;
+    let evaluated = (await metrics(server)).evaluations;
+    let held = true;
     for (let round = 0; round < ROUNDS; round++) {
       const before = treeUsage(server.pid);
       await sleep(INTERVAL_MS);
       const after = treeUsage(server.pid);
       const m = await metrics(server);
+      const groups = m.durations.length;
+      // The clocks of the two are not the same: a group may be on the other side of the border.
+      held &&= m.missed === 0 && m.late === 0 && m.evaluations - evaluated >= groups * 0.95;
       rows.push([
         String(round + 1),
         String(m.active),
-        m.slowest.toFixed(2),
-        String(m.evaluations),
+        `${m.evaluations - evaluated} of ${groups}`,
+        at(m.durations, 0.5).toFixed(2),
+        at(m.durations, 0.99).toFixed(2),
+        at(m.durations, 1).toFixed(2),
         String(m.missed),
         String(m.late),
         `${Math.round(((after.cpuSeconds - before.cpuSeconds) / INTERVAL_MS) * 100_000)} %`,
         String(Math.round(after.rssBytes / 1e6)),
       ]);
+      evaluated = m.evaluations;
     }
     stop.abort();
     await feeding.end;
     printTable(
       `${RULES} rules in groups of ${RULES_A_GROUP}, ${RULES * INSTANCES} series that fire, interval ${INTERVAL_MS / 1000} s`,
-      ["interval", "active", "slowest group, s", "evaluations", "missed", "groups late", "CPU of one core", "RSS, MB"],
+      [
+        "interval",
+        "active",
+        "groups evaluated",
+        "a group, s: p50",
+        "p99",
+        "max",
+        "missed",
+        "groups late",
+        "CPU of one core",
+        "RSS, MB",
+      ],
       rows,
+    );
+    note(
+      `Every evaluation within its interval: ${held ? "yes" : "no"}. The process has ${Math.round(idle / 1e6)} MB before the first alert, its series and streams included.`,
     );
   } finally {
     await server.stop();
@@ -126,11 +150,15 @@ async function metrics(server: Server) {
   const sum = (name: string) => values(name).reduce((a, b) => a + b, 0);
   return {
     active: sum("tocsin_alerts"),
-    slowest: Math.max(...values("tocsin_rule_group_last_duration_seconds")),
+    durations: values("tocsin_rule_group_last_duration_seconds").sort((a, b) => a - b),
     evaluations: sum("tocsin_rule_evaluations_total"),
     missed: sum("tocsin_rule_group_iterations_missed_total"),
     late: values("tocsin_rule_group_last_late_seconds").filter((s) => s > 0).length,
   };
+}
+
+function at(sorted: readonly number[], q: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? 0;
 }
 
 /** Heap and buffers of as many instances, made as evaluations make them. */
