@@ -57,17 +57,20 @@ async function live(spec: RuleGroupSpec, script: readonly (readonly string[])[],
       if (operations <= killAt) life.sink(alerts, wall);
     },
   });
+  // A life after a kill goes on where the one before was.
+  const next = runtime.lastEvaluation === 0 ? 0 : (runtime.lastEvaluation - T) / TICK + 1;
+  // The last tick comes again where it was cut off: who was not told then is told at the next evaluation.
+  const first = Math.min(to - 1, Math.max(from, next));
+  wall = T + first * TICK;
   if (runtime.rules.some((rule) => rule.turned !== undefined)) {
     for (const rule of runtime.rules) if (rule.turned !== undefined) endSeriesOfBefore(rule, output);
     teller.turned(wall);
     await store.settle().catch(() => {});
     if (operations > killAt) throw new Killed();
   }
+  teller.resume(wall);
   const context = { engine, tenant: "default", output, templates, signal: new AbortController().signal };
-  // A life after a kill goes on where the one before was.
-  const next = runtime.lastEvaluation === 0 ? 0 : (runtime.lastEvaluation - T) / TICK + 1;
-  // The last tick comes again where it was cut off: who was not told then is told at the next evaluation.
-  for (let i = Math.min(to - 1, Math.max(from, next)); i < to; i++) {
+  for (let i = first; i < to; i++) {
     wall = T + i * TICK;
     engine.answers = { a: (script[i] ?? []).map((host) => [{ host }, 1] as const) };
     runtime.evaluation++;
