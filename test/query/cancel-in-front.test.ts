@@ -60,6 +60,45 @@ const HEAVY: Readonly<Record<string, string>> = {
   "all of it": "load",
 };
 
+/** Of very many series each, at one time. */
+const WIDE: Readonly<Record<string, string>> = {
+  "sort, of all": "sort_desc(load)",
+  "sort by several labels": "sort_by_label_desc(load, 'zone', 'n')",
+  "a join of all with all": "load * on (n) group_left (zone) load",
+  "a join without labels": "load + ignoring (zone) load",
+  "absent, of an expression": "absent(topk(100000, load))",
+  "a pattern that is slow": 'label_replace(load, "m", "$2", "n", "(([0-9]?)+)*[^a-z]+(0|1)*x?y?")',
+  "labels put together": 'label_join(load, "all", "-", "n", "zone", "n", "zone")',
+  "all kinds of values": 'count_values by (zone) ("v", load)',
+  "very many groups": "topk by (n) (1, load)",
+  limit_ratio: "limit_ratio(0.5, load + 0)",
+  histogram_quantile: 'histogram_quantile(0.9, label_replace(load, "le", "$1", "n", ".*(.)"))',
+  "a subquery of many steps": "quantile_over_time(0.9, quantile(0.5, load)[55h:1s])",
+  "samples of a subquery": "quantile(0.5, load)[55h:1s]",
+  "one value a step": "absent_over_time(quantile(0.5, load)[55h:1s])",
+};
+
+describe("an instant query of very many series", () => {
+  test.each(Object.entries(WIDE))("%s", async (_, query) => {
+    const meter = gapMeter();
+    const series = query.includes("[55h:1s]") ? 2 : 30_000;
+    const shards = readyShards(series, { onAsk: meter.start });
+    const limits = { timeoutMs: 1e9, maxSamples: 1e9, maxMemoryBytes: 1e12 };
+    const now = () => {
+      meter.look();
+      return performance.now();
+    };
+    const instant = { tenant: "default", query, time: 600_000 };
+    const ask = (more = {}) => makeEngine({ shards, ...limits, ...more }).instant(instant);
+    await ask();
+    meter.start();
+    await ask({ now });
+    const { longest, looks } = meter.end();
+    expect(looks).toBeGreaterThan(5);
+    expect(longest).toBeLessThan(MOST_MS);
+  });
+});
+
 describe("work in front", () => {
   test.each(Object.entries(HEAVY))("%s: looks often enough whether it shall go on", async (_, query) => {
     const meter = gapMeter();

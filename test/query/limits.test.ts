@@ -181,6 +181,24 @@ describe("every limit is told with its value and its key", () => {
       "load[10m]",
       /more than 1500 bytes in memory \(limits\.max_query_memory\)/,
     ],
+    [
+      "memory of labels put together",
+      { maxMemoryBytes: 10_000_000 },
+      `sum(${Array.from({ length: 40 }).reduce<string>((q) => `label_join(${q}, "n", "", "n", "n")`, "load")})`,
+      /more than 10000000 bytes in memory \(limits\.max_query_memory\)/,
+    ],
+    [
+      "memory of labels that are replaced",
+      { maxMemoryBytes: 100_000 },
+      `label_replace(load, "m", "${"$1".repeat(10_000)}", "n", "(.*)")`,
+      /more than 100000 bytes in memory/,
+    ],
+    [
+      "memory of values counted",
+      { maxMemoryBytes: 20_000 },
+      `count_values("${"v".repeat(30_000)}", load)`,
+      /more than 20000 bytes in memory/,
+    ],
     ["memory of groups", { maxMemoryBytes: 300 }, "sum by (n) (load)", /limits\.max_query_memory/],
     [
       "depth",

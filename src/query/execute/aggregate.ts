@@ -10,7 +10,7 @@ import { groupLabels, groupMembers, groupRows } from "./grouping.ts";
 import { finishHistograms, takeVectorHistograms } from "./histogram-aggregate.ts";
 import { dropHistograms, histogramTexts } from "./histogram-aggregate-cells.ts";
 import { noteIgnored } from "./histogram-aggregate-notes.ts";
-import { hold } from "./memory.ts";
+import { hold, holdBytes, SET_BYTES } from "./memory.ts";
 import { due, overEach, overRows, type Pace, sortedIndexes, turn } from "./pace.ts";
 import { addGroup, addRow, finishPartial, makePartial } from "./partial-aggregate.ts";
 import { quantileOf } from "./quantile.ts";
@@ -362,6 +362,7 @@ export async function countValues(
         g = byKey.get(key);
         if (g === undefined) {
           hold(ctx, steps);
+          holdBytes(ctx, SET_BYTES + 12 * labels.length + key.length);
           g = addGroup(partial, labels);
           byKey.set(key, g);
         }

@@ -13,6 +13,7 @@ import { evaluateInfo } from "./evaluate-info.ts";
 import { evaluateRangeCall } from "./evaluate-subquery.ts";
 import { evaluateFraction, evaluateQuantile, isOfHistogram, valuesOfHistograms } from "./histogram-function.ts";
 import { evaluateQuantiles } from "./histogram-function-quantiles.ts";
+import { holdBytes } from "./memory.ts";
 import { mapSteps, overRows } from "./pace.ts";
 import { planFragment } from "./plan-fragment.ts";
 import type { QueryContext } from "./query-context.ts";
@@ -40,11 +41,11 @@ export async function evaluateFunction(ctx: QueryContext, call: Call, grid: Grid
     }
     case "label_replace": {
       const texts = [1, 2, 3, 4].map((i) => literalText(arg(i))) as [string, string, string, string];
-      return labelReplace(ctx, await vector(0), ...texts);
+      return labelReplace(ctx, await vector(0), ...texts, (bytes) => holdBytes(ctx, bytes));
     }
     case "label_join": {
       const [dst, separator, ...sources] = args.slice(1).map(literalText) as [string, string, ...string[]];
-      return labelJoin(ctx, await vector(0), dst, separator, sources);
+      return labelJoin(ctx, await vector(0), dst, separator, sources, (bytes) => holdBytes(ctx, bytes));
     }
     case "sort":
     case "sort_desc":

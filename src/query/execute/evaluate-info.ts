@@ -7,7 +7,7 @@ import type { Selection } from "../plan/shard-plan.ts";
 import { unwrap } from "../plan/step-invariant.ts";
 import { fetchRows } from "./dispatch.ts";
 import { formatMetric } from "./format-metric.ts";
-import { release, replaced } from "./memory.ts";
+import { holdBytes, release, replaced, SET_BYTES } from "./memory.ts";
 import { due, overEach, overRows, ROW_WORK, turn } from "./pace.ts";
 import { atOf } from "./plan-fragment.ts";
 import type { QueryContext } from "./query-context.ts";
@@ -206,6 +206,7 @@ async function addInfoLabels(
     let row = byKey.get(key);
     if (row === undefined) {
       row = labels.length;
+      holdBytes(ctx, SET_BYTES + 12 * set.length + key.length);
       labels.push(set);
       drop.push(dropName);
       byKey.set(key, row);

@@ -2,10 +2,17 @@ import { RE2JS } from "re2js";
 import { isValidUtf8 } from "../../lib/go-quote.ts";
 import { type Labels, labelValue, METRIC_NAME, withLabel } from "../../model/labels.ts";
 import { QueryError } from "../../model/query.ts";
+import { SET_BYTES } from "../execute/memory.ts";
 import { overEach, type Pace, ROW_WORK } from "../execute/pace.ts";
 import { mergeEqualRows, SAME_LABELSET, type Vector } from "../execute/vector.ts";
 
-/** label_replace and label_join: new label sets for the rows, values untouched. */
+/**
+ * label_replace and label_join: new label sets for the rows, values untouched. `took` hears of the bytes that new sets and texts
+ * take, before or as soon as they are there; it throws when there are too many: texts put together again and again grow fast.
+ */
+type Took = (bytes: number) => void;
+
+const uncounted: Took = () => undefined;
 
 function checkLabelName(name: string, what: string, func: string): void {
   if (name !== "" && isValidUtf8(name)) return;
@@ -35,6 +42,7 @@ export async function labelReplace(
   template: string,
   src: string,
   pattern: string,
+  took: Took = uncounted,
 ): Promise<Vector> {
   let regex: RE2JS;
   try {
@@ -49,10 +57,12 @@ export async function labelReplace(
     let replacement = replacements.get(value);
     if (replacement === undefined && !replacements.has(value)) {
       replacement = expand(regex, template, value);
+      took(replacement?.length ?? 0);
       replacements.set(value, replacement);
     }
     if (replacement === undefined) return set;
     if (dst === METRIC_NAME) dropName[r] = 0;
+    took(SET_BYTES + 12 * set.length);
     return withLabel(set, dst, replacement);
   });
 }
@@ -80,11 +90,15 @@ export async function labelJoin(
   dst: string,
   separator: string,
   sources: readonly string[],
+  took: Took = uncounted,
 ): Promise<Vector> {
   for (const src of sources) checkLabelName(src, "source", "label_join");
   checkLabelName(dst, "destination", "label_join");
   return relabeled(pace, vector, (set, r, dropName) => {
     if (dst === METRIC_NAME) dropName[r] = 0;
-    return withLabel(set, dst, sources.map((src) => labelValue(set, src)).join(separator));
+    const values = sources.map((src) => labelValue(set, src));
+    const length = values.reduce((sum, value) => sum + value.length + separator.length, 0);
+    took(length + SET_BYTES + 12 * set.length);
+    return withLabel(set, dst, values.join(separator));
   });
 }
