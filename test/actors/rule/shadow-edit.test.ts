@@ -27,7 +27,9 @@ groups:
 const shadows = (text: string) => {
   const { groups, problems } = parseRuleFile("f", text, { evaluationIntervalMs: 60_000, checkExpression });
   expect(problems).toEqual([]);
-  return groups.flatMap((g) => g.rules.filter((r) => r.type === "alerting" && r.shadow).map((r) => `${g.name} ${r.name}`));
+  return groups.flatMap((g) =>
+    g.rules.filter((r) => r.type === "alerting" && r.shadow).map((r) => `${g.name} ${r.name}`),
+  );
 };
 
 describe("the change of a rule file that makes rules live or shadow", () => {
