@@ -42,7 +42,7 @@ route:
   receiver: team
   group_by: [alertname]
   group_wait: 30s
-  routes: [{ matchers: ['severity="page"'], escalation: on-call, receiver: team }]
+  routes: [{ matchers: ['severity="page"'], escalation: on-call }]
 receivers:
 - { name: team, slack_configs: [{ api_url: "http://127.0.0.1:1/secret", channel: "#ops", send_resolved: true }] }
 - { name: ann, webhook_configs: [{ url: "http://127.0.0.1:1/ann" }] }

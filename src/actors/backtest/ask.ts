@@ -13,7 +13,7 @@ export class QueryFailed extends Error {
 }
 
 /** Times at which one rule may fail before the rest of the stretch is given up. */
-const MAX_FAILURES = 200;
+const MAX_FAILURES = 1000;
 
 interface Growing {
   readonly labels: Labels;

@@ -4,6 +4,7 @@ import { UsageError } from "../query/times.ts";
 
 /** Steps of the look for the first data. */
 const STEPS = 200;
+const LOOKS = 2;
 const YEAR_MS = 366 * 86_400_000;
 
 /** Throws `UsageError` when nothing is stored between the times, with from when on there is something. */
@@ -12,7 +13,9 @@ export async function checkDataRange(server: Server, from: number, to: number): 
   const since = await firstData(server, to);
   const shown = (ms: number) => new Date(ms).toISOString();
   const hint =
-    since === undefined ? "the server has no data at all" : `the server has data from about ${shown(since)} on`;
+    since === undefined
+      ? "the server tells of no data at any time"
+      : `the server has data from about ${shown(since)} on`;
   throw new UsageError(`nothing is stored from ${shown(from)} to ${shown(to)}; ${hint}`);
 }
 
@@ -25,20 +28,30 @@ async function anything(server: Server, from: number, to: number): Promise<boole
   return (await ask<readonly string[]>(server, "/api/v1/label/__name__/values", params, "GET")).data.length > 0;
 }
 
+/** From about when on there is data, by looking ever closer; undefined where there is none, or nobody can tell. */
 async function firstData(server: Server, around: number): Promise<number | undefined> {
-  const end = Date.now();
-  const start = Math.min(around, end) - 2 * YEAR_MS;
-  const params: [string, string][] = [
-    ["query", 'count({__name__=~".+"})'],
-    ["start", String(start / 1000)],
-    ["end", String(end / 1000)],
-    ["step", String(Math.ceil((end - start) / STEPS / 1000))],
-  ];
-  try {
-    const { data } = await ask<QueryData>(server, "/api/v1/query_range", params);
-    const first = data.resultType === "matrix" ? data.result[0]?.values?.[0]?.[0] : undefined;
-    return first === undefined ? undefined : first * 1000;
-  } catch {
-    return undefined;
+  let end = Date.now();
+  let start = Math.min(around, end) - 2 * YEAR_MS;
+  let found: number | undefined;
+  for (let look = 0; look < LOOKS; look++) {
+    const step = Math.ceil((end - start) / STEPS / 1000);
+    const params: [string, string][] = [
+      ["query", `count(count_over_time({__name__=~".+"}[${step}s]))`],
+      ["start", String(start / 1000)],
+      // The last window has to cover the end.
+      ["end", String(end / 1000 + step)],
+      ["step", String(step)],
+    ];
+    try {
+      const { data } = await ask<QueryData>(server, "/api/v1/query_range", params);
+      const first = data.resultType === "matrix" ? data.result[0]?.values?.[0]?.[0] : undefined;
+      if (first === undefined) return found;
+      found = (first - step) * 1000;
+    } catch {
+      return found;
+    }
+    start = found;
+    end = found + step * 1000;
   }
+  return found;
 }
