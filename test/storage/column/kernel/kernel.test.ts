@@ -1,6 +1,8 @@
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { compileColumnKernel } from "../../../../src/storage/column/kernel/compile.ts";
@@ -34,6 +36,13 @@ function load(content: Uint8Array): ColumnKernel | undefined {
   writeFileSync(file, content);
   return loadColumnKernel(file);
 }
+
+test("the build that npm ci runs makes a kernel that is loaded", () => {
+  const file = join(dir, "build", "column.wasm");
+  const build = fileURLToPath(new URL("../../../../src/storage/column/kernel/build.ts", import.meta.url));
+  expect(execFileSync(process.execPath, [build, file], { encoding: "utf8" })).toBe("");
+  expect(loadColumnKernel(file)).toBeDefined();
+});
 
 test("what is built is loaded; what is missing, broken or of another source is not", () => {
   expect(kernel).toBeDefined();
