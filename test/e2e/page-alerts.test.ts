@@ -99,6 +99,7 @@ alertmanager_config_file: am.yml
     expect(await row.locator(".links a").first().getAttribute("href")).toBe("https://runbooks.example.org/HostDown");
     const why = await row.getByRole("link", { name: "why" }).getAttribute("href");
     expect(new URL(why as string, tocsin.url).searchParams.get("match[]")).toContain('alertname="HostDown"');
+    expect((await fetch(new URL(why as string, tocsin.url))).status).toBe(200);
     await group(page, "SoonBad").locator(".state.pending").waitFor();
     await group(page, "Quiet").locator(".state.inhibited").waitFor();
 
