@@ -5,8 +5,7 @@ import type { AlertGroup } from "../alert/group.core.ts";
 import { heardAlerts } from "../alert/notify-group.ts";
 import { type EscalationEvent, type EscalationState, transition, trigger } from "../escalation/escalation.core.ts";
 import { onCallAt } from "../escalation/schedule.core.ts";
-import type { Page } from "./page.ts";
-import { type Look, pagedAlert } from "./route-replay.ts";
+import { type Page, pagedAlert } from "./page.ts";
 import type { Timers } from "./timers.ts";
 
 export interface EscalationReplay {
@@ -19,7 +18,7 @@ export interface EscalationReplay {
 interface Options {
   readonly config: AlertmanagerConfig;
   readonly dispatcher: Dispatcher;
-  readonly look: Look;
+  readonly look: Parameters<typeof heardAlerts>[0];
   readonly timers: Timers<() => void>;
   /** Takes what is sent. */
   readonly pages: Page[];

@@ -42,3 +42,7 @@ export interface Episode {
   /** 0: it goes on. */
   readonly endedAt: number;
 }
+
+export function pagedAlert({ fingerprint, labels, annotations, startsAt, endsAt }: PagedAlert): PagedAlert {
+  return { fingerprint, labels, annotations, startsAt, endsAt };
+}

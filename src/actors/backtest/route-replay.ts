@@ -10,10 +10,10 @@ import {
   retireGroup,
 } from "../alert/dispatcher.ts";
 import { type AlertGroup, beginFlush, endFlush, type LogEntry, notificationReason } from "../alert/group.core.ts";
-import { type heardAlerts, mutedBy } from "../alert/notify-group.ts";
+import { mutedBy } from "../alert/notify-group.ts";
 import { type CompiledSilence, mutesAt } from "../alert/silence.core.ts";
 import { makeEscalationReplay } from "./escalation-replay.ts";
-import type { Page, TimedPost } from "./page.ts";
+import { type Page, pagedAlert, type TimedPost } from "./page.ts";
 import { makeTimers } from "./timers.ts";
 
 export interface RouteReplay {
@@ -149,10 +149,6 @@ export function replayRouting({ config, posts, silences, until, ackAfterMs }: Ro
   return pages;
 }
 
-export function pagedAlert({ fingerprint, labels, annotations, startsAt, endsAt }: HeldAlert): Page["alerts"][number] {
-  return { fingerprint, labels, annotations, startsAt, endsAt };
-}
-
 function entryKey(group: AlertGroup, integration: string): string {
   return `${group.key}\u0000${group.route.receiver}\u0000${integration}`;
 }
@@ -179,5 +175,3 @@ function silencing(silences: readonly CompiledSilence[]) {
     return out;
   };
 }
-
-export type Look = Parameters<typeof heardAlerts>[0];
