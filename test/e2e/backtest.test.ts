@@ -129,7 +129,8 @@ describe("tocsin backtest", () => {
     expect((await run(RANGE)).err).toContain("Give --rules, --alertmanager or both");
     const early = await run([...candidate, "--from", "2020-01-01", "--to", "2020-01-02"]);
     expect(early).toMatchObject({ code: 2, out: "" });
-    expect(early.err).toContain("the server has data from about");
+    // Wrapped at the width of the screen.
+    expect(early.err.replace(/\s+/g, " ")).toContain("the server has data from about");
     const down = await run([...candidate, ...RANGE], `http://127.0.0.1:${await freePort()}`);
     expect(down).toMatchObject({ code: 1, out: "" });
     expect(down.err).toContain("nothing listens at");
