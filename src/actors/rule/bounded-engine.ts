@@ -10,10 +10,10 @@ export function boundedEngine(engine: Engine, most: number): Engine {
 
   const leave = (): void => {
     running--;
-    for (const begin of waiting) {
-      waiting.delete(begin);
-      return begin();
-    }
+    const [next] = waiting;
+    if (next === undefined) return;
+    waiting.delete(next);
+    next();
   };
   const turn = (signal: AbortSignal | undefined): Promise<void> =>
     new Promise((resolve, reject) => {

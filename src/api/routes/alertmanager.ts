@@ -153,9 +153,9 @@ export function alertmanagerRoutes(app: FastifyInstance, deps: ApiDeps): void {
     if (matchers.length === 0) return named;
     const tests = matchers.map((m) => ({ name: m.name, test: compileMatcher(m) }));
     const labels = new Map(alertManager.config().receivers.map((r) => [r.name, r.labels ?? {}]));
-    const valueOf = (receiver: string, label: string) =>
+    const labelOf = (receiver: string, label: string) =>
       label === "name" ? receiver : (labels.get(receiver)?.[label] ?? "");
-    return (receiver) => named(receiver) && tests.every(({ name, test }) => test(valueOf(receiver, name)));
+    return (receiver) => named(receiver) && tests.every(({ name, test }) => test(labelOf(receiver, name)));
   }
 
   function refuse(reply: FastifyReply, error: unknown): FastifyReply {
