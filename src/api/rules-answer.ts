@@ -107,6 +107,7 @@ function groupJson(g: RuleGroupStatus, rules: readonly RuleStatus[], withAlerts:
     evaluationTime: seconds(g.evaluationMs),
     lastEvaluation: timeJson(g.lastEvaluation),
     // Tocsin's own, where there is something to tell.
+    ...(g.queryOffsetMs === 0 ? {} : { queryOffset: seconds(g.queryOffsetMs) }),
     ...(g.inputs === undefined || g.inputs === "" ? {} : { inputs: g.inputs }),
     ...(g.lateMs === undefined || g.lateMs === 0 ? {} : { late: seconds(g.lateMs) }),
   };
@@ -133,6 +134,7 @@ function ruleJson(r: RuleStatus, withAlerts: boolean) {
     alerts: withAlerts ? r.alerts.map(alertJson) : null,
     type: "alerting",
     ...(r.shadow === true ? { shadow: true } : {}),
+    ...(r.noData === undefined ? {} : { noData: r.noData }),
   };
 }
 

@@ -16,6 +16,8 @@ export interface RuleGroupStatus {
   readonly intervalMs: number;
   /** Alerts or series a rule may make; 0: no limit. */
   readonly limit: number;
+  /** How far back of its tick the group looks. */
+  readonly queryOffsetMs: number;
   readonly rules: readonly RuleStatus[];
   /** How long the last evaluation of the whole group took. */
   readonly evaluationMs: number;
@@ -53,6 +55,8 @@ export interface AlertingRuleStatus extends RuleStatusBase {
   /** `for`. */
   readonly holdMs: number;
   readonly keepFiringForMs: number;
+  /** `no_data`, where the rule has it. */
+  readonly noData?: string;
   /** Templates, not expanded. */
   readonly annotations: Readonly<Record<string, string>>;
   readonly alerts: readonly ActiveAlert[];

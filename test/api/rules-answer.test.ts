@@ -30,6 +30,7 @@ const group = (file: string, name: string, rules: readonly RuleStatus[]): RuleGr
   file,
   intervalMs: 60_000,
   limit: 0,
+  queryOffsetMs: 0,
   rules,
   evaluationMs: 0,
   lastEvaluation: 0,
@@ -51,6 +52,15 @@ const shown = (query: string) =>
   ask(query).groups.map((g) => `${g.file} ${g.name}: ${g.rules.map((r) => r.name).join(" ")}`);
 
 describe("/api/v1/rules", () => {
+  it("tells what is Tocsin's own where it is set, and nothing of it else", () => {
+    const keeps = { ...rule("alerting", "Down"), noData: "keep" };
+    const own = { ...group("/a.yml", "own", [keeps]), queryOffsetMs: 1500 };
+    const answer = (g: RuleGroupStatus) => (rulesAnswer([g], new URLSearchParams()) as { groups: object[] }).groups[0];
+    expect(answer(own)).toMatchObject({ queryOffset: 1.5, rules: [{ noData: "keep" }] });
+    const bare = answer(group("/a.yml", "bare", [rule("alerting", "Down")]));
+    expect(JSON.stringify(bare)).not.toMatch(/queryOffset|noData/);
+  });
+
   it("has the groups by file and name, without those that have no rule left", () => {
     expect(shown("")).toEqual(["/a.yml g: a:b", "/b.yml g: Slow", "/b.yml z: Down a:b"]);
   });

@@ -23,6 +23,7 @@ export function groupStatus(runtime: GroupRuntime): RuleGroupStatus {
     file: spec.namespace ?? spec.file,
     intervalMs: spec.intervalMs,
     limit: spec.limit,
+    queryOffsetMs: spec.queryOffsetMs,
     rules: runtime.rules.map(ruleStatus),
     evaluationMs: runtime.evaluationMs,
     lastEvaluation: runtime.evaluations > 0 ? runtime.lastEvaluation : 0,
@@ -47,8 +48,9 @@ function ruleStatus(rule: RuleRuntime): RuleStatus {
   const { holdMs, keepFiringForMs, annotations } = spec;
   const shadow = isShadow(spec) ? ({ shadow: true } as const) : {};
   const tally = rule.tally === undefined ? {} : { tally: rule.tally };
+  const noData = spec.noData === undefined ? {} : { noData: spec.noData };
   const own = { state: worst(alerts), holdMs, keepFiringForMs, annotations, alerts };
-  return { type: "alerting", ...base, ...own, ...shadow, ...tally };
+  return { type: "alerting", ...base, ...own, ...noData, ...shadow, ...tally };
 }
 
 /** The pending and firing instances of a rule; none of one that records. */
