@@ -20,6 +20,7 @@ import { checkFree, externalUrlOf, type ListenError, parseListenOption, urlOf } 
 import { liveConfiguration, makeReload, reloadOnHangup } from "./reload.ts";
 import { serveApi } from "./serve-api.ts";
 import type { ServeOptions } from "./serve-options.ts";
+import { makeWarmUp } from "./warm-up.ts";
 import { watchRules } from "./watch-rules.ts";
 import { wireBus } from "./wire-bus.ts";
 import { wireMetrics } from "./wire-metrics.ts";
@@ -28,6 +29,8 @@ import { wireSelfWatch } from "./wire-self-watch.ts";
 
 /** How long requests may wait for a bus that does not answer once the process is told to stop. */
 const STOP_WAIT_MS = 2_000;
+
+const WARMING_UP = "it asks itself a few queries, so that the first ones that come are quick";
 
 /**
  * Builds all parts, wires them, and runs the supervision tree until it is interrupted. Fails with what a person must mend.
@@ -79,6 +82,7 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
   yield* reloadOnHangup(reload, log);
 
   // 5. The supervision tree. Nothing above was alive yet but the bus; at the stop all actors end first, from the API to the shards.
+  const warmUp = makeWarmUp({ engine, shards: shards.clients, ready: () => shards.ready().ready, log });
   const apiDeps: ApiDeps = {
     engine,
     shards: shards.clients,
@@ -111,7 +115,7 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
     droppedTargets: () => scrapes.current()?.dropped() ?? [],
     registry,
     observe,
-    ready: shards.ready,
+    ready: () => (warmUp.done() ? shards.ready() : { ready: false, reason: shards.ready().reason || WARMING_UP }),
     reload,
     configText: () => live.current().text,
     externalUrl,
@@ -120,6 +124,7 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
     now: Date.now,
     log,
   };
+  yield* spawn("warm-up", warmUp.run);
   yield* spawn("self-watch", wireSelfWatch(parts, busParts, live.current, urlOf(address)));
   const unusable = yield* Deferred.make<never, ListenError>();
   const system = superviseSystem(
