@@ -11,12 +11,12 @@ import { connectBus } from "../../src/streams/nats/bus.ts";
 import { embeddedServerChild } from "../../src/streams/nats/embedded-server.ts";
 import { type IngestReader, ingestSubjectChild } from "../../src/streams/nats/ingest-subject.ts";
 import { sendLabelsRequest } from "../../src/streams/nats/labels-request.ts";
-import { freePort } from "../../src/streams/nats/listen-address.ts";
 import { obtainNatsServer } from "../../src/streams/nats/obtain-server.ts";
 import { provisionStreams } from "../../src/streams/nats/provision.ts";
 import { INGEST_STREAM, ingestSubject } from "../../src/streams/nats/subjects.ts";
 import { recordingIngest } from "../streams/nats/recording-ingest.ts";
 import { startNatsServer, type TestNats } from "../streams/nats/with-nats-server.ts";
+import { freePort } from "../support/free-port.ts";
 import { type DeathWatch, defect, failsOnce, until, watchDeaths } from "./crash-watch.ts";
 import { withTempDir } from "./shard/running-shard.ts";
 

@@ -2,7 +2,7 @@ import { createServer } from "node:net";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { checkFree, explainListen, ListenError, parseListenOption, urlOf } from "../../src/cli/listen.ts";
-import { freePort } from "../../src/streams/nats/listen-address.ts";
+import { freePort } from "../support/free-port.ts";
 
 describe("--listen", () => {
   it.each([

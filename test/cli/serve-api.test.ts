@@ -14,13 +14,13 @@ import type { ApiDeps } from "../../src/api/deps.ts";
 import { makeApiMetrics, makeRegistry } from "../../src/api/metrics.ts";
 import type { ListenError } from "../../src/cli/listen.ts";
 import { serveApi } from "../../src/cli/serve-api.ts";
-import { freePort } from "../../src/streams/nats/listen-address.ts";
 import { idleAlertManager } from "../actors/alert/fixtures.ts";
 import { configOf } from "../actors/collector/jobs.ts";
 import { defect, until, watchDeaths } from "../actors/crash-watch.ts";
 import { scriptedEngine } from "../actors/rule/fixtures.ts";
 import { makeSimDisk } from "../lib/sim-disk.ts";
 import { recordingIngest } from "../streams/outbox/recording-ingest.ts";
+import { freePort } from "../support/free-port.ts";
 
 function setup(port: number, answerMs = 5_000) {
   const watch = watchDeaths();

@@ -5,6 +5,7 @@ import { gzipSync } from "node:zlib";
 import { compress } from "snappyjs";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type TestSeries, writeRequestBytes } from "../streams/support/write-request-bytes.ts";
+import { halt } from "../support/halt.ts";
 import { WRITE_HEADERS } from "./prometheus-data.ts";
 import { killLeftOvers, processesOf, push, query, startTocsin, type Tocsin, until } from "./tocsin.ts";
 
@@ -331,7 +332,7 @@ describe("overload and clients that go", () => {
 
   it("answers 503 with Retry-After, never 429, when the bus takes nothing", async () => {
     const nats = natsPid(tocsin);
-    process.kill(nats, "SIGSTOP");
+    await halt(nats);
     try {
       const samples = Array.from({ length: 150_000 }, (_, i) => ({ ts: now() - i, value: i }));
       const body = snappy(writeRequestBytes([{ labels: [["__name__", "flood"]], samples }]));

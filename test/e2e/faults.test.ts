@@ -7,6 +7,7 @@ import { connect, headers, type NatsConnection } from "@nats-io/transport-node";
 import { afterAll, describe, expect, it } from "vitest";
 import { addDefinition, addSample, encodeFrame, makeFrameBuilder } from "../../src/streams/codec/frame-encode.ts";
 import { partitionOf, seriesHash } from "../../src/streams/codec/series-hash.ts";
+import { halt } from "../support/halt.ts";
 import { killLeftOvers, processesOf, push, query, startTocsin, type Tocsin, tempDir, until } from "./tocsin.ts";
 
 afterAll(killLeftOvers);
@@ -120,7 +121,7 @@ describe("when something under it fails", () => {
     await until(() => load.acknowledged() > 20, "the load flows");
     const nats = natsServerOf(tocsin);
     // Stopped, so that it cannot be started again before its store is gone.
-    process.kill(nats, "SIGSTOP");
+    await halt(nats);
     rmSync(join(tocsin.dir, "data/nats/store"), { recursive: true });
     process.kill(nats, "SIGKILL");
     const before = load.acknowledged();
@@ -159,7 +160,7 @@ describe("when something under it fails", () => {
   it("stops in time while nats-server is silent, and answers the senders that wait", async () => {
     const tocsin = await startTocsin({ config: TWO_PARTITIONS });
     const nats = natsServerOf(tocsin);
-    process.kill(nats, "SIGSTOP");
+    await halt(nats);
     const waiting = [1, 2, 3].map((n) => push(tocsin.url, [series(n)]));
     await until(async () => (await metric(tocsin, "tocsin_gateway_frames_in_flight")) > 0, "they wait for the bus");
     expect(await tocsin.stop()).toBe(0);

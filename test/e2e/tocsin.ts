@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "../support/free-port.ts";
 
 /** A real Tocsin, started as a user starts it, in a folder of its own. */
 export interface Tocsin {
@@ -18,6 +18,8 @@ export interface Tocsin {
   /** SIGKILL to the whole process group, and waits for the end of the main process. */
   killGroup(): Promise<void>;
 }
+
+export { freePort };
 
 const ROOT = join(import.meta.dirname, "../..");
 const running = new Set<ChildProcess>();
@@ -124,17 +126,6 @@ export async function until(
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error(`not within ${withinMs} ms: ${what}${last === undefined ? "" : ` (${last})`}`);
-}
-
-export async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
-  });
 }
 
 /** Pushes samples as JSON; the answer's status and text. */

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Silence, SilenceDraft } from "../../../src/actors/alert/silence.core.ts";
@@ -82,8 +83,10 @@ describe("silences on disk", () => {
               () => false,
             );
             if (ok) {
+              // What changes nothing is not written, and what was refused before may still be there.
+              const before = acknowledged;
               acknowledged = contents(silences);
-              unanswered = [];
+              if (!isDeepStrictEqual(acknowledged, before)) unanswered = [];
             } else {
               expect(contents(silences)).toEqual(acknowledged);
               unanswered = [...unanswered, id];

@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, realpathSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,6 +9,7 @@ import { makeAttempt } from "../../../src/actors/notify/make-attempt.ts";
 import type { Notification } from "../../../src/actors/notify/webhook-payload.ts";
 import { labelsFromObject } from "../../../src/model/labels.ts";
 import { findPeer } from "../../support/find-program.ts";
+import { freePort } from "../../support/free-port.ts";
 import type { WebhookBody } from "../alert/fixtures.ts";
 import { type Got, providerServer, readMail, type SmtpServer, smtpServer } from "./provider-server.ts";
 
@@ -291,12 +291,4 @@ function commandOf(binary: string): [string, ...string[]] {
   if (existsSync(wanted) || !existsSync(unpacked)) return [binary];
   const script = `mount -t tmpfs none /usr/share && mkdir -p ${dirname(wanted)} && ln -s "$0" ${wanted} && exec "$@"`;
   return ["unshare", "-rm", "sh", "-c", script, unpacked, binary];
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

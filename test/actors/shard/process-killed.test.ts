@@ -6,9 +6,9 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { connectBus } from "../../../src/streams/nats/bus.ts";
-import { freePort } from "../../../src/streams/nats/listen-address.ts";
 import { provisionStreams } from "../../../src/streams/nats/provision.ts";
 import { jetStreamPublisher } from "../../../src/streams/nats/publisher.ts";
+import { freePort } from "../../support/free-port.ts";
 import { newestSequence, withTempDir } from "./running-shard.ts";
 import { expectOnceInWal, makeRandom, startLoad } from "./shard-load.ts";
 

@@ -8,9 +8,9 @@ import { makeEngine } from "../../../src/query/engine.ts";
 import { type Gateway, makeGateway } from "../../../src/streams/ingest/gateway.ts";
 import type { Bus } from "../../../src/streams/nats/bus.ts";
 import { onLabelsRequest } from "../../../src/streams/nats/labels-request.ts";
-import { freePort } from "../../../src/streams/nats/listen-address.ts";
 import { jetStreamPublisher } from "../../../src/streams/nats/publisher.ts";
 import { startNatsServer, type TestNats } from "../../streams/nats/with-nats-server.ts";
+import { freePort } from "../../support/free-port.ts";
 import { consumed, runShard, withTempDir } from "./running-shard.ts";
 
 const LIMITS = {

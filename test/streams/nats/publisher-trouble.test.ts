@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { jetStreamPublisher } from "../../../src/streams/nats/publisher.ts";
+import { halt } from "../../support/halt.ts";
 import { withNatsServer } from "./with-nats-server.ts";
 
 describe("a publisher on a bus that stores nothing", { timeout: 90_000 }, () => {
@@ -8,7 +9,7 @@ describe("a publisher on a bus that stores nothing", { timeout: 90_000 }, () => 
       const bus = await nats.bus({});
       let trouble: string | undefined;
       const publisher = jetStreamPublisher(bus, { trouble: () => trouble });
-      process.kill(nats.pid(), "SIGSTOP");
+      await halt(nats.pid());
       const inFlight = publisher.publish(0, new Uint8Array(8), "a");
       trouble = "no space left on device";
       const refusal = { name: "TryLater", reason: "bus_unavailable", status: 503 };
@@ -25,7 +26,7 @@ describe("a publisher on a bus that stores nothing", { timeout: 90_000 }, () => 
     withNatsServer(async (nats) => {
       const bus = await nats.bus({});
       const publisher = jetStreamPublisher(bus, { deadlineMs: 3_600_000 });
-      process.kill(nats.pid(), "SIGSTOP");
+      await halt(nats.pid());
       const before = publisher.publish(0, new Uint8Array(8), "a");
       publisher.hurry(50);
       const after = publisher.publish(0, new Uint8Array(8), "b");
