@@ -9,6 +9,9 @@ const SLOW = /\/test\/(actors|agent|bin|cli|e2e|faults|streams\/nats)\//;
 const ALONE = ["test/e2e/overload.test.ts"];
 const E2E = { testTimeout: 120_000, hookTimeout: 120_000 };
 
+/** Many tests wait for a disk, a server or a deadline: two cores do well with three. */
+const WORKERS = Math.max(3, availableParallelism() - 1);
+
 /** What takes no time is told first; within each of the two halves the longest file comes first, so that no worker is left with it. */
 class FastFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -34,8 +37,7 @@ export default defineConfig({
           exclude: ["test/e2e/**"],
           // A worker reads each module once for all its files: that takes a third off the whole. Tests leave nothing behind in modules.
           isolate: false,
-          // Many of them wait for a disk or a server: two cores do well with two.
-          maxWorkers: Math.max(2, availableParallelism() - 1),
+          maxWorkers: WORKERS,
           // Machines are shared: what hangs fails, what is slow does not.
           testTimeout: 90_000,
         },
@@ -47,7 +49,7 @@ export default defineConfig({
           include: ["test/e2e/**/*.test.ts"],
           exclude: ALONE,
           ...E2E,
-          maxWorkers: 2,
+          maxWorkers: WORKERS,
           sequence: { groupOrder: 1 },
         },
       },
