@@ -36,30 +36,52 @@ export async function openLineLog(options: LineLogOptions): Promise<{ log: LineL
   const { disk, path, apply, live } = options;
   const file = await openLineFile({ disk, path, apply, live, compactBytes: COMPACT_BYTES, keepDamaged: false });
   let buffer: object[] = [];
+  /** Lines that were ever pushed, and how many of them are on disk. */
+  let pushed = 0;
+  let written = 0;
   let writing: Promise<void> | undefined;
+  /** What `pushed` was when the write under way began. */
+  let writingUpTo = 0;
   const write = async () => {
     // One that fails leaves the lines as they are, and it goes on there.
     if (file.isMostlyPast()) await file.rewrite(live()).catch(() => {});
     const lines = buffer;
+    const upTo = pushed;
     buffer = [];
+    writingUpTo = upTo;
     try {
       await file.append(lines);
+      written = upTo;
     } catch (error) {
       buffer = [...lines, ...buffer].slice(-MAX_WAITING_LINES);
       throw error;
     }
   };
   const sync = async (): Promise<void> => {
-    // Also when the next write has taken the caller's lines along: they are on disk when it ends.
-    while (writing !== undefined) await writing.catch(() => {});
-    if (buffer.length === 0) return;
-    writing = write().finally(() => {
-      writing = undefined;
-    });
-    await writing;
+    const upTo = pushed;
+    // A caller whose lines are on disk is done, though others' wait: else the first would wait as long as any come.
+    while (written < upTo) {
+      if (writing !== undefined) {
+        const mine = writing;
+        const outcome = await mine.then(
+          () => undefined,
+          (error: unknown) => ({ error }),
+        );
+        // Each of those whose lines were refused hears of it, and none tries again by itself.
+        if (outcome !== undefined && written < upTo && writingUpTo >= upTo) throw outcome.error;
+        continue;
+      }
+      writing = write().finally(() => {
+        writing = undefined;
+      });
+      await writing;
+    }
   };
   const log: LineLog = {
-    push: (line) => buffer.push(line),
+    push: (line) => {
+      buffer.push(line);
+      pushed++;
+    },
     sync,
     close: async () => {
       await sync();

@@ -53,6 +53,32 @@ test("each of three callers hears that its line is on disk once it is", async ()
   expect(lines).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
 });
 
+test("a caller waits for two writes at most, though others come with each", async () => {
+  const { disk, waiting, hold } = heldSyncs(makeSimDisk());
+  const { log } = await openLineLog({ disk, path: "/log", apply: () => true, live: () => [] });
+  hold();
+  const done: number[] = [];
+  const come = (n: number) => {
+    log.push({ n });
+    return log.sync().then(() => void done.push(n));
+  };
+  // While the first is written three more come, and then one with each write.
+  const told = [0, 1, 2, 3].map(come);
+  await turns();
+  for (let n = 4; n < 8; n++) {
+    told.push(come(n));
+    waiting.shift()?.();
+    await turns();
+    if (n === 4) expect(done).toEqual([0]);
+    if (n === 5) expect(done).toEqual(expect.arrayContaining([0, 1, 2, 3]));
+  }
+  for (let i = 0; i < 8; i++) {
+    waiting.shift()?.();
+    await turns();
+  }
+  await Promise.all(told);
+});
+
 test("a disk that takes nothing at the start: the file of before goes on, without what a crash tore", async () => {
   const disk = makeSimDisk();
   const first = await disk.open("/log", "create");
