@@ -19,9 +19,14 @@ export interface WarmUpOptions {
   /** Whether the shards are. */
   readonly ready: () => boolean;
   readonly log: Log;
+  /** Milliseconds since 1970: around it the newest samples are looked for. Default Date.now. */
+  readonly now?: () => number;
+  /** A clock in ms that never goes back; default performance.now. */
+  readonly clock?: () => number;
+  /** How long it may take in all; default 1 s. */
+  readonly forMs?: number;
 }
 
-/** In all; a server that has nothing on disk needs none. */
 const WARM_UP_MS = 1_000;
 /** Of one query: more series than this are no dashboard's. */
 const MAX_SERIES = 1_000;
@@ -30,6 +35,8 @@ const CANDIDATES = 16;
 const HOUR_MS = 3_600_000;
 /** Each round reads other pages than the ones before, or what was read would answer. */
 const WINDOW_MS = 36 * HOUR_MS;
+/** Where less than that is on disk: as many queries of the newest hour. After these the next ones are hardly quicker. */
+const RECENT_QUERIES = 150;
 
 /** What dashboards ask, so that most of what answers queries is run. */
 const QUERIES: readonly ((metric: string) => string)[] = [
@@ -43,62 +50,95 @@ const QUERIES: readonly ((metric: string) => string)[] = [
 ];
 
 /**
- * Asks a few queries of what lies on disk before the server says that it is ready. In a process that has just started, the first
- * queries take several times as long as later ones, since the engine has compiled nothing of what answers them; whoever starts
- * a server anew should not have their dashboards wait for that. Nobody else waits for it: rules, ingestion and queries go on
- * meanwhile, `/-/ready` alone says that they would be slow.
+ * Asks a few queries of what lies on disk, or of the newest hour where that is little, before the server says that it is ready.
+ * In a process that has just started, the first queries take several times as long as later ones, since the engine has compiled
+ * nothing of what answers them; whoever starts a server anew should not have their dashboards wait for that. Nobody else waits
+ * for it: rules, ingestion and queries go on meanwhile, `/-/ready` alone says that they would be slow.
+ *
+ * It ends when its time is over, whatever does not answer: a server that never says it is ready is worse than a slow one.
  */
 export function makeWarmUp(options: WarmUpOptions): WarmUp {
   let isDone = false;
+  const { log, forMs = WARM_UP_MS } = options;
   const run = Effect.gen(function* () {
     while (!options.ready()) yield* Effect.sleep(20);
-    yield* Effect.tryPromise(() => warmUp(options)).pipe(
+    yield* Effect.tryPromise((signal) => warmUp(options, forMs, signal)).pipe(
+      Effect.timeout(forMs),
       // It is of use, not of need.
-      Effect.catch((e) => Effect.sync(() => options.log.debug({ err: e.cause }, "no queries were asked ahead"))),
+      Effect.catch((e) => Effect.sync(() => log.debug({ err: e.cause ?? e }, "not all queries were asked ahead"))),
     );
     isDone = true;
   });
   return { done: () => isDone, run };
 }
 
-async function warmUp({ engine, shards, log }: WarmUpOptions): Promise<void> {
-  const began = performance.now();
-  const span = await storedSpan(shards);
-  const metric = span && (await metricOf(engine, shards, span.maxT));
-  if (span === undefined || metric === undefined) return;
+interface Asked {
+  readonly query: string;
+  readonly start: number;
+  readonly end: number;
+  readonly step: number;
+}
+
+async function warmUp(options: WarmUpOptions, forMs: number, signal: AbortSignal): Promise<void> {
+  const { engine, shards, log, clock = () => performance.now(), now = Date.now } = options;
+  const began = clock();
+  const span = await storedSpan(shards, signal);
+  const isLong = span !== undefined && span.maxT - span.minT >= WINDOW_MS;
+  const newest = isLong ? span.maxT : now();
+  const metric = await metricOf(engine, shards, newest, signal);
+  if (metric === undefined) return;
   let asked = 0;
-  const step = 5 * 60_000;
-  const isOver = () => performance.now() - began > WARM_UP_MS;
-  for (let end = span.maxT; end - WINDOW_MS >= span.minT && !isOver(); end -= WINDOW_MS) {
+  for (const what of isLong ? storedQueries(metric, span) : recentQueries(metric, newest)) {
+    const leftMs = forMs - (clock() - began);
+    if (leftMs <= 0 || signal.aborted) break;
+    const result = await engine.range({
+      tenant: DEFAULT_TENANT,
+      ...what,
+      noCache: true,
+      timeoutMs: leftMs,
+      signal,
+    });
+    for (const _ of encodeRange(result));
+    asked++;
+  }
+  log.debug({ metric, queries: asked, ms: Math.round(clock() - began) }, "queries were asked ahead");
+}
+
+/** From the newest window to the oldest. */
+function* storedQueries(metric: string, { minT, maxT }: { minT: number; maxT: number }): Generator<Asked> {
+  for (let end = maxT; end - WINDOW_MS >= minT; end -= WINDOW_MS) {
     for (const query of QUERIES) {
-      if (isOver()) break;
-      const result = await engine.range({
-        tenant: DEFAULT_TENANT,
-        query: query(metric),
-        start: end - WINDOW_MS,
-        // Not on a minute, or rollups may answer.
-        end: end - 13_000,
-        step,
-        noCache: true,
-        timeoutMs: WARM_UP_MS,
-      });
-      for (const _ of encodeRange(result));
-      asked++;
+      // Not on a minute, or rollups may answer.
+      yield { query: query(metric), start: end - WINDOW_MS, end: end - 13_000, step: 5 * 60_000 };
     }
   }
-  log.debug({ metric, queries: asked, ms: Math.round(performance.now() - began) }, "queries were asked ahead");
+}
+
+function* recentQueries(metric: string, now: number): Generator<Asked> {
+  for (let i = 0; i < RECENT_QUERIES; i++) {
+    const query = QUERIES[i % QUERIES.length] as (metric: string) => string;
+    yield { query: query(metric), start: now - HOUR_MS, end: now, step: 60_000 };
+  }
 }
 
 /** Of raw samples on disk; undefined where there are none. */
-async function storedSpan(shards: readonly ShardClient[]): Promise<{ minT: number; maxT: number } | undefined> {
-  const listed = await Promise.all(shards.map((shard) => shard.request({ kind: "blocks" })));
+async function storedSpan(
+  shards: readonly ShardClient[],
+  signal: AbortSignal,
+): Promise<{ minT: number; maxT: number } | undefined> {
+  const listed = await Promise.all(shards.map((shard) => shard.request({ kind: "blocks" }, signal)));
   const raw = listed.flat().filter((block: StoredBlock) => block.tier === "raw");
   if (raw.length === 0) return undefined;
   return { minT: Math.min(...raw.map((b) => b.minT)), maxT: Math.max(...raw.map((b) => b.maxT)) };
 }
 
 /** The one with the most series, but no more than MAX_SERIES, among a few; undefined where there is none. */
-async function metricOf(engine: Engine, shards: readonly ShardClient[], end: number): Promise<string | undefined> {
+async function metricOf(
+  engine: Engine,
+  shards: readonly ShardClient[],
+  end: number,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const start = end - HOUR_MS;
   const ask = {
     kind: "labelValues",
@@ -108,8 +148,8 @@ async function metricOf(engine: Engine, shards: readonly ShardClient[], end: num
     minT: start,
     maxT: end,
   } as const;
-  const lists = await Promise.all(shards.map((shard) => shard.request(ask)));
-  const names = await mergeTexts(paceOf(new AbortController().signal), lists);
+  const lists = await Promise.all(shards.map((shard) => shard.request(ask, signal)));
+  const names = await mergeTexts(paceOf(signal), lists);
   let best: { name: string; series: number } | undefined;
   for (let i = 0; i < Math.min(CANDIDATES, names.length); i++) {
     const name = names[Math.floor((i * names.length) / Math.min(CANDIDATES, names.length))] as string;
