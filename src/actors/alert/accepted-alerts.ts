@@ -39,6 +39,12 @@ interface Line {
 }
 
 /**
+ * In a storm nearly all of the log still counts: making it anew then costs what it has, while senders wait. So much holds the
+ * storm of tens of thousands of alerts.
+ */
+const COMPACT_BYTES = 32 << 20;
+
+/**
  * Opens the log. Rejects when it cannot be read.
  * @param heldUpTo number of the newest batch that the snapshot holds
  */
@@ -53,7 +59,13 @@ export async function openAcceptedAlerts(disk: Disk, path: string, heldUpTo: num
     if (line.seq > heldUpTo) live.set(line.seq, line);
     return true;
   };
-  const { log, damagedLines } = await openLineLog({ disk, path, apply, live: () => live.values() });
+  const { log, damagedLines } = await openLineLog({
+    disk,
+    path,
+    apply,
+    live: () => live.values(),
+    compactBytes: COMPACT_BYTES,
+  });
   const restored = [...live.values()]
     .sort((a, b) => a.seq - b.seq)
     .map(({ seq, at, alerts }) => ({

@@ -1,7 +1,11 @@
+import { setImmediate } from "node:timers/promises";
 import { type Disk, readWhole, replaceFile } from "../../lib/disk.ts";
 import { labelsFromObject, labelsToObject } from "../../model/labels.ts";
 import type { HeldAlert } from "./alert-store.ts";
 import { fingerprint } from "./fingerprint.ts";
+
+/** Alerts that are encoded in one stretch: a few milliseconds. */
+const AT_A_TIME = 1000;
 
 /**
  * The alert manager's alerts on disk. Rules send theirs again after a restart; this is for those that others sent, and so
@@ -22,13 +26,20 @@ export async function saveAlerts(
   now: number,
   accepted: number,
 ): Promise<void> {
-  const stored: StoredSnapshot = {
-    version: 1,
-    savedAt: now,
-    accepted,
-    alerts: [...alerts].map(({ fingerprint: _, labels, ...rest }) => ({ ...rest, labels: labelsToObject(labels) })),
-  };
-  await replaceFile(disk, path, new TextEncoder().encode(JSON.stringify(stored)));
+  // As they are now: alerts that come while this goes on are not among them.
+  const all = [...alerts];
+  const head: StoredSnapshot = { version: 1, savedAt: now, accepted, alerts: [] };
+  const pieces = [Buffer.from(JSON.stringify(head).slice(0, -2))];
+  for (let from = 0; from < all.length; from += AT_A_TIME) {
+    const texts = all
+      .slice(from, from + AT_A_TIME)
+      .map(({ fingerprint: _, labels, ...rest }) => JSON.stringify({ ...rest, labels: labelsToObject(labels) }));
+    pieces.push(Buffer.from(`${from === 0 ? "" : ","}${texts.join(",")}`));
+    // There may be very many, and others have to be answered meanwhile.
+    if (from + AT_A_TIME < all.length) await setImmediate();
+  }
+  pieces.push(Buffer.from("]}"));
+  await replaceFile(disk, path, Buffer.concat(pieces));
 }
 
 /**

@@ -23,7 +23,9 @@ export function managedAlerts(d: Dispatcher, silences: Silences, now: number): M
     const mutedBy = muted.get(key) ?? NOTHING;
     const suppressed = silencedBy.length + inhibitedBy.length + mutedBy.length > 0;
     const state = suppressed ? "suppressed" : flushed.has(key) ? "active" : "unprocessed";
-    const before = known.get(held);
+    const entry = known.get(key);
+    // Heard of again, it is another one.
+    const before = entry?.held === held ? entry.alert : undefined;
     if (
       before?.state === state &&
       same(before.silencedBy, silencedBy) &&
@@ -35,7 +37,7 @@ export function managedAlerts(d: Dispatcher, silences: Silences, now: number): M
     const { timeout: _, ...rest } = held;
     const receivers = before?.receivers ?? routesOf(d.root, held.labels).map((r) => r.receiver);
     const alert: ManagedAlert = { ...rest, receivers, state, silencedBy, inhibitedBy, mutedBy };
-    known.set(held, alert);
+    known.set(key, { held, alert });
     return alert;
   });
 }
@@ -60,15 +62,25 @@ export function managedGroups(d: Dispatcher, silences: Silences, now: number): M
 
 const NOTHING: readonly string[] = [];
 
-/** What was shown of each alert the last time, as long as the routes are the same. */
-const shown = new WeakMap<Dispatcher, WeakMap<HeldAlert, ManagedAlert>>();
+/**
+ * What was shown of each alert the last time, by fingerprint, as long as the routes are the same. (A weak map of as many costs each
+ * collection of garbage a look at all of them.)
+ */
+const shown = new WeakMap<Dispatcher, Map<string, Shown>>();
 
-function shownOf(d: Dispatcher): WeakMap<HeldAlert, ManagedAlert> {
+interface Shown {
+  readonly held: HeldAlert;
+  readonly alert: ManagedAlert;
+}
+
+function shownOf(d: Dispatcher): Map<string, Shown> {
   let known = shown.get(d);
   if (known === undefined) {
-    known = new WeakMap();
+    known = new Map();
     shown.set(d, known);
   }
+  // Those that are gone are looked for when they may be many.
+  if (known.size > 2 * d.alerts.size) for (const key of known.keys()) if (!d.alerts.has(key)) known.delete(key);
   return known;
 }
 

@@ -24,6 +24,8 @@ export interface LineLogOptions {
   readonly apply: (line: unknown) => boolean;
   /** All that counts now, for a new file. */
   readonly live: () => Iterable<object>;
+  /** Below this length the file is not made anew; COMPACT_BYTES where not given. */
+  readonly compactBytes?: number;
 }
 
 /** The file is rewritten when it is this long and mostly past. */
@@ -33,8 +35,8 @@ const MAX_WAITING_LINES = 10_000;
 
 /** Reads the file, all of it, and begins a new one, or goes on with it where that cannot be made. Rejects when it cannot be read. */
 export async function openLineLog(options: LineLogOptions): Promise<{ log: LineLog; damagedLines: number }> {
-  const { disk, path, apply, live } = options;
-  const file = await openLineFile({ disk, path, apply, live, compactBytes: COMPACT_BYTES, keepDamaged: false });
+  const { disk, path, apply, live, compactBytes = COMPACT_BYTES } = options;
+  const file = await openLineFile({ disk, path, apply, live, compactBytes, keepDamaged: false });
   let buffer: object[] = [];
   /** Lines that were ever pushed, and how many of them are on disk. */
   let pushed = 0;

@@ -17,6 +17,8 @@ import { alertText, groupText, listPieces, shownState, silenceJson } from "./ale
 
 /** The Alertmanager whose API v2 is spoken; its clients compare it with their own. */
 const VERSION = "0.33.1";
+/** When a sender may try again whose alerts were not acknowledged. */
+const RETRY_AFTER_S = 5;
 const UUID = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i;
 
 /** /api/v2: Alertmanager's API, for amtool, Prometheus and whatever else speaks to one. Tocsin's rules send to the same. */
@@ -91,6 +93,7 @@ export function alertmanagerRoutes(app: FastifyInstance, deps: ApiDeps): void {
     const unsaved = alerts.length > 0 ? await alertManager.accept(alerts) : undefined;
     if (unsaved !== undefined) {
       // Sent again, they are the same alerts; the bad ones would be refused again.
+      reply.header("retry-after", String(RETRY_AFTER_S));
       return sendText(reply, 503, [`alerts not acknowledged: ${unsaved}`, ...problems].join("\n"));
     }
     return problems.length > 0 ? sendText(reply, 400, problems.join("\n")) : reply.send();
