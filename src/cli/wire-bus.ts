@@ -1,13 +1,16 @@
+import { existsSync } from "node:fs";
 import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import { spawn } from "../actors/runtime/actor.ts";
 import type { OnDeath } from "../actors/runtime/death.ts";
 import { superviseBus } from "../actors/system.ts";
 import type { Config } from "../model/config.ts";
-import { type Bus, connectBus } from "../streams/nats/bus.ts";
+import { type Bus, connectBus, parseBusUrl } from "../streams/nats/bus.ts";
 import { embeddedServerChild } from "../streams/nats/embedded-server.ts";
 import { keepProvisioned } from "../streams/nats/keep-provisioned.ts";
+import { type LateBus, lateBus } from "../streams/nats/late-bus.ts";
 import { chooseListen, parseListen } from "../streams/nats/listen-address.ts";
+import { NatsError } from "../streams/nats/nats-error.ts";
 import { obtainNatsServer } from "../streams/nats/obtain-server.ts";
 import { provisionStreams, reservedBytes } from "../streams/nats/provision.ts";
 import { type JetStreamPublisher, jetStreamPublisher } from "../streams/nats/publisher.ts";
@@ -20,7 +23,7 @@ export interface BusParts {
   readonly url: string;
   readonly bus: Bus;
   readonly publisher: JetStreamPublisher;
-  /** Why the embedded server stores nothing now (its disk is full), undefined while it does. */
+  /** Why nothing can be stored now (the embedded server's disk is full, the server has not come yet), undefined while it can. */
   readonly trouble: () => string | undefined;
 }
 
@@ -36,6 +39,9 @@ export interface BusOptions {
 /** The embedded server answers within a second or two; a minute allows for a long recovery of its store. */
 const EMBEDDED_WAIT_MS = 60_000;
 const CONNECT_WAIT_MS = 10_000;
+/** With data to evaluate rules on, Tocsin goes on without a bus that has not come until then. */
+const PATIENCE_MS = 3_000;
+const EMBEDDED_PATIENCE_MS = 15_000;
 
 /** The bus for as long as the scope: its server where none was given, the connection, the streams, the publisher. */
 export const wireBus = Effect.fnUntraced(function* (options: BusOptions) {
@@ -46,27 +52,56 @@ export const wireBus = Effect.fnUntraced(function* (options: BusOptions) {
     trouble = words;
   };
   const url = options.url ?? (yield* startServer(options, setTrouble));
-  const waitMs = options.url === undefined ? { waitMs: CONNECT_WAIT_MS } : {};
+  let late: LateBus | undefined;
   const bus = yield* Effect.acquireRelease(
     Effect.tryPromise({
-      try: (signal) => connectBus(url, { say, signal, name: "tocsin", ...waitMs }),
+      try: async (signal) => {
+        const opened = await openBus(url, options, signal);
+        late = "waiting" in opened ? opened : undefined;
+        return opened as Bus;
+      },
       catch: (e) => e,
     }),
     (b) => Effect.promise(() => b.close()),
   );
   const limits = { partitions: options.dataDir.partitions, maxAgeMs, maxBytes };
-  yield* attempt(() => provisionStreams(bus, limits));
+  if (bus.connected()) yield* attempt(() => provisionStreams(bus, limits));
+  const why = () => late?.waiting() ?? trouble;
+  // Makes the streams of a late bus when it comes.
   const keeper = yield* Effect.acquireRelease(
     Effect.sync(() => keepProvisioned(bus, limits, say)),
     (k) => Effect.sync(() => k.close()),
   );
   const publisher = yield* Effect.acquireRelease(
-    Effect.sync(() => jetStreamPublisher(bus, { trouble: () => trouble, onNoStream: keeper.check })),
+    Effect.sync(() => jetStreamPublisher(bus, { trouble: why, onNoStream: keeper.check })),
     (p) => Effect.sync(() => p.close()),
   );
-  const parts: BusParts = { url, bus, publisher, trouble: () => trouble };
+  const parts: BusParts = { url, bus, publisher, trouble: why };
   return parts;
 });
+
+/**
+ * Connects. What a person must mend is an error at once: a URL that is none, refused credentials, no JetStream. A server that is
+ * not there is waited for; where there is data already, alerting has work without it, and so it is waited for beside that.
+ */
+async function openBus(url: string, options: BusOptions, signal: AbortSignal): Promise<Bus | LateBus> {
+  const { say, dataDir } = options;
+  const embedded = options.url === undefined;
+  parseBusUrl(url);
+  const hasData = existsSync(dataDir.shard(0));
+  const patience = hasData ? PATIENCE_MS : embedded ? CONNECT_WAIT_MS : undefined;
+  const wait = patience === undefined ? {} : { waitMs: patience };
+  try {
+    return await connectBus(url, { say, signal, name: "tocsin", ...wait });
+  } catch (e) {
+    if (!hasData || !(e instanceof NatsError) || e.code !== "unreachable") throw e;
+    say(
+      "error",
+      `${e.message}: Tocsin goes on without it. Rules are evaluated over what is stored, alerts are told, samples are refused (503)`,
+    );
+    return lateBus(url, e.message, { say, name: "tocsin" });
+  }
+}
 
 /** Runs the embedded nats-server under supervision for as long as the scope; returns its URL. */
 const startServer = Effect.fnUntraced(function* (
@@ -96,6 +131,7 @@ const startServer = Effect.fnUntraced(function* (
   });
   yield* spawn("bus", superviseBus(child, onDeath));
   // A server that dies at its start is started again meanwhile; whether one answers in the end, the connection finds out.
-  yield* Effect.timeoutOption(Deferred.await(up), EMBEDDED_WAIT_MS);
+  const patience = existsSync(dataDir.shard(0)) ? EMBEDDED_PATIENCE_MS : EMBEDDED_WAIT_MS;
+  yield* Effect.timeoutOption(Deferred.await(up), patience);
   return `nats://${listen.host.includes(":") ? `[${listen.host}]` : listen.host}:${listen.port}`;
 });

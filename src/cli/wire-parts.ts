@@ -12,7 +12,7 @@ import { makeRuler, type Ruler } from "../actors/rule/ruler-store.ts";
 import type { OnDeath } from "../actors/runtime/death.ts";
 import { makeDynamicSupervisor } from "../actors/runtime/dynamic-supervisor.ts";
 import { KEEP_TRYING } from "../actors/runtime/supervisor.ts";
-import { makeShards, type Shards } from "../actors/shard/shard-host.ts";
+import { makeShards, type ShardStatus, type Shards } from "../actors/shard/shard-host.ts";
 import type { StorageSettings } from "../actors/shard/storage-settings.ts";
 import { makeVisibility, type Visibility } from "../actors/shard/visibility.ts";
 import { type VisibleCell, visibleUpTo } from "../actors/shard/visible-cell.ts";
@@ -21,6 +21,7 @@ import { realDisk } from "../lib/disk.ts";
 import { limitsOf } from "../model/config.ts";
 import type { Engine } from "../model/query.ts";
 import type { ResultsCache } from "../query/results-cache/results-cache.ts";
+import { loadColumnKernel } from "../storage/column/kernel/kernel.ts";
 import { loadKernel } from "../streams/codec/kernel/kernel.ts";
 import { type Gateway, makeGateway } from "../streams/ingest/gateway.ts";
 import { openClaimStore } from "../streams/nats/claim-store.ts";
@@ -82,6 +83,8 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
 
   const { kernel, problem } = loadKernel();
   if (problem !== undefined) log.warn(`remote write is read without the ingest kernel, at a higher cost: ${problem}`);
+  const columns = loadColumnKernel().problem;
+  if (columns !== undefined) log.warn(`blocks are read without the column kernel, at a higher cost: ${columns}`);
   const visibility = makeVisibility({ partitions });
   const gateway = yield* Effect.acquireRelease(
     Effect.sync(() =>
@@ -144,9 +147,10 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
       ingest: gateway,
       sink: alertManager.receive,
       externalLabels: config.global.externalLabels,
-      ready: () => shards.ready().ready,
+      ready: () => !shards.hosts.some((host) => comesSoon(host.status(), options.bus.connected())),
       inputsComplete: makeInputs({
         partitions,
+        lacks: (partition) => lackOf(shards.hosts[partition]?.status().phase ?? "down"),
         lastSequence: async (partition) => {
           if (!options.bus.connected()) throw new Error("the bus is not connected");
           return (await streamIdentity(options.bus, partition)).lastSequence;
@@ -201,6 +205,18 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
 });
 
 const cellOf = ({ cells }: Visibility, partition: number) => cells[partition] as VisibleCell;
+
+/** Whether rules had better wait for a shard at a start: neither for one that has died, nor for a bus that is not there. */
+function comesSoon({ phase, starts }: ShardStatus, busIsThere: boolean): boolean {
+  if (phase === "ready" || starts > 1) return false;
+  if (phase === "down") return starts === 0;
+  return phase === "replaying" || busIsThere;
+}
+
+function lackOf(phase: ShardStatus["phase"]): "" | "shard_missing" | "bus_lagging" {
+  if (phase === "down" || phase === "replaying") return "shard_missing";
+  return phase === "ready" ? "" : "bus_lagging";
+}
 
 /** Resolves when the cell says something else, or after so many ms. */
 async function nextChange(cell: VisibleCell, maxWaitMs: number): Promise<void> {

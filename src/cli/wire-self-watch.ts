@@ -15,7 +15,8 @@ export function wireSelfWatch(parts: Parts, busParts: BusParts, loaded: () => Lo
     summary: "Tocsin's bus does not take samples: nothing new is seen",
     description:
       "Senders are refused, alerts that fire go on, and conditions are looked at with the samples of before.",
-    trouble: () => (busParts.bus.connected() ? busParts.trouble() : `NATS at ${busParts.bus.url} does not answer.`),
+    trouble: () =>
+      busParts.trouble() ?? (busParts.bus.connected() ? undefined : `NATS at ${busParts.bus.url} does not answer.`),
   };
   const shards: SelfCheck = {
     alertname: "TocsinShardsDown",

@@ -16,6 +16,11 @@ export interface InputsOptions {
   readonly visibleUpTo: (partition: number) => number;
   /** Resolves when `visibleUpTo` may have changed, or after so many ms. */
   readonly change: (partition: number, maxWaitMs: number) => Promise<unknown>;
+  /**
+   * What is known of the partition's shard: "shard_missing" when it does not answer, so that it is not waited for, "bus_lagging"
+   * while it reads a backlog. Absent: nothing.
+   */
+  readonly lacks?: (partition: number) => "" | "shard_missing" | "bus_lagging";
   /** Milliseconds that never go back; default performance.now. */
   readonly now?: () => number;
 }
@@ -29,6 +34,7 @@ const STUCK_WAIT_MS = 50;
 const BUS_WAIT_MS = 1000;
 
 export function makeInputs(options: InputsOptions): InputsComplete {
+  const lacks = options.lacks ?? (() => "" as const);
   const now = options.now ?? (() => performance.now());
   const all = Array.from({ length: options.partitions }, (_, p) => p);
   /** How far a partition was when it was waited for in vain; absent: it was not. */
@@ -84,8 +90,14 @@ export function makeInputs(options: InputsOptions): InputsComplete {
     const asked = await within(answer, Math.min(maxWaitMs, silent ? STUCK_WAIT_MS : BUS_WAIT_MS));
     silent = asked === undefined;
     if (asked === undefined) return "bus_down";
-    const all = await Promise.all(asked.map((end, partition) => reached(partition, end, until)));
-    return all.every((read) => read) ? "" : "bus_lagging";
+    const reasons = await Promise.all(
+      asked.map(async (end, partition): Promise<Reason> => {
+        if (lacks(partition) === "shard_missing") return "shard_missing";
+        const read = await reached(partition, end, until);
+        return lacks(partition) || (read ? "" : "bus_lagging");
+      }),
+    );
+    return reasons.find((r) => r === "shard_missing") ?? reasons.find((r) => r !== "") ?? "";
   };
 }
 

@@ -44,7 +44,7 @@ export interface RuleGroupDeps {
   readonly resendDelayMs: number;
   /** Ticks that a group that fell behind evaluates late; what is older is skipped and counted. */
   readonly catchUpTicks: number;
-  /** False while queries cannot answer yet (shards replay). */
+  /** False while what queries lack is on its way (shards replay). True with what will not come soon: a dead shard or bus. */
   readonly ready: () => boolean;
   /**
    * Waits until the shards have consumed what was published until now, at most `maxWaitMs`. Resolves with why they have not,
@@ -191,7 +191,8 @@ const evaluateGroup = Effect.fnUntraced(function* (
   const { spec } = runtime;
   const started = performance.now();
   const patience = Math.min(5000, spec.intervalMs / 2);
-  let inputs: Reason = ready ? yield* inputsComplete(deps, patience) : "shard_missing";
+  let inputs = yield* inputsComplete(deps, patience);
+  if (!ready) inputs ||= "shard_missing";
   runtime.evaluation++;
   let samples = 0;
   for (const i of runtime.rules.keys()) {

@@ -14,6 +14,8 @@ export const labelRequestsChild = (
   listener: (partition: number, wanted: LabelsWanted) => void,
 ): Effect.Effect<never, never, Scope.Scope> =>
   Effect.gen(function* () {
+    // A bus that was not there at the start comes later; one that is closed never does.
+    yield* Effect.promise(() => bus.ready());
     const thrown = yield* Deferred.make<never>();
     yield* Effect.acquireRelease(
       Effect.sync(() =>

@@ -27,7 +27,9 @@ const shard = startShard({
   storage: data.storage,
   runJob: jobs.run,
   disk: realDisk,
-  connect: (signal) => connectBus(data.busUrl, { name: `tocsin shard ${data.partition} (${threadId})`, say, signal }),
+  // What the shard holds can be asked for whatever the bus says to it.
+  connect: (signal) =>
+    connectBus(data.busUrl, { name: `tocsin shard ${data.partition} (${threadId})`, say, signal, insist: true }),
   outOfOrderWindowMs: data.outOfOrderWindowMs,
   maxParkedSamples: data.maxParkedSamples,
   lanes: data.lanes,

@@ -27,6 +27,10 @@ export interface ConnectOptions {
   readonly name?: string;
   /** How long to wait for a server that is not there, default for ever. */
   readonly waitMs?: number;
+  /** Wait also for a server that refuses the credentials or has no JetStream: somebody may mend that. Default false. */
+  readonly insist?: boolean;
+  /** Hears of each attempt that failed, for people. */
+  readonly onRefused?: (why: string) => void;
   readonly say?: Say;
   readonly signal?: AbortSignal;
 }
@@ -47,19 +51,23 @@ export async function connectBus(url: string, options: ConnectOptions = {}): Pro
   const { shown, connection } = parseBusUrl(url);
   const start = performance.now();
   let said = Number.NEGATIVE_INFINITY;
+  let saidWhy = "";
   for (let retryMs = FIRST_RETRY_MS; ; retryMs = Math.min(2 * retryMs, LAST_RETRY_MS)) {
     options.signal?.throwIfAborted();
     try {
       return await connectOnce(shown, { ...connection, name: options.name ?? "tocsin" }, say);
     } catch (error) {
-      if (error instanceof NatsError) throw error;
+      const refused = error instanceof NatsError;
+      if (refused && options.insist !== true) throw error;
       const now = performance.now();
       const left = (options.waitMs ?? Number.POSITIVE_INFINITY) - (now - start);
-      const why = `no NATS server answers at ${shown} (${describe(error)})`;
-      if (left <= 0) throw new NatsError("unreachable", why, { cause: error });
-      if (now - said > REMIND_MS) {
-        say("warn", `${why}: waiting for it`);
+      const why = refused ? error.message : `no NATS server answers at ${shown} (${describe(error)})`;
+      options.onRefused?.(why);
+      if (left <= 0) throw refused ? error : new NatsError("unreachable", why, { cause: error });
+      if (now - said > REMIND_MS || (refused && why !== saidWhy)) {
+        say(refused ? "error" : "warn", `${why}: waiting for it`);
         said = now;
+        saidWhy = why;
       }
       await sleep(Math.min(retryMs, left), undefined, options.signal === undefined ? {} : { signal: options.signal });
     }

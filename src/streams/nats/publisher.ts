@@ -1,4 +1,4 @@
-import { createInbox, headers, type Msg, type MsgHdrs } from "@nats-io/transport-node";
+import { createInbox, headers, type Msg, type MsgHdrs, type Subscription } from "@nats-io/transport-node";
 import { TryLater } from "../../model/ingest.ts";
 import type { FramePublisher, Stored } from "../ingest/partition-queue.ts";
 import type { Bus } from "./bus.ts";
@@ -86,6 +86,7 @@ export function jetStreamPublisher(bus: Bus, options: PublisherOptions = {}): Je
     }
     p.sendAgainAt = performance.now() + attemptMs;
     try {
+      listen();
       bus.nc.publish(p.subject, p.payload, { headers: p.headers, reply: `${inbox}.${p.token}` });
     } catch (error) {
       // Too large for the server, or the connection was closed for good.
@@ -146,9 +147,15 @@ export function jetStreamPublisher(bus: Bus, options: PublisherOptions = {}): Je
     }
   };
 
-  const subscription = bus.nc.subscribe(`${inbox}.*`, { callback: onAnswer });
+  let subscription: Subscription | undefined;
+  /** A bus may be there later than this. */
+  const listen = () => {
+    subscription ??= bus.nc.subscribe(`${inbox}.*`, { callback: onAnswer });
+  };
+  if (bus.connected()) listen();
   const tokens = makeStreamTokens(bus);
   const stopListening = bus.onReconnect(() => {
+    listen();
     tokens.forget();
     for (const p of pending.values()) {
       retried++;
@@ -201,7 +208,7 @@ export function jetStreamPublisher(bus: Bus, options: PublisherOptions = {}): Je
     close: () => {
       closed = true;
       stopListening();
-      if (!bus.nc.isClosed()) subscription.unsubscribe();
+      if (subscription !== undefined && !bus.nc.isClosed()) subscription.unsubscribe();
       for (const p of [...pending.values()]) settle(p, unavailable(bus, "shutting down"));
     },
   };
