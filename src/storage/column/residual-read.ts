@@ -58,7 +58,7 @@ export function readCoded(
   at: number,
   given: Uint8Array | undefined,
 ): void {
-  if (kernel === undefined) kernel = loadColumnKernel() ?? null;
+  if (kernel === undefined) kernel = loadColumnKernel().kernel ?? null;
   if (kernel === null || !decodeRows(kernel, r, n, how, out, at, given)) readPlainly(r, n, how, out, at, given);
 }
 

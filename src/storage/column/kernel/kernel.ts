@@ -1,14 +1,11 @@
-import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { kernelProblem, loadKernelModule } from "../../../lib/kernel-file.ts";
 import type { BitReader } from "../bit-stream.ts";
 import type { Unfolding } from "../predict.ts";
 
 /** Where the build puts the kernel, and what it is made of. */
 export const COLUMN_KERNEL_FILE = fileURLToPath(new URL("../../../../build/column.wasm", import.meta.url));
-const SOURCE = new URL("./residuals.as", import.meta.url);
-/** Custom section of the module that names the source it was made of, so that an old one is not taken for a new one. */
-export const SOURCE_SECTION = "source";
+export const COLUMN_KERNEL_SOURCE = new URL("./residuals.as", import.meta.url);
 
 /** Areas of the kernel's memory, in bytes: see residuals.as. */
 const WEIGHTS = 4096;
@@ -41,29 +38,27 @@ export interface ColumnKernel {
   readonly rows: Float64Array;
 }
 
-export function columnKernelSource(): string {
-  return readFileSync(SOURCE, "utf8");
+export interface LoadedColumnKernel {
+  readonly kernel: ColumnKernel | undefined;
+  /** Why there is none, and what to do about it. */
+  readonly problem: string | undefined;
 }
 
-export function sourceHash(source: string): string {
-  return createHash("sha256").update(source).digest("hex");
-}
-
-/** Loads the kernel that `npm ci` or `npm run prepare` has built; undefined where there is none of this source. */
-export function loadColumnKernel(file: string = COLUMN_KERNEL_FILE): ColumnKernel | undefined {
+/** Loads the kernel that `npm ci` or `npm run prepare` has built; without one everything works, at a higher cost. */
+export function loadColumnKernel(file: string = COLUMN_KERNEL_FILE): LoadedColumnKernel {
+  const { module, problem } = loadKernelModule(file, COLUMN_KERNEL_SOURCE);
+  if (module === undefined) return { kernel: undefined, problem };
   try {
-    const module = new WebAssembly.Module(readFileSync(file));
-    const [section] = WebAssembly.Module.customSections(module, SOURCE_SECTION);
-    if (section === undefined || Buffer.from(section).toString() !== sourceHash(columnKernelSource())) return undefined;
     const { memory, decode } = new WebAssembly.Instance(module).exports as unknown as Exports;
     const missing = MEMORY_PAGES - memory.buffer.byteLength / 65536;
     if (missing > 0) memory.grow(missing);
     // Weights of the levels of frequency: docs/format/column-page.md.
     const weights = new Float64Array(memory.buffer, WEIGHTS, 24);
     for (let l = 1; l < 24; l++) weights[l] = Math.round(64 * 2 ** ((l - 1) / 2));
-    return { decode, bytes: new Uint8Array(memory.buffer), rows: new Float64Array(memory.buffer, OUT, KERNEL_ROWS) };
-  } catch {
-    return undefined;
+    const rows = new Float64Array(memory.buffer, OUT, KERNEL_ROWS);
+    return { kernel: { decode, bytes: new Uint8Array(memory.buffer), rows }, problem };
+  } catch (error) {
+    return { kernel: undefined, problem: kernelProblem((error as Error).message) };
   }
 }
 

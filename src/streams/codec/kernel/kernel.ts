@@ -1,13 +1,9 @@
-import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { kernelProblem, loadKernelModule } from "../../../lib/kernel-file.ts";
 
 /** Where the build puts the kernel. */
 export const KERNEL_FILE = fileURLToPath(new URL("../../../../build/kernel.wasm", import.meta.url));
-const SOURCE = new URL("./assembly/kernel.ts", import.meta.url);
-
-/** Custom section of the module that names the source it was made of, so that an old one is not taken for a new one. */
-export const SOURCE_SECTION = "source";
+export const KERNEL_SOURCE = new URL("./assembly/kernel.ts", import.meta.url);
 
 /** Bytes behind the end of an area that the kernel may read. */
 export const READ_SLACK = 64;
@@ -42,15 +38,6 @@ export interface Kernel {
   scan(base: number, end: number): void;
 }
 
-/** The kernel's source text. */
-export function kernelSource(): string {
-  return readFileSync(SOURCE, "utf8");
-}
-
-export function sourceHash(source: string): string {
-  return createHash("sha256").update(source).digest("hex");
-}
-
 /** What a module must export: one made of another source may not. */
 interface KernelExports extends Kernel {
   init(): void;
@@ -58,7 +45,10 @@ interface KernelExports extends Kernel {
 
 /** Makes a kernel of a module's bytes. Throws WebAssembly.CompileError or LinkError. */
 export function instantiateKernel(bytes: Uint8Array): Kernel {
-  const module = new WebAssembly.Module(bytes);
+  return instantiate(new WebAssembly.Module(bytes));
+}
+
+function instantiate(module: WebAssembly.Module): Kernel {
   const kernel = new WebAssembly.Instance(module).exports as unknown as KernelExports;
   kernel.init();
   return kernel;
@@ -72,19 +62,11 @@ export interface LoadedKernel {
 
 /** Loads the kernel that `npm ci` or `npm run prepare` has built; without one everything works, at a higher cost. */
 export function loadKernel(file: string = KERNEL_FILE): LoadedKernel {
+  const { module, problem } = loadKernelModule(file, KERNEL_SOURCE);
+  if (module === undefined) return { kernel: undefined, problem };
   try {
-    const bytes = readFileSync(file);
-    const module = new WebAssembly.Module(bytes);
-    const [section] = WebAssembly.Module.customSections(module, SOURCE_SECTION);
-    if (section === undefined || Buffer.from(section).toString() !== sourceHash(kernelSource())) {
-      return none(`${file} was built of another source`);
-    }
-    return { kernel: instantiateKernel(bytes), problem: undefined };
+    return { kernel: instantiate(module), problem };
   } catch (error) {
-    return none((error as Error).message);
+    return { kernel: undefined, problem: kernelProblem((error as Error).message) };
   }
-}
-
-function none(why: string): LoadedKernel {
-  return { kernel: undefined, problem: `${why}; build it with: npm run prepare` };
 }

@@ -10,6 +10,7 @@ import {
   type ColumnKernel,
   decodeRows,
   KERNEL_ROWS,
+  type LoadedColumnKernel,
   loadColumnKernel,
 } from "../../../../src/storage/column/kernel/kernel.ts";
 import type { NumberColumn } from "../../../../src/storage/column/numbers-read.ts";
@@ -28,10 +29,10 @@ let kernel: ColumnKernel;
 
 beforeAll(async () => {
   bytes = await compileColumnKernel();
-  kernel = load(bytes) as ColumnKernel;
+  kernel = load(bytes).kernel as ColumnKernel;
 }, 120_000);
 
-function load(content: Uint8Array): ColumnKernel | undefined {
+function load(content: Uint8Array): LoadedColumnKernel {
   const file = join(dir, "column.wasm");
   writeFileSync(file, content);
   return loadColumnKernel(file);
@@ -41,17 +42,21 @@ test("the build that npm ci runs makes a kernel that is loaded", () => {
   const file = join(dir, "build", "column.wasm");
   const build = fileURLToPath(new URL("../../../../src/storage/column/kernel/build.ts", import.meta.url));
   expect(execFileSync(process.execPath, [build, file], { encoding: "utf8" })).toBe("");
-  expect(loadColumnKernel(file)).toBeDefined();
+  expect(loadColumnKernel(file).problem).toBeUndefined();
 });
 
-test("what is built is loaded; what is missing, broken or of another source is not", () => {
+test("what is built is loaded; what is missing, broken or of another source is not, and what to do is said", () => {
   expect(kernel).toBeDefined();
-  expect(loadColumnKernel(join(dir, "none.wasm"))).toBeUndefined();
-  expect(load(bytes.subarray(0, 300))).toBeUndefined();
+  expect(loadColumnKernel(join(dir, "none.wasm"))).toEqual({
+    kernel: undefined,
+    problem: expect.stringContaining("npm run prepare"),
+  });
+  expect(load(bytes.subarray(0, 300)).kernel).toBeUndefined();
+  expect(load(bytes.subarray(0, 300)).problem).toContain("npm run prepare");
   // The hash of the source stands at the end.
   const stale = Uint8Array.from(bytes);
   stale[stale.length - 1]! ^= 1;
-  expect(load(stale)).toBeUndefined();
+  expect(load(stale)).toEqual({ kernel: undefined, problem: expect.stringContaining("another source") });
 });
 
 /** Columns of numbers of all sizes and predictions; `jumps` are the sizes of what cannot be predicted. */
