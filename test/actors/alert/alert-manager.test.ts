@@ -130,6 +130,26 @@ describe("alert manager", () => {
     }),
   );
 
+  it.effect("a group without group_wait is flushed once, whatever comes one after another before its interval", () =>
+    Effect.gen(function* () {
+      const { manager } = setup({ config: config("group_wait: 0s, group_interval: 1m, repeat_interval: 1h") });
+      yield* start(manager);
+      const t = yield* now;
+      for (let host = 0; host < 5; host++) {
+        manager.receive([
+          posted({ alertname: "A", host: `${host}` }, { startsAt: t - 60_000, endsAt: t + 10_000_000 }),
+        ]);
+        if (host === 0) yield* hooked(1);
+        yield* later(5);
+      }
+      yield* later(59_000 - 25);
+      expect(hook.received.map((r) => r.body.alerts.length)).toEqual([1]);
+      yield* later(1_000);
+      yield* hooked(2);
+      expect(hook.received.map((r) => r.body.alerts.length)).toEqual([1, 5]);
+    }),
+  );
+
   it.effect("repeats after repeat_interval", () =>
     Effect.gen(function* () {
       const { manager } = setup({ config: config("group_wait: 0s, group_interval: 1m, repeat_interval: 3m") });
