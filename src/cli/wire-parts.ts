@@ -22,7 +22,6 @@ import { limitsOf } from "../model/config.ts";
 import type { Engine } from "../model/query.ts";
 import type { ResultsCache } from "../query/results-cache/results-cache.ts";
 import { loadColumnKernel } from "../storage/column/kernel/kernel.ts";
-import { loadColumnKernel } from "../storage/column/kernel/kernel.ts";
 import { loadKernel } from "../streams/codec/kernel/kernel.ts";
 import { type Gateway, makeGateway } from "../streams/ingest/gateway.ts";
 import { openClaimStore } from "../streams/nats/claim-store.ts";
@@ -84,8 +83,6 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
 
   const { kernel, problem } = loadKernel();
   if (problem !== undefined) log.warn(`remote write is read without the ingest kernel, at a higher cost: ${problem}`);
-  const columns = loadColumnKernel().problem;
-  if (columns !== undefined) log.warn(`blocks are read without the column kernel, at a higher cost: ${columns}`);
   const columns = loadColumnKernel().problem;
   if (columns !== undefined) log.warn(`blocks are read without the column kernel, at a higher cost: ${columns}`);
   const visibility = makeVisibility({ partitions });
