@@ -12,6 +12,7 @@ function world(partitions: number) {
     waits: [] as number[],
     /** What happens while somebody waits for a partition. */
     meanwhile: (_partition: number): void => undefined,
+    lacks: ["", ""] as ("" | "shard_missing" | "bus_lagging")[],
     hold: undefined as Promise<void> | undefined,
   };
   const complete = makeInputs({
@@ -22,6 +23,7 @@ function world(partitions: number) {
       if (w.busDown) throw new Error("no answer");
       return w.ends[p] as number;
     },
+    lacks: (p) => w.lacks[p] ?? "",
     visibleUpTo: (p) => w.seen[p] as number,
     change: async (p, ms) => {
       w.waits.push(ms);
@@ -51,6 +53,20 @@ describe("completeness of inputs", () => {
     expect(await complete(5000)).toBe("");
     expect(w.waits.length).toBe(5);
     expect(w.seen[1]).toBe(9);
+  });
+
+  it("does not wait for a shard that does not answer, and tells it from one that reads a backlog", async () => {
+    const { w, complete } = world(2);
+    w.ends = [7, 7];
+    w.seen = [0, 7];
+    w.lacks = ["shard_missing", "bus_lagging"];
+    expect(await complete(5000)).toBe("shard_missing");
+    expect(w.waits).toEqual([]);
+    w.seen = [7, 7];
+    w.lacks = ["", "bus_lagging"];
+    expect(await complete(5000)).toBe("bus_lagging");
+    w.lacks = ["", ""];
+    expect(await complete(5000)).toBe("");
   });
 
   it("gives up after the bound and says why, then does not wait long for what stands still, until it moves", async () => {
