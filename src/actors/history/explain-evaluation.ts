@@ -35,7 +35,21 @@ const WHY: Readonly<Record<string, string>> = {
 };
 
 /** The state of the alert at the evidence's time, by its records; by what this process holds where they say nothing. */
-export function stateAt({ events, time, now, active }: Evidence): AlertState {
+export function stateAt(e: Evidence): AlertState {
+  const ofShadow = (x: Evidence["events"][number]) => x.event.shadow === true;
+  if (!e.events.some(ofShadow)) return stateBy(e);
+  // A live rule and a shadow rule may make the same alert: what nobody hears of says nothing of what somebody was told.
+  const live = stateBy({ ...e, events: e.events.filter((x) => !ofShadow(x)) });
+  if (isActive(live)) return live;
+  const shadow = stateBy({ ...e, events: e.events.filter(ofShadow), active: undefined });
+  return isActive(shadow) || live.state === "never" ? shadow : live;
+}
+
+function isActive({ state }: AlertState): boolean {
+  return state !== "inactive" && state !== "resolved" && state !== "never";
+}
+
+function stateBy({ events, time, now, active }: Evidence): AlertState {
   const moved = lastBefore(events, time, (e) => "to" in e || e.type === "received");
   const shadow = moved?.event.shadow === true;
   if (moved !== undefined) {

@@ -1,5 +1,6 @@
 import { parse } from "yaml";
 import type { Payload } from "../alert/integration-config.ts";
+import { isMarker } from "./template/render.ts";
 
 /**
  * A payload with its strings filled in. As in Alertmanager a text that reads as YAML of another kind than a string (a
@@ -20,7 +21,8 @@ const MAX_DEPTH = 10;
 
 function fillText(template: string, fill: (template: string) => string, depth: number): Payload {
   const text = fill(template);
-  if (isWord(text)) return text;
+  // The text of an error has colons, and would read as a map.
+  if (isWord(text) || isMarker(text)) return text;
   const value = readValue(text);
   if (value === undefined || typeof value === "string" || depth >= MAX_DEPTH || !isPlain(value)) return text;
   return fillPayload(value, fill, depth + 1);

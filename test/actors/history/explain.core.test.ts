@@ -133,6 +133,22 @@ describe("an explanation", () => {
     expect(verdict(evidence({ routes: [] }))).toContain("not_paged no_route: ");
   });
 
+  it("does not take a shadow rule's word for that of a live rule with the same labels", () => {
+    const shadow = { shadow: true };
+    const arrived = told(2, "result", { ok: true });
+    const both = [fired(0), fired(5, shadow)];
+    expect(verdict(evidence({ events: both }, { events: [arrived] }))).toContain("paged repeat_interval: Paged: web");
+    expect(verdict(evidence({ events: both, time: at(3) }, { events: [arrived] }))).toContain("Paged: web");
+    const over = { action: "resolved", from: "firing", to: "resolved" };
+    expect(verdict(evidence({ events: [...both, event(6, over)] }))).toContain("not_paged shadow: ");
+    expect(verdict(evidence({ events: [...both, event(6, { ...over, ...shadow })] }, { events: [arrived] }))).toContain(
+      "Paged: web",
+    );
+    expect(verdict(evidence({ events: [...both, event(6, over), event(7, { ...over, ...shadow })] }))).toContain(
+      "inactive resolved: ",
+    );
+  });
+
   it("ends what a client sent when its time is over, without a word of the client", () => {
     const received = event(0, { type: "received", action: "firing", endsAt: iso(50) });
     expect(verdict(evidence({ events: [received], time: at(40) }))).toContain("not_paged ");

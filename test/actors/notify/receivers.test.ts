@@ -106,6 +106,16 @@ describe("webhook", () => {
     expect(last().json).toMatchObject({ version: "4", status: "firing", groupKey: '{}:{alertname="Fire"}' });
   });
 
+  it("keeps a payload's text a text when its template fails", async () => {
+    const payload = '{text: "{{ .Nope.X }}", list: ["{{ index .Alerts 7 }}"], "{{ .Nope.Y }}": 1}';
+    expect(await send(integration(`webhook_configs: [{url: "${server.url}/", payload: ${payload}}]`))).toEqual({
+      ok: true,
+    });
+    const error = expect.stringMatching(/^<error expanding template: .*>$/s);
+    const { text, list, ...others } = last().json as Record<string, unknown>;
+    expect([text, list, Object.keys(others)]).toEqual([error, [error], [error]]);
+  });
+
   it("fills in a payload; what reads as YAML becomes its value", async () => {
     const payload = `{a: "{{ len .Alerts }}", b: "{{ toJson .GroupLabels }}", c: [1, true, null, "x {{ .Status }}"], "{{ .Status }}": "1.5"}`;
     await send(integration(`webhook_configs: [{url: "${server.url}/{{ .Status }}", payload: ${payload}}]`));
@@ -352,6 +362,24 @@ describe("pushover", () => {
       reason: expect.stringContaining("user key is invalid"),
     });
   });
+});
+
+it("pushover is told when a template fails, with the error in it", async () => {
+  server.answer = () => ({ body: { status: 1, request: "x" } });
+  for (const broken of ["title", "message", "url_title", "priority"]) {
+    for (const html of [false, true]) {
+      const [made] = integrations(
+        `pushover_configs: [{user_key: u, token: t, html: ${html}, ${broken}: "{{ index .Alerts 7 }}"}]`,
+      );
+      const config = { ...made, url: `${server.url}/1/messages.json` } as NonNullable<typeof made>;
+      expect(await send(config), broken).toEqual({ ok: true });
+      const { title = "", message = "", url_title = "", priority } = last().query;
+      const where = broken === "title" ? title : broken === "url_title" ? url_title : message;
+      expect(where, broken).toContain("error expanding template");
+      expect(where, broken).toContain("index out of range");
+      expect(priority).toBe("2");
+    }
+  }
 });
 
 it("the clock of templates is the notification's", async () => {

@@ -126,8 +126,15 @@ function compile(text: string): ParsedTemplate {
   return template;
 }
 
+const MARKER = "<error expanding template: ";
+
 function marker(error: string): string {
-  return `<error expanding template: ${error}>`;
+  return `${MARKER}${error}>`;
+}
+
+/** Whether this stands for a text that could not be filled in. */
+export function isMarker(text: string): boolean {
+  return text.startsWith(MARKER);
 }
 
 function escapeText(text: string): string {
