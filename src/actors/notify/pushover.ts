@@ -11,6 +11,9 @@ const MAX_URL = 512;
 export function pushoverRequests(config: PushoverConfig, r: Renderer): readonly OutgoingRequest[] {
   const priority = r.choice(config.priority, "2");
   const link = truncate(r.choice(config.supplementaryUrl, ""), MAX_URL);
+  const device = r.choice(config.device, "");
+  const sound = r.choice(config.sound, "");
+  // Behind all that takes no text: what failed there is told in the message.
   const message = withErrors(r, config.html ? r.html(config.message) : r.text(config.message));
   const parameters: Record<string, string> = {
     token: r.must(config.token, "token"),
@@ -25,8 +28,8 @@ export function pushoverRequests(config: PushoverConfig, r: Renderer): readonly 
     priority,
     retry: seconds(config.retryMs),
     expire: seconds(config.expireMs),
-    device: r.choice(config.device, ""),
-    sound: r.choice(config.sound, ""),
+    device,
+    sound,
     ...(config.ttlMs >= 1000 ? { ttl: seconds(config.ttlMs) } : {}),
   };
   const url = new URL(config.url);

@@ -366,7 +366,7 @@ describe("pushover", () => {
 
 it("pushover is told when a template fails, with the error in it", async () => {
   server.answer = () => ({ body: { status: 1, request: "x" } });
-  for (const broken of ["title", "message", "url_title", "priority"]) {
+  for (const broken of ["title", "message", "url_title", "priority", "url", "device", "sound"]) {
     for (const html of [false, true]) {
       const [made] = integrations(
         `pushover_configs: [{user_key: u, token: t, html: ${html}, ${broken}: "{{ index .Alerts 7 }}"}]`,
