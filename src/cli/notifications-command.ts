@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import type { NotificationsOptions, RedriveOptions } from "./notifications.ts";
+import { urlOption } from "./server-options.ts";
 
 /** Adds `tocsin notifications` and `tocsin redrive`: dead letters of a running server, over its HTTP API. */
 export function addNotificationCommands(program: Command): void {
@@ -7,11 +8,7 @@ export function addNotificationCommands(program: Command): void {
     program
       .command(name)
       .description(description)
-      .addOption(
-        new Option("--url <url>", "the server; user:password@ is sent as basic authentication")
-          .env("TOCSIN_URL")
-          .default("http://127.0.0.1:9090"),
-      )
+      .addOption(urlOption())
       .option("--receiver <name>", "only those to this receiver")
       .addOption(new Option("-o, --output <form>", "how it is told").choices(["table", "json"]).default("table"));
 

@@ -1,5 +1,6 @@
 import { Argument, type Command, Option } from "commander";
 import type { CommonOptions, Io } from "./query/command.ts";
+import { tenantOption, urlOption } from "./server-options.ts";
 
 /** What a command does; the module is loaded when it is called. */
 type Run = typeof import("./query/run.ts");
@@ -26,12 +27,8 @@ export function addQueryCommands(program: Command): void {
     query
       .command(name)
       .description(description)
-      .addOption(
-        new Option("--url <url>", "the server; user:password@ is sent as basic authentication")
-          .env("TOCSIN_URL")
-          .default("http://127.0.0.1:9090"),
-      )
-      .addOption(new Option("--tenant <name>", "whose data").env("TOCSIN_TENANT"))
+      .addOption(urlOption())
+      .addOption(tenantOption("whose data"))
       .option("--timeout <duration>", "how long the answer may take (the server's own limit holds too)")
       .addOption(new Option("-o, --output <form>", "how it is told").choices(outputs).default(outputs[0]))
       .option("--width <columns>", "width of the output, instead of the terminal's")

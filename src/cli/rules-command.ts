@@ -1,13 +1,9 @@
 import { type Command, Option } from "commander";
 import type { ShadowListOptions, TurnOptions } from "./rules-shadow.ts";
+import { tenantOption, urlOption } from "./server-options.ts";
 import type { TestReceiverOptions } from "./test-receiver.ts";
 
-const URL_OPTION = () =>
-  new Option("--url <url>", "the server; user:password@ is sent as basic authentication")
-    .env("TOCSIN_URL")
-    .default("http://127.0.0.1:9090");
 const OUTPUT = () => new Option("-o, --output <form>", "how it is told").choices(["table", "json"]).default("table");
-const TENANT = () => new Option("--tenant <name>", "whose rules").env("TOCSIN_TENANT");
 
 /** Adds `tocsin rules ...`: shadow rules of a running server. */
 export function addRulesCommands(program: Command): void {
@@ -15,8 +11,8 @@ export function addRulesCommands(program: Command): void {
   rules
     .command("shadow")
     .description("list shadow rules: how often each would have fired, beside the live rule of its name")
-    .addOption(URL_OPTION())
-    .addOption(TENANT())
+    .addOption(urlOption())
+    .addOption(tenantOption("whose rules"))
     .addOption(OUTPUT())
     .action(async (options: ShadowListOptions) => {
       const { listShadow } = await import("./rules-shadow.ts");
@@ -31,8 +27,8 @@ export function addRulesCommands(program: Command): void {
       .option("--namespace <name>", "of a group that came over the API, where several have the name")
       .option("--file <path>", "of a group that comes from a rule file, where several have the name")
       .option("--write", "change the rule file, if it is one, and have the server read it again")
-      .addOption(URL_OPTION())
-      .addOption(TENANT())
+      .addOption(urlOption())
+      .addOption(tenantOption("whose rules"))
       .action(async (options: TurnOptions) => {
         const { turnRules } = await import("./rules-shadow.ts");
         process.exitCode = await turnRules(name === "demote", options);
@@ -56,7 +52,7 @@ export function addTestReceiverCommand(program: Command): void {
     .option("--annotation <name=value>", "an annotation; may be given several times", pairs)
     .option("--no-resolve", "leave the incident open that it opens (PagerDuty, Opsgenie, VictorOps)")
     .option("--config <file>", "send it from here, without a server: Tocsin's configuration or Alertmanager's")
-    .addOption(URL_OPTION())
+    .addOption(urlOption())
     .addOption(OUTPUT())
     .action(async (name: string, options: TestReceiverOptions) => {
       const { testReceiver } = await import("./test-receiver.ts");

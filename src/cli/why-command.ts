@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { tenantOption, urlOption } from "./server-options.ts";
 import type { WhyOptions } from "./why.ts";
 
 /** Adds `tocsin why`: asks a running server why somebody was paged for an alert, or nobody. */
@@ -11,13 +12,9 @@ export function addWhyCommand(program: Command): void {
     .option("--window <duration>", "how far back is looked for alerts that are over (1h)")
     .option("--receiver <name>", "only what came of it at this receiver")
     .option("--limit <n>", "the most alerts that are explained", "5")
-    .addOption(
-      new Option("--url <url>", "the server; user:password@ is sent as basic authentication")
-        .env("TOCSIN_URL")
-        .default("http://127.0.0.1:9090"),
-    )
+    .addOption(urlOption())
     .addOption(new Option("--server <url>", "the same as --url").hideHelp())
-    .addOption(new Option("--tenant <name>", "whose alerts").env("TOCSIN_TENANT"))
+    .addOption(tenantOption("whose alerts"))
     .option("--json", "the answer of the API as it is")
     .addHelpText("after", "\nExit code: 0 answered; 1 the server could not answer; 2 what was asked is wrong.")
     .action(async (labels: string, options: WhyOptions) => {

@@ -1,28 +1,17 @@
-import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Ran, runCli } from "./cli.ts";
 import { freePort, killLeftOvers, push, query, startTocsin, type Tocsin, until } from "./tocsin.ts";
 
-const BIN = join(import.meta.dirname, "../../bin/tocsin");
 const END = Math.floor(Date.now() / 60_000) * 60 - 600;
 const HOURS = 3;
 const START = END - HOURS * 3600;
 let tocsin: Tocsin;
 
 /** The real program, its output no terminal. */
-function run(args: readonly string[], url = tocsin.url): Promise<{ code: number | null; out: string; err: string }> {
-  const env = { ...process.env, TOCSIN_URL: url, NO_COLOR: "1", COLUMNS: "110", TZ: "UTC" };
-  const child = spawn(BIN, ["backtest", ...args], { stdio: ["ignore", "pipe", "pipe"], env });
-  const said = { out: "", err: "" };
-  child.stdout.on("data", (piece) => {
-    said.out += String(piece);
-  });
-  child.stderr.on("data", (piece) => {
-    said.err += String(piece);
-  });
-  return new Promise((resolve) => child.once("close", (code) => resolve({ code, ...said })));
-}
+const run = (args: readonly string[], url = tocsin.url): Promise<Ran> =>
+  runCli(["backtest", ...args], { TOCSIN_URL: url, NO_COLOR: "1", COLUMNS: "110", TZ: "UTC" });
 
 const rules = (level: number) => `
 groups:

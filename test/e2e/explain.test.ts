@@ -1,8 +1,7 @@
-import { spawn } from "node:child_process";
 import { createServer, type Server } from "node:http";
-import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import type { ExplainAnswer } from "../../src/model/explain.ts";
+import { type Ran, runCli } from "./cli.ts";
 import { freePort, killLeftOvers, startTocsin, type Tocsin, until } from "./tocsin.ts";
 
 const hooks: Server[] = [];
@@ -10,8 +9,6 @@ afterEach(() => {
   for (const hook of hooks.splice(0)) hook.close();
 });
 afterAll(killLeftOvers);
-
-const TOCSIN = join(import.meta.dirname, "../../bin/tocsin");
 
 /** `/broken` refuses everything for good, everything else is taken. */
 async function startHook(): Promise<number> {
@@ -77,19 +74,7 @@ async function why(tocsin: Tocsin, params: Record<string, string>): Promise<Expl
   return data;
 }
 
-/** The program, not waited for in a way that keeps this process's server from answering. */
-function cli(args: readonly string[]): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(TOCSIN, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, NO_COLOR: "1" } });
-  let out = "";
-  let err = "";
-  child.stdout.on("data", (piece) => {
-    out += piece;
-  });
-  child.stderr.on("data", (piece) => {
-    err += piece;
-  });
-  return new Promise((resolve) => child.once("close", (code) => resolve({ code, out, err })));
-}
+const cli = (args: readonly string[]): Promise<Ran> => runCli(args, { NO_COLOR: "1" });
 
 describe("why somebody was paged, or nobody", () => {
   it("is told for each reason, from records of the real program, over a restart and in its command", async () => {

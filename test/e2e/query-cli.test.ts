@@ -1,25 +1,13 @@
-import { spawn } from "node:child_process";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Ran, runCli } from "./cli.ts";
 import { freePort, killLeftOvers, push, query, startTocsin, type Tocsin, until } from "./tocsin.ts";
 
-const BIN = join(import.meta.dirname, "../../bin/tocsin");
 const END = Math.floor(Date.now() / 60_000) * 60;
 let tocsin: Tocsin;
 
 /** The real program, its output no terminal. */
-function run(args: readonly string[], url = tocsin.url): Promise<{ code: number | null; out: string; err: string }> {
-  const env = { ...process.env, TOCSIN_URL: url, NO_COLOR: "1", COLUMNS: "70" };
-  const child = spawn(BIN, ["query", ...args], { stdio: ["ignore", "pipe", "pipe"], env });
-  const said = { out: "", err: "" };
-  child.stdout.on("data", (piece) => {
-    said.out += String(piece);
-  });
-  child.stderr.on("data", (piece) => {
-    said.err += String(piece);
-  });
-  return new Promise((resolve) => child.once("close", (code) => resolve({ code, ...said })));
-}
+const run = (args: readonly string[], url = tocsin.url): Promise<Ran> =>
+  runCli(["query", ...args], { TOCSIN_URL: url, NO_COLOR: "1", COLUMNS: "70" });
 
 beforeAll(async () => {
   tocsin = await startTocsin();

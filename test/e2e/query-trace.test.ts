@@ -1,10 +1,8 @@
-import { spawn } from "node:child_process";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { TraceSpan } from "../../src/model/query.ts";
+import { type Ran, runCli } from "./cli.ts";
 import { killLeftOvers, push, query, startTocsin, type Tocsin, until } from "./tocsin.ts";
 
-const BIN = join(import.meta.dirname, "../../bin/tocsin");
 const END = Math.floor(Date.now() / 60_000) * 60;
 const HOSTS = 50;
 const SAMPLES = 61;
@@ -31,18 +29,8 @@ async function get<T>(call: string, params: Record<string, string>): Promise<T> 
   return (await response.json()) as T;
 }
 
-function run(args: readonly string[]): Promise<{ code: number | null; out: string; err: string }> {
-  const env = { ...process.env, TOCSIN_URL: tocsin.url, NO_COLOR: "1", COLUMNS: "140" };
-  const child = spawn(BIN, ["query", ...args], { stdio: ["ignore", "pipe", "pipe"], env });
-  const said = { out: "", err: "" };
-  child.stdout.on("data", (piece) => {
-    said.out += String(piece);
-  });
-  child.stderr.on("data", (piece) => {
-    said.err += String(piece);
-  });
-  return new Promise((resolve) => child.once("close", (code) => resolve({ code, ...said })));
-}
+const run = (args: readonly string[]): Promise<Ran> =>
+  runCli(["query", ...args], { TOCSIN_URL: tocsin.url, NO_COLOR: "1", COLUMNS: "140" });
 
 /** All spans of this name. */
 function named(span: TraceSpan, name: string): TraceSpan[] {

@@ -1,8 +1,8 @@
-import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { type Ran, runCli } from "./cli.ts";
 import { freePort, killLeftOvers, push, query, startTocsin, type Tocsin, until } from "./tocsin.ts";
 
 const hooks: Server[] = [];
@@ -51,20 +51,7 @@ rules:
     expr: level > 0
 `;
 
-const TOCSIN = join(import.meta.dirname, "../../bin/tocsin");
-
-async function cli(...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(TOCSIN, args, { stdio: ["ignore", "pipe", "pipe"] });
-  let [out, err] = ["", ""];
-  child.stdout.on("data", (piece) => {
-    out += piece;
-  });
-  child.stderr.on("data", (piece) => {
-    err += piece;
-  });
-  const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
-  return { code, out, err };
-}
+const cli = (...args: string[]): Promise<Ran> => runCli(args);
 
 async function json<T>(
   t: Tocsin,

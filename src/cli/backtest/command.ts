@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { tenantOption, urlOption } from "../server-options.ts";
 import type { BacktestOptions } from "./run.ts";
 
 const HELP = `
@@ -23,13 +24,9 @@ export function addBacktestCommand(program: Command): void {
     .option("--zone <name>", "time zone of shown times and of the night (default: this machine's)")
     .option("--limit <n>", "rows of each table", "20")
     .option("--slice <n>", "evaluations in one range query", "5000")
-    .addOption(
-      new Option("--url <url>", "the server; user:password@ is sent as basic authentication")
-        .env("TOCSIN_URL")
-        .default("http://127.0.0.1:9090"),
-    )
+    .addOption(urlOption())
     .option("--server <url>", "the same as --url")
-    .addOption(new Option("--tenant <name>", "whose data").env("TOCSIN_TENANT"))
+    .addOption(tenantOption("whose data"))
     .option("--timeout <duration>", "how long one query may take (the server's own limit holds too)")
     .addOption(new Option("-o, --output <form>", "how it is told").choices(["table", "json"]).default("table"))
     .option("--json", "the same as -o json")
