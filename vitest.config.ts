@@ -24,8 +24,8 @@ class FastFirst extends BaseSequencer {
 // viteModuleRunner: false runs the tests under Node's own type stripping, as production runs: what Node refuses fails here too.
 export default defineConfig({
   test: {
-    // Fetches nats-server once, so that no test's time runs out over a download.
-    globalSetup: ["./test/streams/nats/obtain.setup.ts"],
+    // One folder for the run's temporary files; nats-server is fetched once, so that no test's time runs out over a download.
+    globalSetup: ["./test/support/run-folder.setup.ts", "./test/streams/nats/obtain.setup.ts"],
     experimental: { viteModuleRunner: false },
     sequence: { sequencer: FastFirst },
     projects: [
