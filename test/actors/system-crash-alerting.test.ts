@@ -201,7 +201,7 @@ receivers:
       expect(s.watch.notices).toMatchObject([{ supervisor: "alerting", child: "alert-manager", action: "restart" }]);
       yield* wait(200);
       yield* until(() => told("/a").includes("After"));
-      const names = s.manager.alerts().map((a) => a.labels[1]);
+      const names = (yield* Effect.promise(s.manager.alerts)).map((a) => a.labels[1]);
       expect(names.sort()).toEqual(["After", "Before"]);
       expect(told("/a")).toEqual(["Before", "After"]);
       expect(yield* Effect.promise(s.watch.counted)).toEqual({ "alerting/alert-manager": 1 });

@@ -1,6 +1,7 @@
 import type { Disk } from "../../lib/disk.ts";
 import type { PostedAlert } from "../../model/alerts.ts";
-import { labelsFromObject, labelsToObject } from "../../model/labels.ts";
+import { labelsFromObject } from "../../model/labels.ts";
+import { labelsForJson } from "../../model/labels-json.ts";
 import { openLineLog } from "../notify/line-log.ts";
 
 /**
@@ -50,42 +51,34 @@ const COMPACT_BYTES = 32 << 20;
  */
 export async function openAcceptedAlerts(disk: Disk, path: string, heldUpTo: number): Promise<AcceptedAlerts> {
   /** By number, in their order; those that no snapshot is known to hold. */
-  const live = new Map<number, Line>();
+  const live = new Map<number, AcceptedBatch>();
   let last = heldUpTo;
   const apply = (read: unknown): boolean => {
     const line = read as Line;
     if (!Number.isInteger(line.seq) || !Array.isArray(line.alerts)) return false;
     last = Math.max(last, line.seq);
-    if (line.seq > heldUpTo) live.set(line.seq, line);
+    const { seq, at, alerts } = line;
+    if (seq <= heldUpTo) return true;
+    live.set(seq, { seq, at, alerts: alerts.map((alert) => ({ ...alert, labels: labelsFromObject(alert.labels) })) });
     return true;
   };
   const { log, damagedLines } = await openLineLog({
     disk,
     path,
     apply,
-    live: () => live.values(),
+    live: () => Array.from(live.values(), lineOf),
     compactBytes: COMPACT_BYTES,
   });
-  const restored = [...live.values()]
-    .sort((a, b) => a.seq - b.seq)
-    .map(({ seq, at, alerts }) => ({
-      seq,
-      at,
-      alerts: alerts.map((alert) => ({ ...alert, labels: labelsFromObject(alert.labels) })),
-    }));
+  const restored = [...live.values()].sort((a, b) => a.seq - b.seq);
   return {
     restored,
     damagedLines,
     last: () => last,
     keep: async (alerts, at) => {
       const seq = ++last;
-      const line: Line = {
-        seq,
-        at,
-        alerts: alerts.map((alert) => ({ ...alert, labels: labelsToObject(alert.labels) })),
-      };
-      live.set(seq, line);
-      log.push(line);
+      const batch = { seq, at, alerts };
+      live.set(seq, batch);
+      log.push(lineOf(batch));
       try {
         await log.sync();
       } catch (error) {
@@ -102,4 +95,9 @@ export async function openAcceptedAlerts(disk: Disk, path: string, heldUpTo: num
     },
     close: () => log.close(),
   };
+}
+
+/** The line of a batch, which is made when it is written: until then, and for as long as it counts, the alerts are not held twice. */
+function lineOf({ seq, at, alerts }: AcceptedBatch): { toJSON(): Line } {
+  return { toJSON: () => ({ seq, at, alerts: alerts.map((a) => ({ ...a, labels: labelsForJson(a.labels) })) }) };
 }

@@ -31,7 +31,7 @@ import { type Mailbox, makeMailbox } from "../runtime/mailbox.ts";
 import { KEEP_TRYING } from "../runtime/supervisor.ts";
 import type { AcceptedAlerts } from "./accepted-alerts.ts";
 import { saveAlerts } from "./alert-snapshot.ts";
-import { countAlerts, managedAlerts, managedGroups, seldom } from "./alert-status.ts";
+import { countAlerts, makeAlertListing, seldom } from "./alert-status.ts";
 import type { HeldAlert } from "./alert-store.ts";
 import { makeAlertTrace } from "./alert-trace.ts";
 import type { AlertmanagerConfig } from "./alertmanager-config.ts";
@@ -98,8 +98,9 @@ export interface AlertManager {
   redrive(letters: readonly DeadLetter[]): Promise<readonly Redriven[]>;
   /** Sends a test to a receiver. */
   readonly tests: TestSender;
-  alerts(): readonly ManagedAlert[];
-  groups(): readonly ManagedGroup[];
+  /** Those that fire, by fingerprint. */
+  alerts(): Promise<readonly ManagedAlert[]>;
+  groups(): Promise<readonly ManagedGroup[]>;
   config(): AlertmanagerConfig;
   /** The alerts with this fingerprint and their groups, as they are held now; for explanations. */
   held(): Pick<Dispatcher, "alerts" | "groups" | "root" | "config">;
@@ -151,6 +152,7 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
   const backlog: Message[] = [];
   const door = makePostedDoor({ waitMs: ACCEPT_MS, capacity: WAITING_POSTED });
   const wallClock = options.now ?? Date.now;
+  const listing = makeAlertListing(() => dispatcher, silences, wallClock);
   const counts = seldom(() => countAlerts(dispatcher, silences, wallClock()));
 
   const run = Effect.gen(function* () {
@@ -277,16 +279,17 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
     const lastToldAt = (now: number) => (group: AlertGroup) =>
       lastTold(ledger, d.config, group, now) ?? escalating.begunAt(group);
     const post = Effect.fnUntraced(function* (alerts: readonly PostedAlert[], now: number, byOthers?: typeof trace) {
+      changed = true;
+      const toldAt = lastToldAt(now);
       for (const alert of alerts) {
-        changed = true;
         let dispatched: Dispatched;
         try {
-          dispatched = postAlert(d, alert, now, lastToldAt(now), byOthers?.received);
+          dispatched = postAlert(d, alert, now, toldAt, byOthers?.received);
         } catch (error) {
           yield* Effect.logWarning(`alert ${alert.labels.join(" ")} dropped: ${(error as Error).message}`);
           continue;
         }
-        yield* act(dispatched, now);
+        if (dispatched.started.length + dispatched.hurried.length > 0) yield* act(dispatched, now);
       }
     });
     const begin = yield* Clock.currentTimeMillis;
@@ -332,8 +335,8 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
     },
     deadLetters: () => state?.deadLetters.list() ?? [],
     redrive: async (letters) => (await state?.redrives.redrive(letters, REDRIVE_MS)) ?? [],
-    alerts: () => managedAlerts(dispatcher, silences, wallClock()),
-    groups: () => managedGroups(dispatcher, silences, wallClock()),
+    alerts: listing.alerts,
+    groups: listing.groups,
     config: () => dispatcher.config,
     held: () => dispatcher,
     stats: () => ({

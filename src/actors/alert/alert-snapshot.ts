@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { type Disk, readWhole, replaceFile } from "../../lib/disk.ts";
-import { labelsFromObject, labelsToObject } from "../../model/labels.ts";
+import { labelsFromObject } from "../../model/labels.ts";
+import { labelsForJson } from "../../model/labels-json.ts";
 import type { HeldAlert } from "./alert-store.ts";
 import { fingerprint } from "./fingerprint.ts";
 
@@ -33,7 +34,7 @@ export async function saveAlerts(
   for (let from = 0; from < all.length; from += AT_A_TIME) {
     const texts = all
       .slice(from, from + AT_A_TIME)
-      .map(({ fingerprint: _, labels, ...rest }) => JSON.stringify({ ...rest, labels: labelsToObject(labels) }));
+      .map(({ fingerprint: _, labels, ...rest }) => JSON.stringify({ ...rest, labels: labelsForJson(labels) }));
     pieces.push(Buffer.from(`${from === 0 ? "" : ","}${texts.join(",")}`));
     // There may be very many, and others have to be answered meanwhile.
     if (from + AT_A_TIME < all.length) await setImmediate();

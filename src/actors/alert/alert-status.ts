@@ -1,3 +1,4 @@
+import { makeTurns } from "../../lib/turns.ts";
 import type { ManagedAlert, ManagedGroup, NotifyStats } from "../../model/alerts.ts";
 import { compareLabels, type HeldAlert, isResolved, sortAlerts } from "./alert-store.ts";
 import type { Route } from "./alertmanager-config.ts";
@@ -6,47 +7,78 @@ import { mutedBy } from "./notify-group.ts";
 import { routesOf } from "./route.core.ts";
 import type { Silences } from "./silences.ts";
 
-/**
- * The alerts that fire at `now`, in no order, with where they go and what holds them back. One of which nothing has changed is the
- * same object as before, so that what was made of it can be kept.
- */
-export function managedAlerts(d: Dispatcher, silences: Silences, now: number): ManagedAlert[] {
-  const firing = [...d.alerts.values()].filter((a) => !isResolved(a, now));
-  const { flushed, muted } = holding(d, now);
-  const inhibited = inhibitions(d, firing, now);
-  const silenced = silences.silencedBy(firing, now);
-  const known = shownOf(d);
-  return firing.map((held) => {
-    const { fingerprint: key } = held;
-    const silencedBy = silenced.get(key) ?? NOTHING;
-    const inhibitedBy = inhibited.get(key) ?? NOTHING;
-    const mutedBy = muted.get(key) ?? NOTHING;
-    const suppressed = silencedBy.length + inhibitedBy.length + mutedBy.length > 0;
-    const state = suppressed ? "suppressed" : flushed.has(key) ? "active" : "unprocessed";
-    const entry = known.get(key);
-    // Heard of again, it is another one.
-    const before = entry?.held === held ? entry.alert : undefined;
-    if (
-      before?.state === state &&
-      same(before.silencedBy, silencedBy) &&
-      same(before.inhibitedBy, inhibitedBy) &&
-      same(before.mutedBy, mutedBy)
-    ) {
-      return before;
-    }
-    const { timeout: _, ...rest } = held;
-    const receivers = before?.receivers ?? routesOf(d.root, held.labels).map((r) => r.receiver);
-    const alert: ManagedAlert = { ...rest, receivers, state, silencedBy, inhibitedBy, mutedBy };
-    known.set(key, { held, alert });
-    return alert;
-  });
+/** All alerts that fire, and the groups that they are in. There may be very many: they are made in stretches. */
+export interface AlertListing {
+  /** By fingerprint. Has all that was taken in before it was asked for. */
+  alerts(): Promise<readonly ManagedAlert[]>;
+  /** By their labels and receivers, those with firing alerts. */
+  groups(): Promise<readonly ManagedGroup[]>;
 }
 
-/** The groups with firing alerts, by their labels and receivers. */
-export function managedGroups(d: Dispatcher, silences: Silences, now: number): ManagedGroup[] {
-  const alerts = new Map(managedAlerts(d, silences, now).map((a) => [a.fingerprint, a]));
+/** Whoever asks while a listing is being made gets the next one, together with all who ask until then. */
+export function makeAlertListing(dispatcher: () => Dispatcher, silences: Silences, now: () => number): AlertListing {
+  const alerts = shareNext(() => managedAlerts(dispatcher(), silences, now()));
+  return {
+    alerts,
+    groups: shareNext(async () => managedGroups(dispatcher(), await alerts(), now())),
+  };
+}
+
+/**
+ * The alerts that fire at `now`, by fingerprint, with where they go and what holds them back. One of which nothing has changed is the
+ * same object as before, so that what was made of it can be kept.
+ */
+export async function managedAlerts(d: Dispatcher, silences: Silences, now: number): Promise<ManagedAlert[]> {
+  const turn = makeTurns();
+  const all = [...d.alerts.values()];
+  const { flushed, muted } = holding(d, now);
+  const known = shownOf(d);
+  /** By their first digits, so that no long list is to be sorted in one stretch. */
+  const shelves: ManagedAlert[][] = Array.from({ length: SHELVES }, () => []);
+  for (let from = 0; from < all.length; from += AT_A_TIME) {
+    const firing = all.slice(from, from + AT_A_TIME).filter((a) => !isResolved(a, now));
+    const inhibited = inhibitions(d, firing, now);
+    const silenced = silences.silencedBy(firing, now);
+    for (const held of firing) {
+      const { fingerprint: key } = held;
+      const silencedBy = silenced.get(key) ?? NOTHING;
+      const inhibitedBy = inhibited.get(key) ?? NOTHING;
+      const mutedBy = muted.get(key) ?? NOTHING;
+      const suppressed = silencedBy.length + inhibitedBy.length + mutedBy.length > 0;
+      const state = suppressed ? "suppressed" : flushed.has(key) ? "active" : "unprocessed";
+      const entry = known.get(key);
+      // Heard of again, it is another one.
+      let alert = entry?.held === held ? entry.alert : undefined;
+      if (
+        alert?.state !== state ||
+        !same(alert.silencedBy, silencedBy) ||
+        !same(alert.inhibitedBy, inhibitedBy) ||
+        !same(alert.mutedBy, mutedBy)
+      ) {
+        const { timeout: _, ...rest } = held;
+        const receivers = alert?.receivers ?? receiversOf(d, held);
+        alert = { ...rest, receivers, state, silencedBy, inhibitedBy, mutedBy };
+        known.set(key, { held, alert });
+      }
+      shelves[Number.parseInt(key.slice(0, SHELF_DIGITS), 16)]?.push(alert);
+    }
+    if (turn.due()) await turn.next();
+  }
+  const out: ManagedAlert[] = [];
+  for (const shelf of shelves) {
+    shelf.sort((a, b) => (a.fingerprint < b.fingerprint ? -1 : 1));
+    for (const alert of shelf) out.push(alert);
+    if (turn.due()) await turn.next();
+  }
+  return out;
+}
+
+/** The groups of these alerts, by their labels and receivers. */
+async function managedGroups(d: Dispatcher, listed: readonly ManagedAlert[], now: number): Promise<ManagedGroup[]> {
+  const turn = makeTurns();
+  const alerts = new Map(listed.map((a) => [a.fingerprint, a]));
   const out: ManagedGroup[] = [];
-  for (const group of d.groups.values()) {
+  for (const group of [...d.groups.values()]) {
     const members: ManagedAlert[] = [];
     for (const key of group.alerts.keys()) {
       const alert = alerts.get(key);
@@ -56,8 +88,31 @@ export function managedGroups(d: Dispatcher, silences: Silences, now: number): M
     const { key, labels } = group;
     const muted = mutedBy(d.config, group.route, now);
     out.push({ key, receiver: group.route.receiver, labels, mutedBy: muted, alerts: sortAlerts(members) });
+    if (turn.due()) await turn.next();
   }
   return out.sort((a, b) => compareLabels(a.labels, b.labels) || (a.receiver < b.receiver ? -1 : 1));
+}
+
+/** A shelf is for alerts whose fingerprints begin with the same digits. */
+const SHELF_DIGITS = 2;
+const SHELVES = 16 ** SHELF_DIGITS;
+/** Alerts that are looked at between two looks at the clock: well under a stretch. */
+const AT_A_TIME = 200;
+
+/** One list for all alerts that go the same way. */
+const ways = new WeakMap<Dispatcher, Map<string, readonly string[]>>();
+
+function receiversOf(d: Dispatcher, alert: HeldAlert): readonly string[] {
+  let known = ways.get(d);
+  if (known === undefined) {
+    known = new Map();
+    ways.set(d, known);
+  }
+  const names = routesOf(d.root, alert.labels).map((r) => r.receiver);
+  const key = names.length === 1 ? (names[0] as string) : names.join("\u0000");
+  const list = known.get(key) ?? names;
+  if (list === names) known.set(key, names);
+  return list;
 }
 
 const NOTHING: readonly string[] = [];
@@ -136,3 +191,23 @@ export function seldom<T>(make: () => T, now: () => number = () => performance.n
     return value;
   };
 }
+
+/**
+ * Makes it anew for each who asks, once for all who ask while another one is being made: that one may not have what they look for. It
+ * rejects for all of them as `make` does.
+ */
+export function shareNext<T>(make: () => Promise<T>): () => Promise<T> {
+  let running: Promise<unknown> = Promise.resolve();
+  let next: Promise<T> | undefined;
+  return () => {
+    next ??= running.then(() => {
+      const made = make();
+      next = undefined;
+      running = made.then(nothing, nothing);
+      return made;
+    });
+    return next;
+  };
+}
+
+const nothing = () => undefined;

@@ -1,4 +1,6 @@
-import { labelsToObject, labelValue } from "../../model/labels.ts";
+import { rememberTexts } from "../../lib/time-text.ts";
+import { labelValue } from "../../model/labels.ts";
+import { labelsForJson } from "../../model/labels-json.ts";
 import { DEFAULT_TENANT } from "../../model/sample.ts";
 import type { AlertHistory } from "../history/alert-history.ts";
 import { alertSubject, notificationSubject, ROUTING_SUBJECT } from "../history/event-subjects.ts";
@@ -78,14 +80,14 @@ export function makeAlertTrace(history: AlertHistory): AlertTrace {
         time: iso(now),
         fingerprint: alert.fingerprint,
         action: resolved ? "resolved" : "firing",
-        labels: labelsToObject(alert.labels),
+        labels: labelsForJson(alert.labels),
         startsAt: iso(alert.startsAt),
         endsAt: iso(alert.endsAt),
       });
     },
     started: (group, now) =>
       record(group, "group", now, {
-        groupLabels: labelsToObject(group.labels),
+        groupLabels: labelsForJson(group.labels),
         nextFlush: iso(group.nextFlush),
         goesOn: group.hasFlushed,
       }),
@@ -99,7 +101,7 @@ export function makeAlertTrace(history: AlertHistory): AlertTrace {
       const sources: Record<string, Readonly<Record<string, string>>> = {};
       for (const fp of Object.keys(inhibited.named).slice(0, MAX_SOURCES)) {
         const labels = look.labelsOf(fp);
-        if (labels !== undefined) sources[fp] = labelsToObject(labels);
+        if (labels !== undefined) sources[fp] = labelsForJson(labels);
       }
       record(group, "flush", now, {
         firing,
@@ -152,6 +154,4 @@ export function routingOf(config: AlertmanagerConfig): Readonly<Record<string, u
 const MAX_DATE_MS = 8_640_000_000_000_000;
 
 /** An end may be farther away than a date can be. */
-function iso(ms: number): string {
-  return new Date(Math.min(Math.max(ms, -MAX_DATE_MS), MAX_DATE_MS)).toISOString();
-}
+const iso = rememberTexts((ms) => new Date(Math.min(Math.max(ms, -MAX_DATE_MS), MAX_DATE_MS)).toISOString());

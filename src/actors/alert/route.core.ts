@@ -1,5 +1,5 @@
 import { goQuote } from "../../lib/go-quote.ts";
-import { type Labels, labelsOnly, labelValue } from "../../model/labels.ts";
+import { type Labels, labelValue } from "../../model/labels.ts";
 import { compileMatcher, type Matcher } from "../../model/matcher.ts";
 import { type HeldAlert, isResolved } from "./alert-store.ts";
 import type { InhibitRule, Route } from "./alertmanager-config.ts";
@@ -36,15 +36,28 @@ export function routesOf(node: RouteNode, labels: Labels): Route[] {
 
 /** The labels that the route groups by and the alert has. */
 export function groupLabelsOf(route: Route, labels: Labels): Labels {
-  return route.groupByAll ? labels : labelsOnly(labels, new Set(route.groupBy));
+  if (route.groupByAll) return labels;
+  const out: string[] = [];
+  for (let i = 0; i < labels.length; i += 2) {
+    const name = labels[i] as string;
+    if (route.groupBy.includes(name)) out.push(name, labels[i + 1] as string);
+  }
+  return out;
 }
 
 /** Alertmanager's groupKey: `{}/{severity="page"}:{alertname="X"}`. */
 export function groupKeyOf(route: Route, groupLabels: Labels): string {
   const pairs: string[] = [];
   for (let i = 0; i < groupLabels.length; i += 2)
-    pairs.push(`${groupLabels[i]}=${goQuote(groupLabels[i + 1] as string)}`);
+    pairs.push(`${groupLabels[i]}=${quoted(groupLabels[i + 1] as string)}`);
   return `${route.key}:{${pairs.join(", ")}}`;
+}
+
+/** Nothing in it needs more than quotes; asked for each alert that comes. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
+function quoted(text: string): string {
+  return PLAIN.test(text) ? `"${text}"` : goQuote(text);
 }
 
 export interface Inhibitor {

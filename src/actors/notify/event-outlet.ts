@@ -33,6 +33,10 @@ interface Waiting {
   readonly done: (() => void) | undefined;
 }
 
+interface Refused {
+  readonly error: unknown;
+}
+
 /** The transitions of a hundred thousand instances that fire at once, with room to spare. */
 const BOUNDS: OutletBounds = { events: 250_000, bytes: 128 << 20 };
 /** The bus takes so many well within the time after which an acknowledgement is given up. */
@@ -68,21 +72,40 @@ export function makeEventOutlet(
     }
     return event;
   };
-  const publishOne = Effect.fnUntraced(function* ({ subject, payload, msgId, done }: Waiting) {
-    while (true) {
-      const error = yield* Effect.tryPromise(() => publish(subject, payload, msgId)).pipe(
-        Effect.as(undefined),
-        Effect.catch((e) => Effect.succeed(e.cause)),
-      );
-      if (error === undefined) break;
+  /** Resolves with why it was refused. */
+  const tryOnce = ({ subject, payload, msgId, done }: Waiting): Promise<Refused | undefined> => {
+    const refused = (error: unknown): Refused => ({ error });
+    try {
+      return publish(subject, payload, msgId).then(() => {
+        failing = false;
+        done?.();
+        return undefined;
+      }, refused);
+    } catch (error) {
+      return Promise.resolve(refused(error));
+    }
+  };
+  /** Until it is taken. */
+  const again = Effect.fnUntraced(function* (event: Waiting, first: Refused) {
+    for (let refused: Refused | undefined = first; refused !== undefined; ) {
       if (!failing) {
         failing = true;
-        yield* Effect.logWarning(`${name}: events wait, ${subject} does not take them (${String(error)})`);
+        yield* Effect.logWarning(
+          `${name}: events wait, ${event.subject} does not take them (${String(refused.error)})`,
+        );
       }
       yield* Effect.sleep(RETRY_MS);
+      refused = yield* Effect.promise(() => tryOnce(event));
     }
-    failing = false;
-    done?.();
+  });
+  /** All at once, and those that were refused again. A fiber an event is for these alone: an alert storm has very many. */
+  const publishAll = Effect.fnUntraced(function* (batch: readonly Waiting[]) {
+    const tried = yield* Effect.promise(() => Promise.all(batch.map(tryOnce)));
+    const left = batch.flatMap((event, i) => {
+      const refused = tried[i];
+      return refused === undefined ? [] : [again(event, refused)];
+    });
+    if (left.length > 0) yield* Effect.all(left, { concurrency: "unbounded", discard: true });
   });
 
   return {
@@ -102,7 +125,7 @@ export function makeEventOutlet(
         const batch: Waiting[] = [];
         while (batch.length < IN_FLIGHT && waiting.length > head) batch.push(next());
         if (batch.length === 0) yield* wake.take;
-        else yield* Effect.forEach(batch, publishOne, { concurrency: "unbounded", discard: true });
+        else yield* publishAll(batch);
       }
     }),
     dropped: () => dropped,

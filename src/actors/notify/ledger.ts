@@ -103,6 +103,8 @@ interface EventLine {
 /** Contents of one group that are remembered one by one. */
 const MAX_CONTENTS = 16;
 const MAX_UNPUBLISHED = 10_000;
+/** In a storm most of it counts, and receivers wait while it is made anew. */
+const COMPACT_BYTES = 16 << 20;
 
 export async function openLedger(disk: Disk, path: string, now: number): Promise<Ledger> {
   const entries = new Map<string, Told>();
@@ -176,7 +178,13 @@ export async function openLedger(disk: Disk, path: string, now: number): Promise
     }
     for (const event of unpublished.values()) if (numbers.has(event.msgId)) yield { type: "event", event };
   }
-  const { log, damagedLines } = await openLineLog({ disk, path, apply: (line) => apply(line as Line), live });
+  const { log, damagedLines } = await openLineLog({
+    disk,
+    path,
+    apply: (line) => apply(line as Line),
+    live,
+    compactBytes: COMPACT_BYTES,
+  });
   writtenPublished = publishedSeq;
   const inOrder = [...unpublished].sort(([a], [b]) => a - b);
   unpublished.clear();

@@ -1,5 +1,7 @@
+import { rememberTexts } from "../../lib/time-text.ts";
 import type { AlertSight } from "../../model/alerts.ts";
-import { type Labels, labelsToObject } from "../../model/labels.ts";
+import type { Labels } from "../../model/labels.ts";
+import { labelsForJson } from "../../model/labels-json.ts";
 
 /** The part of a held alert that receivers are told. `endsAt` 0: it fires. */
 export interface ToldAlert {
@@ -38,13 +40,15 @@ export interface PageOf {
 /** Alertmanager's webhook body, version 4. `maxAlerts` 0: all. */
 export function webhookPayload(n: Notification, maxAlerts: number): unknown {
   const alerts = maxAlerts > 0 ? n.alerts.slice(0, maxAlerts) : n.alerts;
+  const labels = alerts.map((a) => labelsForJson(a.labels));
+  const annotations = alerts.map((a) => sorted(a.annotations));
   return {
     receiver: quoteMeta(n.receiver),
     status: alerts.some((a) => a.endsAt === 0) ? "firing" : "resolved",
-    alerts: alerts.map((a) => ({
+    alerts: alerts.map((a, i) => ({
       status: a.endsAt === 0 ? "firing" : "resolved",
-      labels: labelsToObject(a.labels),
-      annotations: sorted(a.annotations),
+      labels: labels[i],
+      annotations: annotations[i],
       startsAt: goTime(a.startsAt),
       endsAt: goTime(a.endsAt),
       generatorURL: a.generatorUrl,
@@ -52,9 +56,9 @@ export function webhookPayload(n: Notification, maxAlerts: number): unknown {
       ...(a.sight === undefined ? {} : { tocsin: sightJson(a.sight) }),
     })),
     notification_reason: n.reason,
-    groupLabels: labelsToObject(n.groupLabels),
-    commonLabels: common(alerts.map((a) => labelsToObject(a.labels))),
-    commonAnnotations: common(alerts.map((a) => sorted(a.annotations))),
+    groupLabels: labelsForJson(n.groupLabels),
+    commonLabels: common(labels),
+    commonAnnotations: common(annotations),
     externalURL: n.externalUrl,
     version: "4",
     groupKey: n.groupKey,
@@ -99,7 +103,6 @@ function sorted(record: Readonly<Record<string, string>>): Record<string, string
 }
 
 /** RFC 3339 as Go prints it: no trailing zeros in the fraction; 0 is Go's zero time. */
-export function goTime(ms: number): string {
-  if (ms === 0) return "0001-01-01T00:00:00Z";
-  return new Date(ms).toISOString().replace(/\.?0*Z$/, "Z");
-}
+export const goTime = rememberTexts((ms) =>
+  ms === 0 ? "0001-01-01T00:00:00Z" : new Date(ms).toISOString().replace(/\.?0*Z$/, "Z"),
+);

@@ -4,7 +4,7 @@ import { parseDuration } from "../../lib/duration.ts";
 import { goQuote } from "../../lib/go-quote.ts";
 import { findJsonError } from "../../lib/json-error.ts";
 import type { PostedAlert } from "../../model/alerts.ts";
-import { labelsFromEntries } from "../../model/labels.ts";
+import { type Labels, labelsFromEntries } from "../../model/labels.ts";
 import type { Matcher } from "../../model/matcher.ts";
 
 /** Bodies of Alertmanager's API v2. */
@@ -66,22 +66,68 @@ function readAlert(item: unknown, i: number): PostedAlert {
   const time = (key: string) => readTime("alerts", fields[key], key);
   const startsAt = time("startsAt");
   const endsAt = time("endsAt");
-  const annotations = stringMap("alerts", fields.annotations, "annotations");
-  const labels = stringMap("alerts", fields.labels, "labels");
+  const annotations = textsOf(fields.annotations) ?? stringMap("alerts", fields.annotations, "annotations");
+  const labels = textsOf(fields.labels) ?? stringMap("alerts", fields.labels, "labels");
   const url = optionalString("alerts", fields.generatorURL, "generatorURL");
   if (fields.labels === undefined || fields.labels === null) throw missing(`${i}.labels`);
-  if (url !== "" && !isUri(url)) {
+  const knownUrl = oneOf(goodUrls, url);
+  if (url !== "" && knownUrl === undefined && !isUri(url)) {
     throw new BodyError(422, 601, `${i}.generatorURL in body must be of type uri: ${goQuote(url)}`);
   }
   // Alertmanager's rule: an alert of which only the end is known begins with it.
   const begin = startsAt > 0 ? startsAt : endsAt;
   return {
-    labels: labelsFromEntries(Object.entries(labels)),
+    labels: labelsOf(labels),
     annotations,
-    generatorUrl: url,
+    generatorUrl: knownUrl ?? remember(goodUrls, url),
     ...(begin > 0 ? { startsAt: begin } : {}),
     ...(endsAt > 0 ? { endsAt } : {}),
   };
+}
+
+/** The object itself where it holds nothing but well-formed texts, as nearly all do; it is not changed by anybody. */
+function textsOf(json: unknown): Readonly<Record<string, string>> | undefined {
+  if (typeof json !== "object" || json === null || Array.isArray(json)) return undefined;
+  const fields = json as Json;
+  for (const name of Object.keys(fields)) {
+    const value = fields[name];
+    if (typeof value !== "string" || !value.isWellFormed() || !name.isWellFormed()) return undefined;
+  }
+  return fields as Readonly<Record<string, string>>;
+}
+
+function labelsOf(texts: Readonly<Record<string, string>>): Labels {
+  const names = Object.keys(texts);
+  const out: string[] = [];
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i] as string;
+    const value = texts[name] as string;
+    // Most senders have them in their order.
+    if (value === "" || (i > 0 && name <= (names[i - 1] as string))) return labelsFromEntries(Object.entries(texts));
+    out.push(name, oneOf(values, value) ?? remember(values, value));
+  }
+  return out;
+}
+
+/**
+ * Texts that came lately, each once: of very many alerts most labels are the same few. What is not repeated goes when there are too
+ * many.
+ */
+const values = new Map<string, string>();
+/** Such of which is known that they are URLs. */
+const goodUrls = new Map<string, string>();
+const REMEMBERED = 10_000;
+const LONGEST_REMEMBERED = 512;
+
+function oneOf(known: ReadonlyMap<string, string>, text: string): string | undefined {
+  return text.length > LONGEST_REMEMBERED ? undefined : known.get(text);
+}
+
+function remember(known: Map<string, string>, text: string): string {
+  if (text.length > LONGEST_REMEMBERED) return text;
+  if (known.size >= REMEMBERED) known.clear();
+  known.set(text, text);
+  return text;
 }
 
 function problemOf(alert: PostedAlert, now: number): string | undefined {

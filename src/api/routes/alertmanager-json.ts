@@ -1,12 +1,13 @@
 import { type Silence, stateOf } from "../../actors/alert/silence.core.ts";
 import { formatRecurrence } from "../../actors/alert/silence-recurrence.ts";
 import { formatDuration } from "../../lib/duration.ts";
+import { rememberTexts } from "../../lib/time-text.ts";
 import type { ManagedAlert, ManagedGroup } from "../../model/alerts.ts";
-import { labelsToObject } from "../../model/labels.ts";
+import { labelsForJson } from "../../model/labels-json.ts";
 
 /** Answers of Alertmanager's API v2. */
 
-const time = (ms: number) => new Date(ms).toISOString();
+const time = rememberTexts((ms) => new Date(ms).toISOString());
 
 /** One that no group has told of yet is shown as active all the same, and a muted group mutes what is in it. */
 export function shownState(alert: ManagedAlert, mutedBy: readonly string[]): "active" | "suppressed" {
@@ -38,7 +39,7 @@ export function alertText(
     status: { inhibitedBy, mutedBy, silencedBy, state: shownState(alert, mutedBy) },
     updatedAt: time(alert.updatedAt),
     ...(alert.generatorUrl === "" ? {} : { generatorURL: alert.generatorUrl }),
-    labels: labelsToObject(alert.labels),
+    labels: labelsForJson(alert.labels),
   });
   if (usual) texts.set(alert, text);
   return text;
@@ -47,23 +48,8 @@ export function alertText(
 /** @param receiver whether a receiver was asked for: of an alert's receivers only those are told */
 export function groupText(group: ManagedGroup, receiver: (name: string) => boolean): string {
   const alerts = group.alerts.map((a) => alertText(a, group.mutedBy, a.receivers.filter(receiver)));
-  const rest = JSON.stringify({ labels: labelsToObject(group.labels), receiver: { name: group.receiver } });
+  const rest = JSON.stringify({ labels: labelsForJson(group.labels), receiver: { name: group.receiver } });
   return `{"alerts":[${alerts.join(",")}],${rest.slice(1)}`;
-}
-
-/** About so many characters are encoded at a time; in between others are answered. */
-const PIECE = 256 * 1024;
-
-/** A JSON list, made as it is sent. */
-export function* listPieces<T>(items: readonly T[], textOf: (item: T) => string): Generator<Buffer> {
-  let piece = "[";
-  for (let i = 0; i < items.length; i++) {
-    piece += i === 0 ? textOf(items[i] as T) : `,${textOf(items[i] as T)}`;
-    if (piece.length < PIECE) continue;
-    yield Buffer.from(piece);
-    piece = "";
-  }
-  yield Buffer.from(`${piece}]\n`);
 }
 
 /** Alertmanager's fields, and Tocsin's own where they are set. */

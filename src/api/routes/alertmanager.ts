@@ -13,7 +13,8 @@ import { paramsOf } from "../request.ts";
 import { sendPieces } from "../respond.ts";
 import { BodyError, readAlerts, readSilence } from "./alertmanager-body.ts";
 import { shownConfig } from "./alertmanager-config.ts";
-import { alertText, groupText, listPieces, shownState, silenceJson } from "./alertmanager-json.ts";
+import { alertText, groupText, shownState, silenceJson } from "./alertmanager-json.ts";
+import { listPieces, sendList } from "./alertmanager-list.ts";
 
 /** The Alertmanager whose API v2 is spoken; its clients compare it with their own. */
 const VERSION = "0.33.1";
@@ -71,19 +72,13 @@ export function alertmanagerRoutes(app: FastifyInstance, deps: ApiDeps): void {
     ),
   );
 
-  on("GET", "alerts", (request, reply) => {
+  on("GET", "alerts", async (request, reply) => {
     const params = paramsOf(request);
     const wanted = alertFilter(params);
     const receiver = receiverFilter(params);
-    const alerts = alertManager
-      .alerts()
-      .filter((a) => a.receivers.some(receiver) && wanted(a, shownState(a, [])))
-      .sort((a, b) => (a.fingerprint < b.fingerprint ? -1 : 1));
-    return sendPieces(
-      request,
-      reply,
-      listPieces(alerts, (a) => alertText(a, [])),
-    );
+    const textOf = (a: ManagedAlert) =>
+      a.receivers.some(receiver) && wanted(a, shownState(a, [])) ? alertText(a, []) : "";
+    return sendList(request, reply, listPieces(await alertManager.alerts(), textOf));
   });
 
   on("POST", "alerts", async (request, reply) => {
@@ -99,23 +94,18 @@ export function alertmanagerRoutes(app: FastifyInstance, deps: ApiDeps): void {
     return problems.length > 0 ? sendText(reply, 400, problems.join("\n")) : reply.send();
   });
 
-  on("GET", "alerts/groups", (request, reply) => {
+  on("GET", "alerts/groups", async (request, reply) => {
     const params = paramsOf(request);
     const wanted = alertFilter(params);
     const receiver = receiverFilter(params);
     const muted = flag(params, "muted");
-    const groups = alertManager.groups().filter((g) => receiver(g.receiver) && (muted || g.mutedBy.length === 0));
-    const out: ManagedGroup[] = [];
-    for (const group of groups) {
+    const textOf = (group: ManagedGroup) => {
+      if (!receiver(group.receiver) || (!muted && group.mutedBy.length > 0)) return "";
       // What mutes the group is not part of the filter: it looks at the alerts themselves.
       const alerts = group.alerts.filter((a) => wanted(a, shownState(a, [])));
-      if (alerts.length > 0) out.push({ ...group, alerts });
-    }
-    return sendPieces(
-      request,
-      reply,
-      listPieces(out, (group) => groupText(group, receiver)),
-    );
+      return alerts.length > 0 ? groupText({ ...group, alerts }, receiver) : "";
+    };
+    return sendList(request, reply, listPieces(await alertManager.groups(), textOf));
   });
 
   on("GET", "silences", (request, reply) => {

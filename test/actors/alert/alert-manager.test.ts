@@ -75,7 +75,11 @@ describe("alert manager", () => {
       manager.receive([posted({ alertname: "B" }, { startsAt: t, endsAt: far })]);
       yield* later(9_999);
       expect(hook.received.length).toBe(0);
-      expect(manager.alerts().map((a) => a.state)).toEqual(["unprocessed", "unprocessed", "unprocessed"]);
+      expect((yield* Effect.promise(manager.alerts)).map((a) => a.state)).toEqual([
+        "unprocessed",
+        "unprocessed",
+        "unprocessed",
+      ]);
       yield* later(1);
       yield* hooked(2);
       const byKey = new Map(hook.received.map((r) => [r.body.groupKey, r.body]));
@@ -115,7 +119,7 @@ describe("alert manager", () => {
       expect(hook.received[3]?.body).toMatchObject({ status: "resolved", alerts: [{ labels: { host: "2" } }] });
       yield* later(120_000);
       expect(hook.received.length).toBe(4);
-      expect(manager.groups().map((g) => g.key)).toEqual([`{}:{alertname="B"}`]);
+      expect((yield* Effect.promise(manager.groups)).map((g) => g.key)).toEqual([`{}:{alertname="B"}`]);
       expect(manager.stats().integrations[0]).toMatchObject({ receiver: "web", sent: 4, failed: 0 });
       expect(published.map((p) => p.type)).toEqual([
         "intent",
@@ -245,7 +249,7 @@ describe("alert manager", () => {
       manager.receive([posted({ alertname: "Slow", severity: "warning", host: "2" }, { startsAt: t, endsAt: far })]);
       yield* hooked(2);
       expect(hook.received.map((r) => r.body.commonLabels.host).sort()).toEqual(["1", "2"]);
-      const slow = manager.alerts().find((a) => a.state === "suppressed");
+      const slow = (yield* Effect.promise(manager.alerts)).find((a) => a.state === "suppressed");
       expect(slow?.labels).toEqual(["alertname", "Slow", "host", "1", "severity", "warning"]);
       yield* later(1000);
       manager.receive([critical(t + 1000)]);

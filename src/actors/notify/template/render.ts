@@ -1,6 +1,7 @@
 import type { DefinedTemplate, Node, ParsedTemplate } from "../../../lib/gotemplate/ast.ts";
 import { executeTemplate, type Print } from "../../../lib/gotemplate/evaluate.ts";
 import { parseTemplate } from "../../../lib/gotemplate/parse.ts";
+import type { Value } from "../../../lib/gotemplate/value.ts";
 import type { Notification } from "../webhook-payload.ts";
 import { htmlPrinter } from "./html-print.ts";
 import { templateData } from "./template-data.ts";
@@ -30,13 +31,15 @@ export interface Renderer {
 export class RenderError extends Error {}
 
 export function makeRenderer(notification: Notification, templates: TemplateSet, now: number): Renderer {
-  const data = templateData(notification);
+  // Most webhooks have no template at all, and a notification may have very many alerts.
+  let data: Value | undefined;
   const functions = notificationFunctions(now);
   const errors: string[] = [];
   const run = (text: string, print?: () => Print): string => {
     if (!text.includes("{{")) return text;
     const template = compile(text);
     const known = template.defined.size === 0 ? templates : new Map([...templates, ...template.defined]);
+    data ??= templateData(notification);
     return executeTemplate(template, data, functions, {}, known, print?.());
   };
   const orError = (attempt: () => string, shown: (error: string) => string): string => {

@@ -1,0 +1,23 @@
+import { setImmediate } from "node:timers/promises";
+
+/** Long work on the thread that answers everybody: after each stretch the others get their turn. */
+export interface Turns {
+  /** A stretch has passed since the last turn. Looks at the clock: ask every few microseconds of work, not more often. */
+  due(): boolean;
+  /** Resolves when the others have had theirs. */
+  next(): Promise<void>;
+}
+
+/** A request passes the loop several times until it is answered, behind a stretch of each work that goes on. */
+const STRETCH_MS = 8;
+
+export function makeTurns(now: () => number = () => performance.now()): Turns {
+  let until = now() + STRETCH_MS;
+  return {
+    due: () => now() >= until,
+    next: async () => {
+      await setImmediate();
+      until = now() + STRETCH_MS;
+    },
+  };
+}
