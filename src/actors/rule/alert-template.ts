@@ -30,9 +30,10 @@ export interface TemplateContext {
 }
 
 const VARIABLES = ["$labels", "$externalLabels", "$externalURL", "$value"];
-const FUNCTION_NAMES = [...Object.keys(TEMPLATE_FUNCTIONS), "query", "externalURL", "pathPrefix", "now"];
+const FUNCTION_NAMES = [...Object.keys(TEMPLATE_FUNCTIONS), "query", "externalURL", "pathPrefix", "now", "tmpl"];
 /** Queries that one template may make. */
 const MAX_QUERIES = 20;
+const MAX_NESTED = 50;
 
 /** Why a label's or annotation's template cannot be used; undefined when it can. */
 export function checkTemplate(text: string): string | undefined {
@@ -101,11 +102,24 @@ async function expand(context: TemplateContext, template: ParsedTemplate, subjec
     ExternalURL: externalUrl,
     Value: sampleValue(subject.value),
   };
+  let nested = 0;
   const functions: Record<string, TemplateFunction> = {
     ...TEMPLATE_FUNCTIONS,
     externalURL: () => externalUrl,
     pathPrefix: () => (URL.canParse(externalUrl) ? new URL(externalUrl).pathname.replace(/\/$/, "") : ""),
     now: () => subject.time / 1000,
+    /** As `template`, but the name is a value. */
+    tmpl: (name: Value, data: Value) => {
+      const called = template.defined.get(String(name));
+      if (called === undefined) throw new Error(`template ${JSON.stringify(String(name))} not defined`);
+      // Of its own steps and depth, but one that calls itself without end must not fill the stack.
+      if (++nested > MAX_NESTED) throw new Error(`templates are nested deeper than ${MAX_NESTED}`);
+      try {
+        return executeTemplate({ ...called, defined: template.defined }, data, functions, {}, template.defined);
+      } finally {
+        nested--;
+      }
+    },
     query: (query: Value) => {
       const answer = answers.get(String(query));
       if (answer === undefined) throw new QueryNeeded(String(query));

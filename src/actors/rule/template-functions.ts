@@ -1,8 +1,10 @@
 import { parseDuration } from "../../lib/duration.ts";
 import { queryEscape } from "../../lib/gotemplate/builtins.ts";
+import { goDurationOf } from "../../lib/gotemplate/go-duration.ts";
 import { goMatch, goReplaceAll } from "../../lib/gotemplate/go-regexp.ts";
-import { sprintf } from "../../lib/gotemplate/print.ts";
-import type { TemplateFunction, Value } from "../../lib/gotemplate/value.ts";
+import { templateTime } from "../../lib/gotemplate/go-time.ts";
+import { printValue, sprintf } from "../../lib/gotemplate/print.ts";
+import { anyMap, type TemplateFunction, type Value } from "../../lib/gotemplate/value.ts";
 import { isTemplateHistogram } from "./template-histogram.ts";
 
 /**
@@ -22,30 +24,29 @@ export const TEMPLATE_FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
     const of = (s: Sample) => s.Labels.get(String(name)) ?? "";
     return [...sampleList(samples)].sort((a, b) => (of(a) < of(b) ? -1 : of(a) > of(b) ? 1 : 0));
   },
-  args: (...args: Value[]) => new Map(args.map((arg, i) => [`arg${i}`, arg])),
+  args: (...args: Value[]) => anyMap(args.map((arg, i) => [`arg${i}`, arg])),
   reReplaceAll: (pattern: Value, replacement: Value, text: Value) =>
-    goReplaceAll(String(pattern), String(replacement), String(text)),
-  match: (pattern: Value, text: Value) => goMatch(String(pattern), String(text)),
+    goReplaceAll(textOf(pattern), textOf(replacement), textOf(text)),
+  match: (pattern: Value, text: Value) => goMatch(textOf(pattern), textOf(text)),
   safeHtml: (text: Value) => text,
-  title: (text: Value) =>
-    String(text).replace(/(^|[^\p{L}\p{Nd}_'])(\p{Ll})/gu, (_, a: string, b: string) => a + b.toUpperCase()),
-  toUpper: (text: Value) => String(text).toUpperCase(),
-  toLower: (text: Value) => String(text).toLowerCase(),
-  urlQueryEscape: (text: Value) => queryEscape(String(text)),
-  stripPort: (text: Value) => splitHostPort(String(text))?.host ?? String(text),
-  stripDomain: (text: Value) => stripDomain(String(text)),
-  graphLink: (expr: Value) => `/graph?g0.expr=${queryEscape(String(expr))}&g0.tab=0`,
-  tableLink: (expr: Value) => `/graph?g0.expr=${queryEscape(String(expr))}&g0.tab=1`,
-  parseDuration: (text: Value) => parseDuration(String(text)) / 1000,
-  toDuration: (seconds: Value) => goDuration(toFloat(seconds)),
-  toTime: (seconds: Value) => time(toFloat(seconds)),
+  title: (text: Value) => goTitle(textOf(text)),
+  toUpper: (text: Value) => goUpper(textOf(text)),
+  toLower: (text: Value) => goLower(textOf(text)),
+  urlQueryEscape: (text: Value) => queryEscape(textOf(text)),
+  stripPort: (text: Value) => splitHostPort(textOf(text))?.host ?? textOf(text),
+  stripDomain: (text: Value) => stripDomain(textOf(text)),
+  graphLink: (expr: Value) => `/graph?g0.expr=${queryEscape(textOf(expr))}&g0.tab=0`,
+  tableLink: (expr: Value) => `/graph?g0.expr=${queryEscape(textOf(expr))}&g0.tab=1`,
+  parseDuration: (text: Value) => parseDuration(textOf(text)) / 1000,
+  toDuration: (seconds: Value) => goDurationOf(toFloat(seconds)),
+  toTime: (seconds: Value) => timeAt(toFloat(seconds)),
   humanize: (v: Value) => humanize(toFloat(v)),
   humanize1024: (v: Value) => humanize1024(toFloat(v)),
   humanizeDuration: (v: Value) => humanizeDuration(toFloat(v)),
   humanizePercentage: (v: Value) => `${significant(toFloat(v) * 100)}%`,
   humanizeTimestamp: (v: Value) => {
     const seconds = toFloat(v);
-    return Number.isFinite(seconds) ? timeText(seconds) : significant(seconds);
+    return Number.isFinite(seconds) ? printValue(timeAt(seconds)) : significant(seconds);
   },
 };
 
@@ -72,13 +73,45 @@ function toFloat(v: Value): number {
   if (typeof v === "number") return v;
   if (typeof v === "bigint") return Number(v);
   if (isTemplateHistogram(v)) throw new Error("can't convert *histogram.FloatHistogram to float");
-  const text = String(v).trim();
-  if (typeof v === "string" && /^[+-]?(inf|infinity)$/i.test(text)) return text.startsWith("-") ? -Infinity : Infinity;
-  if (typeof v === "string" && /^nan$/i.test(text)) return Number.NaN;
-  const number = Number(text.replaceAll("_", ""));
-  if (typeof v !== "string" || text === "" || Number.isNaN(number))
-    throw new Error(`can't convert ${typeof v} to float: ${text}`);
-  return number;
+  if (typeof v !== "string") throw new Error(`can't convert ${printValue(v)} to float`);
+  return parseFloatGo(v);
+}
+
+/** strconv.ParseFloat: no blanks; hexadecimal only with an exponent. */
+function parseFloatGo(text: string): number {
+  if (/^[+-]?(inf|infinity)$/i.test(text)) return text.startsWith("-") ? -Infinity : Infinity;
+  if (/^nan$/i.test(text)) return Number.NaN;
+  const plain = text.replace(/(?<=[0-9a-f])_(?=[0-9a-f])/gi, "");
+  if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(plain)) return Number(plain);
+  const hex = /^([+-]?)0x([0-9a-f]*)\.?([0-9a-f]*)p([+-]?\d+)$/i.exec(plain);
+  const [, sign, whole = "", fraction = "", power] = hex ?? [];
+  if (whole + fraction === "") throw new Error(`strconv.ParseFloat: parsing ${JSON.stringify(text)}: invalid syntax`);
+  const value = Number(`0x${whole}${fraction}`) * 2 ** (Number(power) - 4 * fraction.length);
+  return sign === "-" ? -value : value;
+}
+
+function textOf(v: Value): string {
+  if (typeof v === "string") return v;
+  throw new Error(`expected string; found ${printValue(v)}`);
+}
+
+/** Letter by letter, as in Go: none becomes two. */
+export function goUpper(text: string): string {
+  return text.replace(/[^\0-\x7f]|[a-z]+/gu, (c) => (c.toUpperCase().length > c.length ? c : c.toUpperCase()));
+}
+
+export function goLower(text: string): string {
+  return text.replace(/[^\0-\x7f]|[A-Z]+/gu, (c) =>
+    c.toLowerCase().length > c.length ? ([...c.toLowerCase()][0] as string) : c.toLowerCase(),
+  );
+}
+
+/** The first letter of every word in upper case, the others as they are. A word may begin with digits. */
+export function goTitle(text: string): string {
+  return text.replace(
+    /(^|[^\p{L}\p{Nd}_'’])([\p{Nd}_]*)(\p{Ll})/gu,
+    (_, before: string, digits: string, letter: string) => before + digits + letter.toUpperCase(),
+  );
 }
 
 /** `%.4g` */
@@ -128,47 +161,8 @@ function humanizeDuration(v: number): string {
   return `${sign}${significant(Math.abs(v))}s`;
 }
 
-/** time.Time as Go prints it: `2023-11-14 22:13:20.5 +0000 UTC`. */
-function timeText(seconds: number): string {
-  const ms = Math.round(seconds * 1000);
-  if (Math.abs(ms) > 8.64e15) throw new Error(`${seconds} cannot be represented as a timestamp since it overflows`);
-  return `${new Date(ms)
-    .toISOString()
-    .replace("T", " ")
-    .replace(/\.?0*Z$/, "")} +0000 UTC`;
-}
-
-function time(seconds: number): Value {
-  const at = new Date(seconds * 1000);
-  return {
-    toText: () => timeText(seconds),
-    Unix: () => BigInt(Math.floor(seconds)),
-    Year: () => BigInt(at.getUTCFullYear()),
-    Day: () => BigInt(at.getUTCDate()),
-    Hour: () => BigInt(at.getUTCHours()),
-    Minute: () => BigInt(at.getUTCMinutes()),
-    Second: () => BigInt(at.getUTCSeconds()),
-    UTC: () => time(seconds),
-  };
-}
-
-/** time.Duration as Go prints it: `1h2m3.5s`, `1.5ms`, `0s`. */
-function goDuration(seconds: number): Value {
-  return { toText: () => durationText(seconds), Seconds: () => seconds };
-}
-
-function durationText(seconds: number): string {
-  if (seconds === 0) return "0s";
-  const sign = seconds < 0 ? "-" : "";
-  const abs = Math.abs(seconds);
-  const trim = (x: number) => String(Number(x.toFixed(9)));
-  if (abs < 1e-6) return `${sign}${trim(abs * 1e9)}ns`;
-  if (abs < 1e-3) return `${sign}${trim(abs * 1e6)}µs`;
-  if (abs < 1) return `${sign}${trim(abs * 1e3)}ms`;
-  const h = Math.floor(abs / 3600);
-  const m = Math.floor((abs % 3600) / 60);
-  const s = `${trim(abs - h * 3600 - m * 60)}s`;
-  return sign + (h > 0 ? `${h}h${m}m${s}` : m > 0 ? `${m}m${s}` : s);
+function timeAt(seconds: number): Value {
+  return templateTime(Math.round(seconds * 1000));
 }
 
 function splitHostPort(text: string): { host: string; port: string } | undefined {

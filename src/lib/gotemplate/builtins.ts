@@ -1,5 +1,5 @@
 import { printValue, sprint, sprintf } from "./print.ts";
-import { isObject, isTrue, type TemplateFunction, type Value } from "./value.ts";
+import { isObject, isTrue, missingIn, plainOf, type TemplateFunction, type Value } from "./value.ts";
 
 /** Go's own template functions but `and`, `or` and `call`, which the evaluator does itself. They throw plain Errors. */
 export const BUILTIN_FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
@@ -25,7 +25,7 @@ export const BUILTIN_FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
     return sprintf(format, args);
   },
   html: (...args: Value[]) => sprint(args).replace(/[&<>"'\0]/g, (c) => HTML[c] as string),
-  js: (...args: Value[]) => JSON.stringify(sprint(args)).slice(1, -1).replaceAll("'", "\\'"),
+  js: (...args: Value[]) => sprint(args).replace(/[\\'"<>&=]|\p{C}|(?! )\p{Z}/gu, escapeJs),
   urlquery: (...args: Value[]) => queryEscape(sprint(args)),
   eq: (a: Value, ...others: Value[]) => {
     if (others.length === 0) throw new Error("missing argument for comparison");
@@ -47,6 +47,11 @@ const HTML: Readonly<Record<string, string>> = {
   "\0": "\uFFFD",
 };
 
+function escapeJs(c: string): string {
+  if (/[\\'"]/.test(c)) return `\\${c}`;
+  return `\\u${(c.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, "0")}`;
+}
+
 /** As Go's url.QueryEscape: a space is a plus. */
 export function queryEscape(text: string): string {
   return encodeURIComponent(text)
@@ -64,7 +69,7 @@ export function kindOf(v: Value): string {
 }
 
 function indexOne(v: Value, key: Value): Value {
-  if (v instanceof Map) return typeof key === "string" ? (v.get(key) ?? "") : "";
+  if (v instanceof Map) return (typeof key === "string" ? v.get(key) : undefined) ?? missingIn(v);
   if (Array.isArray(v)) {
     const i = whole(key);
     if (i < 0 || i >= v.length) throw new Error(`error calling index: index out of range: ${i}`);
@@ -90,14 +95,16 @@ function comparable(a: Value, b: Value): void {
   throw new Error(`error calling eq: incompatible types for comparison`);
 }
 
-function equal(a: Value, b: Value): boolean {
+function equal(x: Value, y: Value): boolean {
+  const [a, b] = [plainOf(x), plainOf(y)];
   if (a === null || b === null) return a === b;
   if (isObject(a) || isObject(b) || Array.isArray(a) || a instanceof Map) throw new Error("non-comparable type");
   comparable(a, b);
   return a === b;
 }
 
-function compare(a: Value, b: Value): number {
+function compare(first: Value, second: Value): number {
+  const [a, b] = [plainOf(first), plainOf(second)];
   comparable(a, b);
   if (a === null || b === null || typeof a === "boolean" || typeof a === "object")
     throw new Error("invalid type for comparison");

@@ -2,7 +2,7 @@ import type { Arg, Command, DefinedTemplate, Node, ParsedTemplate, Pipe } from "
 import { BUILTIN_FUNCTIONS, kindOf } from "./builtins.ts";
 import { placeIn, TemplateError } from "./lex.ts";
 import { printValue } from "./print.ts";
-import { isObject, isTrue, methodOf, type TemplateFunction, type Value } from "./value.ts";
+import { isObject, isTrue, methodOf, missingIn, type TemplateFunction, type Value } from "./value.ts";
 
 /** What an execution may use up, so that a template in a configuration file cannot hang the process. */
 const MAX_STEPS = 200_000;
@@ -244,7 +244,7 @@ function fieldOf(x: Execution, at: number, of: Value, field: string, args: reado
   if (method !== undefined) return guarded(x, at, field, method, args);
   if (of instanceof Map) {
     if (args.length > 0) fail(x, at, `${field} is not a method but has arguments`);
-    return of.get(field) ?? "";
+    return of.get(field) ?? missingIn(of);
   }
   if (!isObject(of)) {
     return fail(x, at, `can't evaluate field ${field} in type ${kindOf(of)}`);

@@ -1,6 +1,6 @@
 import { formatFloatG } from "../float-format.ts";
 import { goQuote } from "../go-quote.ts";
-import { methodOf, type Value } from "./value.ts";
+import { isObject, methodOf, plainOf, TYPE, type Value } from "./value.ts";
 
 /** A value as Go's `%v` prints it. */
 export function printValue(v: Value): string {
@@ -35,27 +35,38 @@ export function sprint(args: readonly Value[]): string {
 /** fmt.Sprintf. Mistakes show in the output as Go writes them: `%!d(string=x)`, `%!d(MISSING)`. */
 export function sprintf(format: string, args: readonly Value[]): string {
   let next = 0;
+  let reordered = false;
   const out = format.replace(
-    /%([-+# 0]*)(\*|\d+)?(?:\.(\*|\d*))?([a-zA-Z%]|$)/g,
-    (_, flags: string, width: string | undefined, precision: string | undefined, verb: string) => {
+    /%([-+# 0]*)(\*|\d+)?(?:\.(\*|\d*))?(?:\[(\d+)\])?([\s\S]|$)/gu,
+    (_, flags: string, width: string | undefined, precision: string | undefined, place: string, verb: string) => {
       if (verb === "%") return "%";
       if (verb === "") return "%!(NOVERB)";
       const star = (text: string | undefined) => (text === "*" ? Number(args[next++] ?? 0) : text);
       const wide = Number(star(width) ?? 0);
       const fine = star(precision);
+      if (place !== undefined) {
+        reordered = true;
+        next = Number(place) - 1;
+        if (next < 0 || next >= args.length) return `%!${verb}(BADINDEX)`;
+      }
       if (next >= args.length) return `%!${verb}(MISSING)`;
       const digits = fine === undefined ? undefined : Number(fine);
       return pad(formatVerb(verb, flags, digits, args[next++] as Value), flags, wide);
     },
   );
-  if (next >= args.length) return out;
+  if (next >= args.length || reordered) return out;
   return `${out}%!(EXTRA ${args
     .slice(next)
     .map((a) => `${typeName(a)}=${printValue(a)}`)
     .join(", ")})`;
 }
 
-function formatVerb(verb: string, flags: string, digits: number | undefined, v: Value): string {
+function formatVerb(verb: string, flags: string, digits: number | undefined, value: Value): string {
+  if (verb === "T") return typeName(value);
+  if (Array.isArray(value) && !"vs".includes(verb))
+    return `[${value.map((item: Value) => formatVerb(verb, flags, digits, item)).join(" ")}]`;
+  const text = verb === "q" && (isObject(value) || methodOf(value, "String") !== undefined) ? printValue(value) : value;
+  const v = "vsq".includes(verb) ? text : plainOf(text);
   const bad = () => `%!${verb}(${v === null ? "<nil>" : `${typeName(v)}=${printValue(v)}`})`;
   const signed = (text: string, negative: boolean) =>
     negative ? text : flags.includes("+") ? `+${text}` : flags.includes(" ") ? ` ${text}` : text;
@@ -64,6 +75,7 @@ function formatVerb(verb: string, flags: string, digits: number | undefined, v: 
     case "s":
       if (verb === "s" && (typeof v === "number" || typeof v === "bigint" || typeof v === "boolean" || v === null))
         return bad();
+      if (verb === "v" && typeof v === "string" && flags.includes("#")) return goQuote(v);
       if (verb === "v" && typeof v === "number" && digits !== undefined) return signed(floatG(v, digits), v < 0);
       return digits === undefined ? printValue(v) : [...printValue(v)].slice(0, digits).join("");
     case "q":
@@ -81,8 +93,9 @@ function formatVerb(verb: string, flags: string, digits: number | undefined, v: 
       const hex =
         typeof v === "bigint" ? v.toString(16) : typeof v === "string" ? Buffer.from(v).toString("hex") : undefined;
       if (hex === undefined) return bad();
-      const text = (flags.includes("#") ? "0x" : "") + hex;
-      return verb === "X" ? text.toUpperCase() : text;
+      const spaced = typeof v === "string" && flags.includes(" ") ? hex.replace(/..(?=.)/g, "$& ") : hex;
+      const shown = (flags.includes("#") ? "0x" : "") + spaced;
+      return verb === "X" ? shown.toUpperCase() : shown;
     }
     case "c":
       return typeof v === "bigint" ? String.fromCodePoint(Number(v)) : bad();
@@ -185,5 +198,7 @@ function typeName(v: Value): string {
   if (typeof v === "number") return "float64";
   if (typeof v === "boolean") return "bool";
   if (Array.isArray(v)) return "[]interface {}";
+  const own = isObject(v) ? (v as { [TYPE]?: string })[TYPE] : undefined;
+  if (own !== undefined) return own;
   return v instanceof Map ? "map[string]interface {}" : typeof v;
 }

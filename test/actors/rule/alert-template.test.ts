@@ -48,6 +48,29 @@ describe("alert templates", () => {
       "{{ .Nope }}",
       '<error expanding template: template: template:1:4: executing "template": can\'t evaluate field Nope in this value>',
     ],
+    ['{{ define "t" }}<{{ . }}>{{ end }}{{ $n := "t" }}{{ tmpl $n "x" }}{{ tmpl "t" 3 }}', "<x><3>"],
+    ['{{ tmpl "none" 1 }}', /error calling tmpl: template "none" not defined/],
+    ['{{ define "t" }}{{ tmpl "t" . }}{{ end }}{{ tmpl "t" 1 }}', /nested deeper than/],
+    ['{{ (args 1 "a").arg1 }} {{ (args 1).arg7 }}', "a <no value>"],
+    [
+      '{{ (toTime 1435065584.128).Format "2006-01-02 15:04:05.000 MST" }} {{ (toTime 1435065584).Month }}',
+      "2015-06-23 13:19:44.128 UTC June",
+    ],
+    [
+      "{{ ((toTime 1435065584).Sub (toTime 1435065000)).Minutes }} {{ (toTime 60).Add (toDuration 60) }}",
+      /^9.733333333333333 1970-01-01 00:02:00 \+0000 UTC$/,
+    ],
+    ["{{ (toDuration 5400).Hours }} {{ (toDuration 3661.5).String }} {{ toDuration 0.0000015 }}", "1.5 1h1m1.5s 1.5µs"],
+    ['{{ toUpper "straße" }} {{ title "über 3x x-y" }}', "STRAßE Über 3X X-Y"],
+    ['{{ humanize "1_000" }} {{ humanize "0x10p0" }} {{ humanize "1e3" }}', "1k 16 1k"],
+    ['{{ humanize "0x10" }}', /parsing "0x10": invalid syntax/],
+    ['{{ humanize " 5" }}', /parsing " 5": invalid syntax/],
+    ["{{ toUpper 3 }}", /error calling toUpper: expected string; found 3/],
+    [
+      '{{ safeHtml "<b>" }} {{ urlQueryEscape "a b&c/é" }} {{ tableLink "x" }}',
+      "<b> a+b%26c%2F%C3%A9 /graph?g0.expr=x&g0.tab=1",
+    ],
+    ['{{ printf "%[1]s-%[1]s %T" "a" $value }} {{ humanizeTimestamp 0.5 }} {{ now }}', /^a-a/],
     ['{{ query "absent" | first }}', /error calling first: first\(\) called on vector with no elements/],
   ] as const)("%s", async (text, expected) => {
     if (typeof expected === "string") expect(await expand(text)).toBe(expected);

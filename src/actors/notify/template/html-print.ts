@@ -25,7 +25,7 @@ const URL_ATTRIBUTES: ReadonlySet<string> = new Set(
 
 /**
  * Writes values into HTML so that they stay text: escaped by where they stand, as Go's html/template does for text,
- * attributes and URLs. Values inside a script or style become JSON texts. One printer serves one execution.
+ * attributes and URLs. Values inside a script become JSON texts. One printer serves one execution.
  */
 export function htmlPrinter(): Print {
   const place: Place = { in: "text", name: "", tag: "", quote: "", value: "" };
@@ -40,12 +40,21 @@ function escapeAt(place: Place, value: Value): string {
   if (value === null) return "";
   const safe = (value as { safe?: string }).safe;
   const text = printValue(value);
-  if (place.in === "script")
-    return JSON.stringify(text).replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
+  if (place.in === "script") return place.tag === "style" ? styleText(text) : scriptText(text);
   if (place.in === "comment") return "";
   if (place.in === "text") return safe === "html" ? text : escapeHtml(text);
   if (place.in === "value" && URL_ATTRIBUTES.has(place.name)) return escapeAttribute(place, urlPart(place, text, safe));
+  if (place.in === "value" && place.name.startsWith("on")) return escapeAttribute(place, scriptText(text));
   return escapeAttribute(place, text);
+}
+
+function scriptText(text: string): string {
+  return JSON.stringify(text).replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
+}
+
+/** A value of a style sheet is a plain word or measure, or it is left out by Go's mark for that. */
+function styleText(text: string): string {
+  return /^[\w .#%-]*$/.test(text) ? text : "ZgotmplZ";
 }
 
 function escapeAttribute(place: Place, text: string): string {

@@ -1,8 +1,9 @@
 import { formatDuration } from "../../../lib/duration.ts";
+import { templateTime, zeroTime } from "../../../lib/gotemplate/go-time.ts";
+import { printValue } from "../../../lib/gotemplate/print.ts";
 import { type Value, withMethods } from "../../../lib/gotemplate/value.ts";
 import { labelsToObject } from "../../../model/labels.ts";
 import { common, goTime, lateness, type Notification, quoteMeta, type ToldAlert } from "../webhook-payload.ts";
-import { templateTime } from "./template-time.ts";
 
 /** What notification templates see as their dot: Alertmanager's `Data`. */
 export function templateData(n: Notification): Value {
@@ -56,7 +57,7 @@ function templateAlert(a: ToldAlert): { readonly [field: string]: unknown; reado
     Labels: keyValues(labelsToObject(a.labels)),
     Annotations: keyValues(a.annotations),
     StartsAt: templateTime(a.startsAt),
-    EndsAt: templateTime(a.endsAt),
+    EndsAt: a.endsAt === 0 ? zeroTime() : templateTime(a.endsAt),
     GeneratorURL: a.generatorUrl,
     Fingerprint: a.fingerprint,
     // Tocsin's own: "" where there is nothing to tell.
@@ -64,8 +65,19 @@ function templateAlert(a: ToldAlert): { readonly [field: string]: unknown; reado
     UnknownSince: a.sight?.unknownSince === undefined ? "" : goTime(a.sight.unknownSince),
     Reason: a.sight?.reason ?? "",
   };
+  // Printed whole it has Alertmanager's fields alone.
+  const shown = () => [
+    alert.Status,
+    alert.Labels,
+    alert.Annotations,
+    alert.StartsAt,
+    alert.EndsAt,
+    alert.GeneratorURL,
+    alert.Fingerprint,
+  ];
   return {
     ...alert,
+    toText: () => `{${shown().map(printValue).join(" ")}}`,
     toJSON: () => ({
       status: alert.Status,
       labels: alert.Labels,
@@ -94,6 +106,7 @@ function keyValues(record: Readonly<Record<string, string>>): Value {
     Names: () => pairs().map((p) => p.Name),
     Values: () => pairs().map((p) => p.Value),
     Remove: (names: Value) => {
+      if (!Array.isArray(names)) throw new Error("wrong type for value; expected []string");
       const gone = new Set(names as readonly Value[]);
       return keyValues(Object.fromEntries(Object.entries(record).filter(([name]) => !gone.has(name))));
     },

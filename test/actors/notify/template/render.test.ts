@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { defaultTemplates } from "../../../../src/actors/notify/template/default-templates.ts";
-import { formatGoTime } from "../../../../src/actors/notify/template/go-layout.ts";
+import { formatGoTime } from "../../../../src/lib/gotemplate/go-layout.ts";
 import { makeRenderer } from "../../../../src/actors/notify/template/render.ts";
 import { NOW, notification, RESOLVED, told } from "../fixtures.ts";
 

@@ -53,16 +53,46 @@ export function partsIn(ms: number, zone: string): Parts {
     millisecond: at.getUTCMilliseconds(),
     weekday: DAYS[at.getUTCDay()] as string,
     offsetMinutes,
-    zoneName: zone === "UTC" ? "UTC" : zonePart(ms, zone, "short"),
+    zoneName: zone === "UTC" ? "UTC" : zoneName(ms, zone, offsetMinutes),
   };
 }
 
-function zonePart(ms: number, zone: string, timeZoneName: "short" | "longOffset"): string {
-  const parts = new Intl.DateTimeFormat("en-US", { timeZone: zone, timeZoneName }).formatToParts(ms);
+/** English of these places has the abbreviations of their zones (CET, AEDT, IST, SAST); elsewhere they are `GMT+1`. */
+const LOCALES = ["en-US", "en-GB", "en-AU", "en-IN", "en-ZA", "en-HK"];
+/** Abbreviations of the time zone database that no English has; those with a summer time have it behind. */
+const ZONE_NAMES: Readonly<Record<string, readonly [string, string?]>> = {
+  "Asia/Jakarta": ["WIB"],
+  "Asia/Jerusalem": ["IST", "IDT"],
+  "Asia/Karachi": ["PKT"],
+  "Asia/Manila": ["PST"],
+  "Asia/Seoul": ["KST"],
+  "Asia/Shanghai": ["CST"],
+  "Asia/Taipei": ["CST"],
+  "Asia/Tokyo": ["JST"],
+  "Europe/Moscow": ["MSK"],
+};
+
+/** `CET`; a zone without an abbreviation is told by its offset (`-03`, `+0545`), as in the time zone database. */
+function zoneName(ms: number, zone: string, offsetMinutes: number): string {
+  const own = ZONE_NAMES[zone];
+  if (own !== undefined) {
+    const winter = offsetOf(Date.UTC(new Date(ms).getUTCFullYear(), 0, 1), zone);
+    return offsetMinutes === winter ? own[0] : (own[1] ?? own[0]);
+  }
+  for (const locale of LOCALES) {
+    const name = zonePart(ms, zone, "short", locale);
+    if (/^[A-Z]+$/.test(name)) return name;
+  }
+  return offset(offsetMinutes, "").replace(/00$/, "");
+}
+
+function zonePart(ms: number, zone: string, timeZoneName: "short" | "longOffset", locale = "en-US"): string {
+  const parts = new Intl.DateTimeFormat(locale, { timeZone: zone, timeZoneName }).formatToParts(ms);
   return parts.find((part) => part.type === "timeZoneName")?.value ?? zone;
 }
 
-function offsetOf(ms: number, zone: string): number {
+/** Minutes that the zone's clocks are ahead of UTC. */
+export function offsetOf(ms: number, zone: string): number {
   const m = /([+-])(\d\d):(\d\d)/.exec(zonePart(ms, zone, "longOffset"));
   if (m === null) return 0;
   return (m[1] === "-" ? -1 : 1) * (Number(m[2]) * 60 + Number(m[3]));
