@@ -9,15 +9,20 @@ export interface Turns {
 }
 
 /** A request passes the loop several times until it is answered, behind a stretch of each work that goes on. */
-const STRETCH_MS = 8;
+const STRETCH_MS = 12;
+const LONGEST_STRETCH_MS = 60;
+/** Where the others take long, or the machine gives this process little time, a stretch is one part in so many of their turn. */
+const SHARE = 4;
 
 export function makeTurns(now: () => number = () => performance.now()): Turns {
   let until = now() + STRETCH_MS;
   return {
     due: () => now() >= until,
     next: async () => {
+      const left = now();
       await setImmediate();
-      until = now() + STRETCH_MS;
+      const back = now();
+      until = back + Math.min(LONGEST_STRETCH_MS, Math.max(STRETCH_MS, (back - left) / SHARE));
     },
   };
 }

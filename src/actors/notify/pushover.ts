@@ -14,7 +14,8 @@ export function pushoverRequests(config: PushoverConfig, r: Renderer): readonly 
   const device = r.choice(config.device, "");
   const sound = r.choice(config.sound, "");
   // Behind all that takes no text: what failed there is told in the message.
-  const message = withErrors(r, config.html ? r.html(config.message) : r.text(config.message));
+  const { html } = config;
+  const message = withErrors(r, html ? r.html(config.message) : r.text(config.message), html);
   const parameters: Record<string, string> = {
     token: r.must(config.token, "token"),
     user: r.must(config.userKey, "user_key"),

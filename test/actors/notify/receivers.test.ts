@@ -378,6 +378,8 @@ it("pushover is told when a template fails, with the error in it", async () => {
       expect(where, broken).toContain("error expanding template");
       expect(where, broken).toContain("index out of range");
       expect(priority).toBe("2");
+      // What a template brings must not be taken for markup.
+      if (where === message) expect(where.includes("<"), broken).toBe(!html);
     }
   }
 });

@@ -76,9 +76,11 @@ export function makeRenderer(notification: Notification, templates: TemplateSet,
   };
 }
 
-/** A message with what could not be filled in elsewhere. */
-export function withErrors(r: Renderer, text: string): string {
-  return r.errors.length === 0 ? text : [text, ...r.errors.map(marker)].join("\n");
+/** A message with what could not be filled in elsewhere. @param html the message is HTML */
+export function withErrors(r: Renderer, text: string, html = false): string {
+  if (r.errors.length === 0) return text;
+  const markers = r.errors.map(marker);
+  return [text, ...(html ? markers.map(escapeText) : markers)].join("\n");
 }
 
 /** Why a template cannot be used; undefined when it can. What it calls must be among the templates or its own. */

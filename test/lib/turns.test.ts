@@ -1,0 +1,26 @@
+import { expect, it } from "vitest";
+import { makeTurns } from "../../src/lib/turns.ts";
+
+it("gives a stretch of its own length, longer where the others take long, but never long", async () => {
+  let at = 0;
+  const turn = makeTurns(() => at);
+  const stretch = () => {
+    const begun = at;
+    while (!turn.due()) at++;
+    return at - begun;
+  };
+  const othersTake = async (ms: number) => {
+    const next = turn.next();
+    at += ms;
+    await next;
+  };
+  expect(stretch()).toBe(12);
+  await othersTake(1);
+  expect(stretch()).toBe(12);
+  await othersTake(100);
+  expect(stretch()).toBe(25);
+  await othersTake(10_000);
+  expect(stretch()).toBe(60);
+  await othersTake(0);
+  expect(stretch()).toBe(12);
+});
