@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Node } from "yaml";
-import { readList, readMap, readYaml, report, type YamlReader } from "../../lib/yaml-reader.ts";
+import { readList, readMap, readOpenMap, readYaml, report, type YamlReader } from "../../lib/yaml-reader.ts";
 import { ConfigError } from "../../model/config.ts";
 import type { AlertmanagerConfig, Receiver } from "./alertmanager-config.ts";
 import { readHeartbeat, readReceiverName, routeWithHeartbeat } from "./heartbeat.ts";
@@ -110,6 +110,7 @@ function checkFallbacks(r: YamlReader, node: Node | undefined, receivers: readon
   for (const [i, item] of readList(r, node, "receivers").entries()) {
     const name = receivers[i]?.fallbackReceiver;
     if (name === undefined || receivers.some((x) => x.name === name)) continue;
-    report(r, item, `undefined receiver ${JSON.stringify(name)} used in fallback_receiver`);
+    const at = readOpenMap(r, item, "the receiver").get("fallback_receiver")?.value;
+    report(r, at ?? item, `undefined receiver ${JSON.stringify(name)} used in fallback_receiver`);
   }
 }
