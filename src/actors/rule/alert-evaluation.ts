@@ -50,7 +50,7 @@ export async function evaluateAlerts(
   const rows = await activeRows(context, rule, time, found);
   let { absence, empty } = ALL_SEEN;
   if (blind !== "") absence = () => unseen(blind);
-  else if (rows.length < table.rowOf.size || rule.data.policy === "alert") {
+  else if (heldAmong(table, rows) < table.rowOf.size || rule.data.policy === "alert") {
     const keys = new Set(rows.map((row) => labelsKey(row.labels)));
     ({ absence, empty } = await probeAbsence(context, rule.data, table, keys, time));
   }
@@ -95,6 +95,14 @@ async function activeRows(
     rows.push({ labels: known(table, own), annotations, value: number });
   }
   return rows;
+}
+
+/** How many of the rows are instances already. New ones must not be counted for those that are not in the result. */
+function heldAmong(table: AlertTable, rows: readonly ActiveRow[]): number {
+  if (rows.length < table.rowOf.size) return 0;
+  let held = 0;
+  for (const { labels } of rows) if (table.rowOf.has(labelsKey(labels))) held++;
+  return held;
 }
 
 /** The label set as it is held already, so that none is held twice. */
