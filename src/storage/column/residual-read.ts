@@ -1,7 +1,7 @@
 import { buildDecoder } from "./ans.ts";
 import { type BitReader, takeBits, wideBitsAt } from "./bit-stream.ts";
 import { frequenciesOf, MAX_LOG, MAX_SYMBOLS, MIN_LOG, readLevels, takeGolomb } from "./frequency.ts";
-import { type ColumnKernel, decodeRows, loadColumnKernel } from "./kernel/kernel.ts";
+import { columnKernel, decodeRows } from "./kernel/kernel.ts";
 import { PageError } from "./page-error.ts";
 import { type Unfolding, unfold } from "./predict.ts";
 import { MAX_CONTEXTS } from "./residual-plan.ts";
@@ -43,9 +43,6 @@ const bits = new DataView(bytes.buffer);
 let state = 0;
 let residuals = new Float64Array(0);
 
-/** Loaded when a column is read first; null where there is none. */
-let kernel: ColumnKernel | null | undefined;
-
 /**
  * As `readPlainly`, by the kernel (kernel/residuals.as), which takes a third of the time and needs not be compiled first; at what is
  * unusual or damaged the TypeScript decides.
@@ -58,8 +55,8 @@ export function readCoded(
   at: number,
   given: Uint8Array | undefined,
 ): void {
-  if (kernel === undefined) kernel = loadColumnKernel().kernel ?? null;
-  if (kernel === null || !decodeRows(kernel, r, n, how, out, at, given)) readPlainly(r, n, how, out, at, given);
+  const kernel = columnKernel();
+  if (kernel === undefined || !decodeRows(kernel, r, n, how, out, at, given)) readPlainly(r, n, how, out, at, given);
 }
 
 /**

@@ -256,8 +256,8 @@ export function makeMergedSource(cache?: SeriesCache): MergedSource {
       const isAll = cache.damage === damage && (!inHead || gathered.ts[gathered.length - 1] === newest);
       const outcome = isAll ? keepSeries(cache, number, from, span.to, gathered) : "refused";
       if (outcome === "refused") return false;
-      if (outcome === "full") {
-        viewSamples(gathered, minT, maxT, out);
+      if (outcome !== "kept") {
+        viewSamples(cache, gathered, minT, maxT, out);
         return true;
       }
     }

@@ -7,7 +7,8 @@
  *   at last: newer ones are appended when it is asked for. An entry of a series that the head has nothing of, in the times of the
  *   request, has every sample of [from, to], and ends when the head has something;
  * - a change of the past ends an entry (head/past-changes.ts), any change of the blocks ends them all (`forgetAll`);
- * - only series of floats without start times are kept;
+ * - only series of floats without start times are kept, and only what is asked for a second time: to keep what is read costs as
+ *   much as to read it, and who looks at a month once does not come back for it;
  * - series with samples at the same times share these; what was given out as a view never changes.
  *
  * Entries are made with some room at the end. One that is full is made anew, without what nobody asks for any more.
@@ -15,6 +16,7 @@
 import { firstAfter, firstAt } from "../../lib/search.ts";
 import { isHistogramAt, type SampleBuffer, type SampleView } from "../../model/sample.ts";
 import { type BlockCache, type CacheSlots, cacheDrop, cacheForget, cachePut } from "../block/cache.ts";
+import { FALLS, HAS_NAN, shapeOf } from "../column/value-shape.ts";
 import { type Identities, makeIdentities, obtain } from "./merged-series.ts";
 
 export interface SeriesCache {
@@ -29,6 +31,10 @@ export interface SeriesCache {
   refused: Set<number>;
   /** Times of entries made lately, by the first of them. */
   readonly times: Map<number, Times>;
+  /** The same of samples that were looked at and not kept. */
+  readonly lent: Map<number, Times>;
+  /** Series that were asked for before. */
+  readonly asked: Set<number>;
   /** Damage that was met by readers: what they have read may lack samples. */
   damage: number;
   /** Counts to what is let in when the memory is full. */
@@ -65,6 +71,8 @@ const OVERHEAD = 500;
 const MOST_ROOM = 1024;
 const MOST_KNOWN = 1 << 20;
 const MOST_TIMES = 512;
+/** Few: what is read once is no reason to hold much of it. */
+const MOST_LENT = 16;
 /** Of entries that come when there is no room, one in so many is let in: going round more than fits keeps a part of it. */
 const LET_IN = 16;
 
@@ -76,6 +84,8 @@ export function makeSeriesCache(memory: BlockCache): SeriesCache {
     entries: [],
     refused: new Set(),
     times: new Map(),
+    lent: new Map(),
+    asked: new Set(),
     damage: 0,
     turn: 0,
     hits: 0,
@@ -89,6 +99,8 @@ export function forgetAll(cache: SeriesCache): void {
   cache.known = makeIdentities(256);
   cache.refused.clear();
   cache.times.clear();
+  cache.lent.clear();
+  cache.asked.clear();
 }
 
 /** The number of the series with this identity (96 bits). */
@@ -135,7 +147,7 @@ export function appendKept(cache: SeriesCache, series: number, newer: SampleBuff
 
 /**
  * Keeps the samples of a series, all that there are in [from, to]. "refused": they are not of a kind that is kept;
- * "full": there is no room for now.
+ * "not yet": it is the first time that the series is asked for; "full": there is no room for now.
  */
 export function keepSeries(
   cache: SeriesCache,
@@ -143,13 +155,17 @@ export function keepSeries(
   from: number,
   to: number,
   samples: SampleBuffer,
-): "kept" | "refused" | "full" {
+): "kept" | "refused" | "not yet" | "full" {
   const { memory } = cache;
   forgetSeries(cache, series);
   const n = samples.length;
   if (n === 0 || !isPlain(samples)) {
     cache.refused.add(series);
     return "refused";
+  }
+  if (!cache.asked.has(series)) {
+    cache.asked.add(series);
+    return "not yet";
   }
   const room = to === Number.POSITIVE_INFINITY ? n + Math.min(n >> 2, MOST_ROOM) + 32 : n;
   const times = shareTimes(cache, samples, n, room);
@@ -164,17 +180,24 @@ export function keepSeries(
   return cache.entries[series] === undefined ? "full" : "kept";
 }
 
-/** Makes `out` a view of samples that are not kept. */
-export function viewSamples(samples: SampleBuffer, minT: number, maxT: number, out: SampleView): void {
-  const { ts, values, words, length } = samples;
-  const first = firstAt(ts, 0, length, minT);
-  const end = firstAfter(ts, first, length, maxT);
-  out.ts = ts.subarray(first, end);
+/** Makes `out` a view of samples that are not kept: all of a series in more than [minT, maxT], floats alone. */
+export function viewSamples(
+  cache: SeriesCache,
+  samples: SampleBuffer,
+  minT: number,
+  maxT: number,
+  out: SampleView,
+): void {
+  const { values, words, length } = samples;
+  const times = timesFor(cache, samples, length);
+  const { first, end } = cutTimes(times, length, minT, maxT);
+  const shape = shapeOf(values, first, end);
+  out.ts = times.view;
   out.values = values.subarray(first, end);
   out.words = words.subarray(2 * first, 2 * end);
   out.length = end - first;
-  out.hasNan = true;
-  out.ascending = false;
+  out.hasNan = (shape & HAS_NAN) !== 0;
+  out.ascending = (shape & FALLS) === 0;
 }
 
 /** Makes `out` a view of the entry's samples in [minT, maxT]; minT is not before the entry's `from`. */
@@ -183,6 +206,17 @@ export function viewKept(cache: SeriesCache, series: number, minT: number, maxT:
   slot.used = true;
   cache.hits++;
   const { times, values, words, length, hasNan, ascending } = slot.value as Entry;
+  const { first, end } = cutTimes(times, length, minT, maxT);
+  out.ts = times.view;
+  out.values = values.subarray(first, end);
+  out.words = words.subarray(2 * first, 2 * end);
+  out.length = end - first;
+  out.hasNan = hasNan;
+  out.ascending = ascending;
+}
+
+/** Makes the view those of the first `length` times that are in [minT, maxT]. */
+function cutTimes(times: Times, length: number, minT: number, maxT: number): { first: number; end: number } {
   const first = firstAt(times.ts, 0, length, minT);
   const end = firstAfter(times.ts, first, length, maxT);
   if (times.first !== first || times.end !== end) {
@@ -190,12 +224,7 @@ export function viewKept(cache: SeriesCache, series: number, minT: number, maxT:
     times.end = end;
     times.view = times.ts.subarray(first, end);
   }
-  out.ts = times.view;
-  out.values = values.subarray(first, end);
-  out.words = words.subarray(2 * first, 2 * end);
-  out.length = end - first;
-  out.hasNan = hasNan;
-  out.ascending = ascending;
+  return { first, end };
 }
 
 function isPlain({ startTs, histograms, words, values, length }: SampleBuffer): boolean {
@@ -207,20 +236,9 @@ function isPlain({ startTs, histograms, words, values, length }: SampleBuffer): 
 
 /** Looks at the values [from, to) that have come. */
 function noteShape(entry: Entry, from: number, to: number): void {
-  const { values } = entry;
-  let before = from === 0 ? Number.NEGATIVE_INFINITY : (values[from - 1] as number);
-  for (let i = from; entry.ascending && i < to; i++) {
-    const v = values[i] as number;
-    if (!(v >= before) || (v === 0 && 1 / v < 0)) entry.ascending = false;
-    before = v;
-  }
-  if (entry.ascending || entry.hasNan) return;
-  for (let i = from; i < to; i++) {
-    if (Number.isNaN(values[i])) {
-      entry.hasNan = true;
-      return;
-    }
-  }
+  const shape = shapeOf(entry.values, from, to);
+  if ((shape & FALLS) !== 0) entry.ascending = false;
+  if ((shape & HAS_NAN) !== 0) entry.hasNan = true;
 }
 
 /** Times that begin with those of the samples: of an entry that came before, or new ones. */
@@ -237,6 +255,22 @@ function shareTimes(cache: SeriesCache, { ts }: SampleBuffer, n: number, room: n
   }
   cache.times.set(start, times);
   return times;
+}
+
+/** Those of samples that are not kept. */
+function timesFor(cache: SeriesCache, { ts }: SampleBuffer, n: number): Times {
+  const { times, lent } = cache;
+  const start = ts[0] as number;
+  for (const known of [times.get(start), lent.get(start)]) {
+    if (known !== undefined && joinTimes(known, 0, ts, n)) return known;
+  }
+  const own: Times = { ts: ts.slice(0, n), length: n, first: 0, end: 0, view: new Float64Array(0) };
+  if (lent.size >= MOST_LENT) {
+    const [oldest] = lent.keys();
+    lent.delete(oldest as number);
+  }
+  lent.set(start, own);
+  return own;
 }
 
 /** Whether times[at, at + n) are those of `ts`, after appending what is missing at the end. */

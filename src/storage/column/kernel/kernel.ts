@@ -30,10 +30,12 @@ interface Exports {
     offset: number,
     unit: number,
   ): number;
+  shape(n: number, before: number): number;
 }
 
 export interface ColumnKernel {
   readonly decode: Exports["decode"];
+  readonly shape: Exports["shape"];
   readonly bytes: Uint8Array;
   readonly rows: Float64Array;
 }
@@ -49,17 +51,25 @@ export function loadColumnKernel(file: string = COLUMN_KERNEL_FILE): LoadedColum
   const { module, problem } = loadKernelModule(file, COLUMN_KERNEL_SOURCE);
   if (module === undefined) return { kernel: undefined, problem };
   try {
-    const { memory, decode } = new WebAssembly.Instance(module).exports as unknown as Exports;
+    const { memory, decode, shape } = new WebAssembly.Instance(module).exports as unknown as Exports;
     const missing = MEMORY_PAGES - memory.buffer.byteLength / 65536;
     if (missing > 0) memory.grow(missing);
     // Weights of the levels of frequency: docs/format/column-page.md.
     const weights = new Float64Array(memory.buffer, WEIGHTS, 24);
     for (let l = 1; l < 24; l++) weights[l] = Math.round(64 * 2 ** ((l - 1) / 2));
     const rows = new Float64Array(memory.buffer, OUT, KERNEL_ROWS);
-    return { kernel: { decode, bytes: new Uint8Array(memory.buffer), rows }, problem };
+    return { kernel: { decode, shape, bytes: new Uint8Array(memory.buffer), rows }, problem };
   } catch (error) {
     return { kernel: undefined, problem: kernelProblem((error as Error).message) };
   }
+}
+
+let own: LoadedColumnKernel | undefined;
+
+/** The thread's kernel, loaded when it is asked for first; undefined where there is none. */
+export function columnKernel(): ColumnKernel | undefined {
+  own ??= loadColumnKernel();
+  return own.kernel;
 }
 
 /**

@@ -1,6 +1,7 @@
 /**
  * Reading of coded residuals in AssemblyScript, built to WebAssembly (docs/decisions/0012-a-kernel-reads-pages.md): what readCoded
  * (residual-read.ts) does for a column of usual size, in one loop from bits to floats. docs/format/column-page.md has the bits.
+ * Besides, it looks at what has been read (`shape`).
  *
  * Invariants:
  * - what it takes it reads exactly as the TypeScript does; at what is malformed it returns -1, and the TypeScript decides and words
@@ -258,4 +259,19 @@ function rows(n: i32, given: i32, log: i32, most: i32, first: i32, predictor: i3
     store<f64>(out, <f64>(x * unit + shift));
   }
   return p > end ? -1 : 0;
+}
+
+/**
+ * Looks at n floats at OUT that follow `before`: bit 0 is set unless none is less than the one before it, -0 or NaN; bit 1 when there
+ * is a NaN.
+ */
+export function shape(n: i32, before: f64): i32 {
+  const stop = OUT + (<usize>n << 3);
+  let flags = 0;
+  for (let at = OUT; at < stop; at += 8) {
+    const v = load<f64>(at);
+    flags |= i32(!(v >= before)) | i32(load<i64>(at) === i64.MIN_VALUE) | (i32(v !== v) << 1);
+    before = v;
+  }
+  return flags;
 }
