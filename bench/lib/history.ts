@@ -8,7 +8,9 @@ import { makeRequestSeries, requestBodies } from "./request-series.ts";
 import type { Server } from "./servers.ts";
 import { mergeAll } from "./snapshot-size.ts";
 
+/** For the work that is left when all is sent: so long, and a minute more for every five million samples. */
 const DEADLINE_MS = 300_000;
+const SAMPLES_A_MS = 5_000_000 / 60_000;
 /** The rest may be late samples, which wait for two hours. */
 const NEARLY_ALL = 0.999;
 /** Nothing was merged or rolled up for so long: it is over. */
@@ -44,7 +46,8 @@ const WORK = /^tocsin_storage_(blocks|blocks_samples|cuts_total|compactions_tota
 
 /** Until all samples are in blocks and rolled up, and the counters of work on them stand still. */
 async function untilQuiet(server: Server, samples: number, end: number): Promise<void> {
-  const deadline = performance.now() + DEADLINE_MS;
+  const patience = DEADLINE_MS + samples / SAMPLES_A_MS;
+  const deadline = performance.now() + patience;
   let last = "";
   let since = performance.now();
   for (;;) {
@@ -58,7 +61,7 @@ async function untilQuiet(server: Server, samples: number, end: number): Promise
     }
     if (held >= NEARLY_ALL * samples && 1000 * rolledUpTo >= end && performance.now() - since > QUIET_MS) return;
     if (performance.now() > deadline) {
-      throw new Error(`${held} of ${samples} samples are in blocks after ${DEADLINE_MS / 1000} s, or work goes on`);
+      throw new Error(`${held} of ${samples} samples are in blocks after ${(patience / 1000).toFixed(0)} s, or work goes on`);
     }
     await new Promise((resolve) => setTimeout(resolve, 500));
   }

@@ -82,10 +82,16 @@ export function replayInstance(replay: InstanceReplay): InstanceChange[] {
     }
   };
   const edges = edgesOf(replay);
+  // Stretches in which it holds and in which it does not follow each other, and nothing else happens.
+  const isPlain = policy === "resolve" && replay.failed.length === 0;
   for (const [i, from] of edges.entries()) {
     const to = edges[i + 1] ?? ticks.count;
     let isActive = active(from);
     let isBlind = failed(from);
+    // Too short for its hold, and its end will be seen: pending and dropped, which nobody is told.
+    if (isPlain && isActive && (to - 1 - from) * ticks.step < replay.holdMs && cellOf(table, row, STATE) === INACTIVE) {
+      continue;
+    }
     let quiet = false;
     if (!isActive && !isBlind && policy !== "resolve") {
       if (seenFailed(from)) isBlind = true;

@@ -3,13 +3,20 @@ import { PATIENCE_MS } from "../rule/alert-table.ts";
 import type { TemplateContext } from "../rule/alert-template.ts";
 import { dataQueries } from "../rule/data-expression.ts";
 import { firstTick } from "../rule/rule-group.clock.ts";
-import { isShadow, type RecordingRuleSpec, type RuleGroupSpec, type RuleSpec } from "../rule/rule-spec.ts";
+import {
+  type AlertingRuleSpec,
+  isShadow,
+  type RecordingRuleSpec,
+  type RuleGroupSpec,
+  type RuleSpec,
+} from "../rule/rule-spec.ts";
 import { askTicks } from "./ask.ts";
 import { makeOverlay, type Overlay, type RawSource } from "./overlay.ts";
 import type { Episode, TimedPost } from "./page.ts";
 import type { Answers, DataSource, TickSeries, Ticks } from "./points.ts";
 import { type ReplayedRule, replayRule } from "./rule-replay.ts";
 import { isBoundToRange, reachOf } from "./selectors.ts";
+import { type Question, type SharedAnswers, shareAnswers } from "./shared-answers.ts";
 
 /** A group, and the identity that decides at which times it is evaluated. */
 export interface TimedGroup {
@@ -17,21 +24,31 @@ export interface TimedGroup {
   readonly key: string;
 }
 
-export interface RulesReplay {
-  readonly groups: readonly TimedGroup[];
-  readonly source: DataSource & RawSource;
+/** When rules are evaluated, and how they are asked for. */
+export interface Span {
   /** Evaluations from here on, to `until`, by the clock; Unix ms. */
   readonly from: number;
   readonly until: number;
   /** Ticks in one range query. */
   readonly sliceTicks: number;
+  /** Shadow rules are told as others are. */
+  readonly withShadow?: boolean;
+}
+
+/** What several runs over the same span have in common. */
+export interface Common {
+  /** Rules that a run before has replayed need not be asked again. */
+  readonly known: Map<string, Promise<ReplayedRule>>;
+  readonly shared: SharedAnswers;
+}
+
+export interface RulesReplay extends Span {
+  readonly groups: readonly TimedGroup[];
+  readonly source: DataSource & RawSource;
   /** Rules at a time. */
   readonly concurrency: number;
   readonly templates: TemplateContext;
-  /** Rules that a run before has replayed need not be asked again. */
-  readonly known: Map<string, Promise<ReplayedRule>>;
-  /** Shadow rules are told as others are. */
-  readonly withShadow?: boolean;
+  readonly common: Common;
   readonly progress?: (done: number, all: number) => void;
 }
 
@@ -63,12 +80,50 @@ interface Task {
 /** Patience of a group, as it is made at run time. */
 const PATIENCE_INTERVALS = 2;
 
+/** What runs of these groups, one after another, have in common: no rule is replayed and no answer asked for twice. */
+export function commonOf(runs: readonly (readonly TimedGroup[])[], source: DataSource, span: Span): Common {
+  const keys = new Set<string>();
+  const questions: Question[] = [];
+  for (const groups of runs) {
+    const tasks = liveTasks(groups, span);
+    const recorded = recordedNames(tasks);
+    for (const { group, rule } of tasks) {
+      if (rule.type !== "alerting" || readsAny(rule, recorded)) continue;
+      const ticks = ticksOf(group, span.from, span.until);
+      const key = keyOf(group, rule, ticks);
+      if (keys.has(key) || ticks.count === 0) continue;
+      keys.add(key);
+      const asked = [rule.query, seenQuery(rule)].filter((query) => query !== undefined);
+      for (const query of asked) questions.push({ query, ticks, slice: sliceOf(query, span) });
+    }
+  }
+  return { known: new Map(), shared: shareAnswers(source, questions) };
+}
+
+function liveTasks(groups: readonly TimedGroup[], { withShadow }: Span): Task[] {
+  const tasks = groups.flatMap((group) => group.spec.rules.map((rule): Task => ({ group, rule })));
+  return tasks.filter(({ rule }) => withShadow === true || !isShadow(rule));
+}
+
+function recordedNames(tasks: readonly Task[]): ReadonlySet<string> {
+  return new Set(tasks.filter((t) => t.rule.type === "recording").map((t) => t.rule.name));
+}
+
+/** Alerting rules of one key are replayed in the same way. */
+function keyOf({ spec }: TimedGroup, rule: RuleSpec, ticks: Ticks): string {
+  return JSON.stringify([rule, spec.limit, spec.queryOffsetMs, ticks]);
+}
+
+function sliceOf(query: string, { sliceTicks }: Span): number {
+  return isBoundToRange(query) ? 1 : sliceTicks;
+}
+
 /** Evaluates all rules over the stored data: recording rules first, those that others read before these. */
 export async function replayRules(options: RulesReplay): Promise<ReplayedRules> {
   const { groups, from, until } = options;
-  const tasks = groups.flatMap((group) => group.spec.rules.map((rule): Task => ({ group, rule })));
-  const live = tasks.filter(({ rule }) => options.withShadow === true || !isShadow(rule));
-  const recorded = new Set(live.filter((t) => t.rule.type === "recording").map((t) => t.rule.name));
+  const all = groups.reduce((n, group) => n + group.spec.rules.length, 0);
+  const live = liveTasks(groups, options);
+  const recorded = recordedNames(live);
   const readers = live.filter(({ rule }) => readsAny(rule, recorded));
   const reach = readers.reduce((most, { rule }) => Math.max(most, reachOf(rule.query)), 0);
   const problems: RuleProblem[] = [];
@@ -78,7 +133,7 @@ export async function replayRules(options: RulesReplay): Promise<ReplayedRules> 
     problems,
     rules: live.length,
     evaluations: 0,
-    shadows: tasks.length - live.length,
+    shadows: all - live.length,
   };
   let evaluations = 0;
   let done = 0;
@@ -107,10 +162,10 @@ export async function replayRules(options: RulesReplay): Promise<ReplayedRules> 
     const ticks = ticksOf(group, from, until);
     evaluations += ticks.count;
     const own = readsAny(rule, recorded);
-    const key = JSON.stringify([rule, group.spec.limit, group.spec.queryOffsetMs, ticks, options.sliceTicks]);
+    const key = keyOf(group, rule, ticks);
     const make = async () => {
       const answers = await answersOf(options, overlay, recorded, rule, ticks, from - reach, loops);
-      const { seen } = (rule.noData ?? "resolve") === "resolve" ? {} : (safeDataQueries(rule.query) ?? {});
+      const seen = seenQuery(rule);
       const asSeen = seen === undefined ? undefined : { ...rule, query: seen };
       const seenAnswers = asSeen && (await answersOf(options, overlay, recorded, asSeen, ticks, from - reach, loops));
       return replayRule({
@@ -125,10 +180,10 @@ export async function replayRules(options: RulesReplay): Promise<ReplayedRules> 
         templates: options.templates,
       });
     };
-    let made = own ? undefined : options.known.get(key);
+    let made = own ? undefined : options.common.known.get(key);
     if (made === undefined) {
       made = make();
-      if (!own) options.known.set(key, made);
+      if (!own) options.common.known.set(key, made);
     }
     const replayed = await made;
     for (const post of replayed.posts) if (post.at <= until) out.posts.push(post);
@@ -152,9 +207,11 @@ function problemOf({ spec }: TimedGroup, rule: RuleSpec, error: string, failed: 
   return { group: spec.name, rule: rule.name, error, failed, of };
 }
 
-function safeDataQueries(query: string) {
+/** What is asked about missing data; undefined where that makes no difference. */
+function seenQuery({ noData, query }: AlertingRuleSpec): string | undefined {
+  if ((noData ?? "resolve") === "resolve") return undefined;
   try {
-    return dataQueries(query);
+    return dataQueries(query)?.seen;
   } catch {
     return undefined;
   }
@@ -181,9 +238,9 @@ async function answersOf(
   loops: ReadonlySet<RuleSpec>,
 ): Promise<Answers> {
   if (ticks.count === 0) return { series: [], failed: undefined, error: "" };
-  const slice = isBoundToRange(rule.query) ? 1 : options.sliceTicks;
+  const slice = sliceOf(rule.query, options);
   if (overlay === undefined || !readsAny(rule, recorded) || loops.has(rule)) {
-    return askTicks(options.source, rule.query, ticks, slice);
+    return options.common.shared.ask({ query: rule.query, ticks, slice });
   }
   await overlay.prepare(rule.query, rawFrom, options.until);
   return askTicks(overlay, rule.query, ticks, slice);

@@ -3,8 +3,7 @@ import type { AlertmanagerConfig, Route } from "../../actors/alert/alertmanager-
 import { loadAlertmanagerConfig } from "../../actors/alert/load-config.ts";
 import type { Page } from "../../actors/backtest/page.ts";
 import { replayRouting } from "../../actors/backtest/route-replay.ts";
-import type { ReplayedRule } from "../../actors/backtest/rule-replay.ts";
-import { type ReplayedRules, replayRules, type TimedGroup } from "../../actors/backtest/rules-replay.ts";
+import { commonOf, type ReplayedRules, replayRules, type TimedGroup } from "../../actors/backtest/rules-replay.ts";
 import { checkExpression } from "../../actors/rule/check-expression.ts";
 import { loadRuleFiles } from "../../actors/rule/rule-file.ts";
 import { ConfigError } from "../../model/config.ts";
@@ -33,7 +32,7 @@ export interface BacktestOptions extends CommonOptions {
 }
 
 /** Rules that are asked for at a time. */
-const CONCURRENCY = 3;
+const CONCURRENCY = 4;
 /** Before `from`: so that what fired for long is not taken for new. */
 const SETTLE_MS = 15 * 60_000;
 
@@ -86,22 +85,21 @@ async function backtest(options: BacktestOptions, io: Io): Promise<void> {
   const warmMs = Math.max(...[candidate, compare ? own : []].flat().map(holdOf), 0) + SETTLE_MS;
   const routes = [routing, current.alertmanager].map(longestWait);
   const begin = from - warmMs - Math.max(...routes);
-  const known = new Map<string, Promise<ReplayedRule>>();
+  const withShadow = options.withShadow === true ? { withShadow: true } : {};
+  const span = { from: begin, until: to, sliceTicks, ...withShadow };
+  const common = commonOf(compare && candidate !== own ? [candidate, own] : [candidate], source, span);
   const replay = (groups: readonly TimedGroup[]): Promise<ReplayedRules> =>
     replayRules({
+      ...span,
       groups,
       source,
-      from: begin,
-      until: to,
-      sliceTicks,
       concurrency: CONCURRENCY,
       templates: {
         engine: { instant: (request) => source.instant(request) },
         tenant: "",
         templates: { externalLabels: current.externalLabels, externalUrl: server.url.replace(/\/+$/, "") },
       },
-      known,
-      ...(options.withShadow === true ? { withShadow: true } : {}),
+      common,
       progress: progressOf(io),
     });
   const route = (rules: ReplayedRules, config: AlertmanagerConfig): RunResult => ({

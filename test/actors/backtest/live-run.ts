@@ -9,7 +9,7 @@ import { pointsOf } from "../../../src/actors/backtest/matrix-points.ts";
 import type { RawSource } from "../../../src/actors/backtest/overlay.ts";
 import type { DataSource, PointSeries } from "../../../src/actors/backtest/points.ts";
 import { replayRouting } from "../../../src/actors/backtest/route-replay.ts";
-import { replayRules, ticksOf } from "../../../src/actors/backtest/rules-replay.ts";
+import { commonOf, replayRules, ticksOf } from "../../../src/actors/backtest/rules-replay.ts";
 import { takeUnsent } from "../../../src/actors/rule/alert-rule.core.ts";
 import { evaluateOrHold } from "../../../src/actors/rule/rule-evaluation.ts";
 import { makeGroupRuntime } from "../../../src/actors/rule/rule-group.state.ts";
@@ -97,15 +97,15 @@ const line = (
 export async function replayed({ stored, groups, config, from, until }: Scenario): Promise<ToldLine[]> {
   const source = await sourceOf(stored);
   const engine = { instant: () => Promise.reject(new Error("nothing asks")) };
+  const timed = groups.map((spec) => ({ spec, key: KEY }));
+  const span = { from, until, sliceTicks: 17 };
   const rules = await replayRules({
-    groups: groups.map((spec) => ({ spec, key: KEY })),
+    ...span,
+    groups: timed,
     source,
-    from,
-    until,
-    sliceTicks: 17,
     concurrency: 2,
     templates: { engine, tenant: "", templates: TEMPLATES },
-    known: new Map(),
+    common: commonOf([timed], source, span),
   });
   const pages = replayRouting({ config, posts: rules.posts, silences: [], until });
   return sorted(pages.map((p) => ({ at: p.at, text: line(p.receiver, p.groupKey, p.reason, p.alerts) })));
