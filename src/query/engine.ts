@@ -48,7 +48,7 @@ import {
 } from "./limits.ts";
 import type { Expr, MatrixSelector, SubqueryExpr } from "./parse/ast.ts";
 import { typeOf } from "./parse/check.ts";
-import { parseExpr } from "./parse/parse.ts";
+import { parseKept } from "./parse/kept-trees.ts";
 import { checkTree } from "./plan/check-tree.ts";
 import { type QueryTimes, resolveDurations } from "./plan/duration-expr.ts";
 import { type Grid, instantGrid } from "./plan/grid.ts";
@@ -82,7 +82,7 @@ export function makeEngine(options: EngineOptions): Engine {
       const opened = clockOf(options)();
       const trace = request.trace === true ? startTrace(request.query) : undefined;
       const limits = limitsFor(options, request.tenant);
-      const expr = parseExpr(checkedLength(limits, request.query), parseLimits(limits));
+      const expr = parseKept(checkedLength(limits, request.query), parseLimits(limits));
       trace?.ended("parse");
       const query = await openQuery(
         options,
@@ -107,7 +107,7 @@ export function makeEngine(options: EngineOptions): Engine {
       const opened = clockOf(options)();
       const trace = request.trace === true ? startTrace(request.query) : undefined;
       const limits = limitsFor(options, request.tenant);
-      const expr = parseExpr(checkedLength(limits, request.query), parseLimits(limits));
+      const expr = parseKept(checkedLength(limits, request.query), parseLimits(limits));
       trace?.ended("parse");
       checkRangeType(expr);
       const grid = checkedGrid(request, limits);
@@ -127,7 +127,7 @@ export function makeEngine(options: EngineOptions): Engine {
     },
     async cost(request) {
       const limits = limitsFor(options, request.tenant);
-      const expr = parseExpr(checkedLength(limits, request.query), parseLimits(limits));
+      const expr = parseKept(checkedLength(limits, request.query), parseLimits(limits));
       const isRange = request.step !== 0;
       if (isRange) checkRangeType(expr);
       // More points than there may be are told, as other limits are.

@@ -51,6 +51,12 @@ export interface Mailbox<M> {
   readonly take: Effect.Effect<M>;
   /** All messages that wait, at least one; waits for one. About ten times cheaper a message than `take`. */
   readonly takeAll: Effect.Effect<readonly [M, ...M[]]>;
+  /**
+   * Hands what waits, and from then on each message in the sender's own call, to `take`; returns what ends that. Nothing waits
+   * meanwhile and nobody else takes. For an actor that has a queue of its own elsewhere, as a thread has: no fiber is woken for
+   * a message.
+   */
+  handTo(take: (message: M) => void): () => void;
   /** Forgets the messages that wait and says how many they were; they count as dropped. */
   clear(): number;
   stats(): MailboxStats;
@@ -73,8 +79,14 @@ export function makeMailbox<M>(name: string, options: MailboxOptions): Mailbox<M
   let accepted = 0;
   let dropped = 0;
   let refused = 0;
+  let direct: ((message: M) => void) | undefined;
 
   const offer = (message: M): boolean => {
+    if (direct !== undefined) {
+      accepted++;
+      direct(message);
+      return true;
+    }
     const full = Queue.isFullUnsafe(queue);
     if (full && overflow === "dropOldest") dropped++;
     if (Queue.offerUnsafe(queue, message)) {
@@ -91,7 +103,7 @@ export function makeMailbox<M>(name: string, options: MailboxOptions): Mailbox<M
     offer,
     send: (message) =>
       Effect.suspend((): Effect.Effect<void, MailboxFull> => {
-        if (overflow === "backpressure") {
+        if (overflow === "backpressure" && direct === undefined) {
           return Effect.tap(Queue.offer(queue, message), (queued) => {
             if (queued) accepted++;
             return Effect.void;
@@ -103,6 +115,13 @@ export function makeMailbox<M>(name: string, options: MailboxOptions): Mailbox<M
       }),
     take: Queue.take(queue),
     takeAll: Queue.takeAll(queue),
+    handTo: (take) => {
+      direct = take;
+      for (const message of Effect.runSync(Queue.clear(queue))) take(message);
+      return () => {
+        if (direct === take) direct = undefined;
+      };
+    },
     clear: () => {
       const waiting = Effect.runSync(Queue.clear(queue));
       dropped += waiting.length;

@@ -26,7 +26,7 @@ export interface WorkerActorOptions<M> {
   readonly name: string;
   /** The thread's entry, a `.ts` file: `new URL("./shard.worker.ts", import.meta.url)`. */
   readonly url: URL;
-  /** Outlives the incarnations; its messages are posted in order. */
+  /** Outlives the incarnations; its messages are posted in order, each in the call that sends it. */
   readonly mailbox: Mailbox<M>;
   /** What the thread posts. Must not throw. */
   readonly onMessage: (message: unknown) => void;
@@ -63,11 +63,20 @@ export const workerActor = Effect.fnUntraced(function* <M>(options: WorkerActorO
     }),
     (w) => Effect.promise(() => stopWorker(w, options.stop)),
   );
-  const post = (message: M) => worker.postMessage(message, options.transfer?.(message) as Transferable[] | undefined);
-  const pump = Effect.gen(function* () {
-    while (true) for (const message of yield* options.mailbox.takeAll) post(message);
-  });
-  return yield* Effect.raceFirst(pump, Deferred.await(down));
+  // The thread has a queue of its own: a message is posted in its sender's call.
+  const post = (message: M) => {
+    try {
+      worker.postMessage(message, options.transfer?.(message) as Transferable[] | undefined);
+    } catch (error) {
+      // It cannot be carried: the message kills, as any that its actor cannot handle.
+      Deferred.doneUnsafe(down, Effect.die(error));
+    }
+  };
+  yield* Effect.acquireRelease(
+    Effect.sync(() => options.mailbox.handTo(post)),
+    (release) => Effect.sync(release),
+  );
+  return yield* Deferred.await(down);
 });
 
 async function stopWorker(worker: Worker, stop: WorkerActorOptions<unknown>["stop"]): Promise<void> {

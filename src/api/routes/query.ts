@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { QueryError } from "../../model/query.ts";
 import { checkedLength, checkPoints, parseLimits } from "../../query/limits.ts";
 import { prettyExpr } from "../../query/parse/format.ts";
-import { parseExpr } from "../../query/parse/parse.ts";
+import { parseKept } from "../../query/parse/kept-trees.ts";
 import type { ApiDeps } from "../deps.ts";
 import { encodeInstant, encodeRange } from "../encode.ts";
 import {
@@ -89,7 +89,7 @@ function parseOf(deps: ApiDeps, request: FastifyRequest, query: string) {
   const { maxQueryBytes, maxQueryDepth, maxRegexCost } = deps.limitsOf(tenantOf(request));
   checkedLength({ maxQueryBytes }, query);
   try {
-    return parseExpr(query, parseLimits({ maxDepth: maxQueryDepth, maxRegexCost }));
+    return parseKept(query, parseLimits({ maxDepth: maxQueryDepth, maxRegexCost }));
   } catch (e) {
     throw named("query", e);
   }

@@ -370,9 +370,12 @@ function moveHistograms({ words, length, histograms }: SampleBuffer, to: Histogr
   }
 }
 
+/** From this size on a buffer is moved to another thread: a small one is copied in less time than it takes to move it. */
+const MOVE_FROM = 1024;
+
 function buffersOf(answer: ShardAnswer): ArrayBuffer[] {
   const own = (...arrays: (Float64Array | Uint8Array | Uint32Array)[]): ArrayBuffer[] =>
-    arrays.map((a) => a.buffer as ArrayBuffer);
+    arrays.map((a) => a.buffer as ArrayBuffer).filter((buffer) => buffer.byteLength >= MOVE_FROM);
   switch (answer.kind) {
     case "rows":
       return own(answer.values, answer.present, answer.dropName, answer.labels.ids, answer.labels.ends);

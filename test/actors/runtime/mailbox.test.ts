@@ -77,3 +77,26 @@ test("clear counts what it throws away", async () => {
   expect(box.clear()).toBe(3);
   expect(box.stats()).toMatchObject({ depth: 0, dropped: 3 });
 });
+
+test("a mailbox that is handed on gives what waits in its order, then each message in its sender's call, until that ends", async () => {
+  for (const overflow of ["fail", "dropNewest", "dropOldest", "backpressure"] as const) {
+    const box = makeMailbox<number>("m", { capacity: 2, overflow });
+    const taken: number[] = [];
+    box.offer(1);
+    box.offer(2);
+    const end = box.handTo((n) => taken.push(n));
+    expect(taken).toEqual([1, 2]);
+    for (const n of [3, 4, 5]) expect(box.offer(n)).toBe(true);
+    await run(box.send(6));
+    expect(taken).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(box.stats()).toMatchObject({ depth: 0, accepted: 6, dropped: 0, refused: 0 });
+    end();
+    box.offer(7);
+    expect(box.stats().depth).toBe(1);
+    // The next incarnation of the actor; that the former one ends once more is nothing to it.
+    box.handTo((n) => taken.push(-n));
+    end();
+    box.offer(8);
+    expect(taken.slice(6)).toEqual([-7, -8]);
+  }
+});

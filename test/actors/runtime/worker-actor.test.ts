@@ -83,6 +83,17 @@ describe("an actor in a worker thread", () => {
     expect(running.received.filter((m) => JSON.stringify(m).includes("hello"))).toHaveLength(2);
   });
 
+  test("dies of a message that cannot be carried to it, whose sender hears nothing of that, and is back", async () => {
+    running = startEcho();
+    await running.until(() => running!.received.length === 1);
+    const message = { kind: "a", bytes: (() => {}) as unknown as Uint8Array };
+    expect(running.mailbox.offer(message)).toBe(true);
+    await running.until(() => running!.deaths.length === 1);
+    expect(running.deaths[0]!.reason).toMatch(/could not be cloned|transfer/i);
+    running.mailbox.offer({ kind: "b" });
+    await running.until(() => running!.received.some((m) => JSON.stringify(m) === '{"echo":{"kind":"b"}}'));
+  });
+
   test("ends by itself when it is asked to stop", async () => {
     running = startEcho();
     await running.until(() => running!.received.length === 1);
