@@ -10,6 +10,8 @@ export interface LiveConfiguration {
   read(): Loaded;
   /** Reads the rule files again, and nothing else. Throws ConfigError and keeps the ones before. */
   readRules(): Loaded;
+  /** Reads the receivers' secret files again, and nothing else. Throws ConfigError and keeps what was before. */
+  readSecrets(): Loaded;
 }
 
 /** Reads the configuration for the first time; throws ConfigError with every problem. */
@@ -23,6 +25,10 @@ export function liveConfiguration(file: string, log: Log): LiveConfiguration {
     },
     readRules: () => {
       loaded = { ...loaded, groups: loadRules(loaded.config, loaded.alertmanager, log) };
+      return loaded;
+    },
+    readSecrets: () => {
+      loaded = { ...loaded, alertmanager: loaded.alertmanager.reread?.() ?? loaded.alertmanager };
       return loaded;
     },
   };

@@ -22,6 +22,7 @@ import { serveApi } from "./serve-api.ts";
 import type { ServeOptions } from "./serve-options.ts";
 import { makeWarmUp } from "./warm-up.ts";
 import { watchRules } from "./watch-rules.ts";
+import { watchSecrets } from "./watch-secrets.ts";
 import { wireBus } from "./wire-bus.ts";
 import { wireMetrics } from "./wire-metrics.ts";
 import { wireParts } from "./wire-parts.ts";
@@ -70,6 +71,7 @@ export const runTocsin = Effect.fnUntraced(function* (options: ServeOptions, log
   const parts = yield* wireParts({ ...busParts, ...made });
   const { gateway, shards, compactor, engine, alertManager, rules, scrapes, hostCollector } = parts;
   applyRules = parts.applyRules;
+  yield* watchSecrets({ live, apply: alertManager.reload, log });
   let ingestReader: IngestReader | undefined;
   const { registry, observe, postedAlerts } = wireMetrics({
     parts,

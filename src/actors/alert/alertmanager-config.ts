@@ -10,6 +10,10 @@ export interface AlertmanagerConfig {
   readonly text: string;
   /** Of all that was read, secret and template files included: a configuration with the same one is the same. */
   readonly hash: string;
+  /** Absolute paths of the files that hold its secrets. */
+  readonly secretFiles?: readonly string[];
+  /** The same text with its secret files as they are now. Throws ConfigError. */
+  readonly reread?: () => AlertmanagerConfig;
   readonly resolveTimeoutMs: number;
   readonly route: Route;
   /** Tocsin's own: stands in for receivers that name none themselves. */

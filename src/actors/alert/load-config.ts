@@ -82,6 +82,8 @@ export function parseAlertmanagerConfig(file: string, text: string): Alertmanage
     file,
     text: maskText(text, c.secrets),
     hash: c.hash.digest("hex"),
+    secretFiles: [...c.secretFiles],
+    reread: () => parseAlertmanagerConfig(file, text),
     resolveTimeoutMs: global.resolveTimeoutMs,
     route: routeWithHeartbeat(route, heartbeat),
     receivers,

@@ -27,12 +27,14 @@ export interface LoadContext {
   readonly templates: TemplateSet;
   /** Of every file that was read, so that a change in one is a change of the configuration. */
   readonly hash: Hash;
+  /** Absolute paths of the files named by `<key>_file`, those that cannot be read included. */
+  readonly secretFiles: Set<string>;
   /** Where secrets stand in the text. */
   readonly secrets: { readonly from: number; readonly to: number }[];
 }
 
 export function makeLoadContext(r: YamlReader, folder: string): LoadContext {
-  return { r, folder, templates: new Map(), hash: createHash("sha256"), secrets: [] };
+  return { r, folder, templates: new Map(), hash: createHash("sha256"), secretFiles: new Set(), secrets: [] };
 }
 
 /**
@@ -197,8 +199,10 @@ export function markSecrets(c: LoadContext, nodes: readonly Node[]): void {
 }
 
 export function readSecretFile(c: LoadContext, node: Node | undefined, path: string): string {
+  const file = resolve(c.folder, path);
+  c.secretFiles.add(file);
   try {
-    const text = readFileSync(resolve(c.folder, path), "utf8").trim();
+    const text = readFileSync(file, "utf8").trim();
     c.hash.update(`${path}\0${text}\0`);
     return text;
   } catch (error) {
