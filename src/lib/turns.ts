@@ -9,10 +9,10 @@ export interface Turns {
 }
 
 /** A request passes the loop several times until it is answered, behind a stretch of each work that goes on. */
-const STRETCH_MS = 12;
-const LONGEST_STRETCH_MS = 60;
+const STRETCH_MS = 20;
+const LONGEST_STRETCH_MS = 80;
 /** Where the others take long, or the machine gives this process little time, a stretch is one part in so many of their turn. */
-const SHARE = 4;
+const SHARE = 3;
 
 export function makeTurns(now: () => number = () => performance.now()): Turns {
   let until = now() + STRETCH_MS;

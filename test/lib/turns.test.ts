@@ -14,13 +14,13 @@ it("gives a stretch of its own length, longer where the others take long, but ne
     at += ms;
     await next;
   };
-  expect(stretch()).toBe(12);
+  expect(stretch()).toBe(20);
   await othersTake(1);
-  expect(stretch()).toBe(12);
+  expect(stretch()).toBe(20);
   await othersTake(100);
-  expect(stretch()).toBe(25);
+  expect(stretch()).toBe(34);
   await othersTake(10_000);
-  expect(stretch()).toBe(60);
+  expect(stretch()).toBe(80);
   await othersTake(0);
-  expect(stretch()).toBe(12);
+  expect(stretch()).toBe(20);
 });

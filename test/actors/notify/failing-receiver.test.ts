@@ -9,6 +9,7 @@ import { type AlertManagerOptions, makeAlertManager } from "../../../src/actors/
 import { parseAlertmanagerConfig } from "../../../src/actors/alert/load-config.ts";
 import type { Attempt } from "../../../src/actors/notify/attempt.ts";
 import type { Notification } from "../../../src/actors/notify/webhook-payload.ts";
+import { seededRandom } from "../../lib/sim-disk.ts";
 import { memoryDisk, posted } from "../alert/fixtures.ts";
 
 const START = 1_700_000_000_000;
@@ -64,9 +65,15 @@ function world(disk = memoryDisk()) {
       yield* settle;
     }
   });
+  const step = Effect.fnUntraced(function* (ms: number) {
+    now += ms;
+    yield* TestClock.setTime(now);
+    yield* settle;
+  });
   return {
     disk,
     manager,
+    step,
     answers,
     events,
     told,
@@ -207,6 +214,44 @@ describe("without the bus", () => {
     ),
   );
 });
+
+it.effect("a notification that fails without a wait before it counts once, however often its alerts are heard of", () =>
+  quiet(
+    Effect.gen(function* () {
+      for (let seed = 1; seed <= 25; seed++) {
+        const random = seededRandom(seed);
+        const w = world();
+        w.answers.other = () => refused;
+        w.answers.last = () => refused;
+        const fiber = yield* w.start;
+        const alerts = ["A", "B", "C"].slice(0, 1 + Math.floor(random() * 3));
+        // Everything within the first group interval, often within the same milliseconds.
+        for (let i = 0; i < 30; i++) {
+          w.fire(alerts[Math.floor(random() * alerts.length)] as string, "other");
+          if (random() < 0.6) yield* w.step(Math.floor(random() * 30));
+        }
+        yield* w.step(1);
+        const fired = new Set(w.to("other").map((t) => t.n.groupKey)).size;
+        const about = (type: string, receiver: string) =>
+          w.events.filter((e) => e.type === type && e.receiver === receiver).length;
+        for (const receiver of ["other", "last"]) {
+          const counted = w.manager.stats().integrations.find((i) => i.receiver === receiver);
+          expect([seed, counted?.failed, counted?.requests, counted?.requestsFailed]).toEqual([
+            seed,
+            fired,
+            fired,
+            fired,
+          ]);
+          expect([seed, about("intent", receiver), about("result", receiver)]).toEqual([seed, fired, fired]);
+          expect([seed, w.to(receiver).length]).toEqual([seed, fired]);
+        }
+        const letters = w.manager.deadLetters();
+        expect(letters.map((l) => l.failures)).toEqual(letters.map(() => 1));
+        yield* Fiber.interrupt(fiber);
+      }
+    }),
+  ),
+);
 
 describe("two evaluators", () => {
   it.effect("tell the same with the same keys", () =>
