@@ -290,6 +290,16 @@ function registerNotifyMetrics(registry: Registry, stats: () => NotifyStats): vo
       ];
     },
   );
+  readMetric(
+    registry,
+    "tocsin_alerts_unacknowledged_total",
+    "counter",
+    "Alerts whose sender was answered 503: too many waited, not on disk in time, or refused by the disk.",
+    () => {
+      const { refused = 0, late = 0, unwritten = 0 } = stats().unacknowledged ?? {};
+      return Object.entries({ refused, late, unwritten }).map(([reason, value]) => ({ labels: { reason }, value }));
+    },
+  );
   readMetric(registry, "tocsin_notification_latency_seconds", "histogram", "Latency of attempts to notify.", () =>
     stats().integrations.flatMap((i) =>
       histogram(

@@ -78,6 +78,11 @@ export interface NotifyStats {
    * sent without a claim since nobody could be asked.
    */
   readonly claims?: { readonly leftToOthers: number; readonly takenOver: number; readonly unclaimed: number };
+  /**
+   * Posted alerts whose sender was told to send them again: not taken since too many waited, not on disk in time, and refused by the
+   * disk. The last two page all the same.
+   */
+  readonly unacknowledged?: { readonly refused: number; readonly late: number; readonly unwritten: number };
   readonly integrations: readonly {
     readonly receiver: string;
     readonly integration: string;

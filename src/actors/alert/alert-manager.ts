@@ -348,6 +348,7 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
       deadLetters: state?.deadLetters.stats() ?? { waiting: 0, added: 0, dropped: 0 },
       events: state?.ledger.stats() ?? { unpublished: 0, dropped: 0 },
       ...(state?.claims === undefined ? {} : { claims: state.claims.stats() }),
+      unacknowledged: door.stats(),
       integrations: counters.all(),
     }),
   };

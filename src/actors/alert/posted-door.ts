@@ -1,4 +1,4 @@
-import type { PostedAlert } from "../../model/alerts.ts";
+import type { NotifyStats, PostedAlert } from "../../model/alerts.ts";
 
 /**
  * Where alerts of senders wait for the alert manager, apart from those of rules: rules send again what was dropped, a sender may not.
@@ -12,7 +12,11 @@ export interface PostedDoor {
   come(alerts: readonly PostedAlert[]): Promise<string | undefined>;
   /** The next batch, undefined when none waits. */
   next(): PostedBatch | undefined;
+  /** Alerts whose sender was told that they are not on disk. */
+  stats(): Unacknowledged;
 }
+
+export type Unacknowledged = NonNullable<NotifyStats["unacknowledged"]>;
 
 export interface PostedBatch {
   readonly alerts: readonly PostedAlert[];
@@ -24,27 +28,34 @@ export function makePostedDoor(options: { readonly waitMs: number; readonly capa
   let waiting: PostedBatch[] = [];
   let taken = 0;
   let size = 0;
+  const unacknowledged = { refused: 0, late: 0, unwritten: 0 };
   return {
     come: (alerts) => {
       if (size > 0 && size + alerts.length > options.capacity) {
+        unacknowledged.refused += alerts.length;
         return Promise.resolve(`${size} alerts wait already; these were not taken, send them again`);
       }
       size += alerts.length;
       return new Promise((resolve) => {
-        const late = setTimeout(
-          () => resolve(`they are not on disk after ${options.waitMs} ms; they page all the same`),
-          options.waitMs,
-        );
-        const done = (problem: string | undefined) => {
+        let answered = false;
+        const answerWith = (why: keyof Unacknowledged | undefined, problem?: string) => {
+          if (answered) return;
+          answered = true;
           clearTimeout(late);
+          if (why !== undefined) unacknowledged[why] += alerts.length;
           resolve(problem);
         };
+        const late = setTimeout(
+          () => answerWith("late", `they are not on disk after ${options.waitMs} ms; they page all the same`),
+          options.waitMs,
+        );
         waiting.push({
           alerts,
           answer: (work) => {
             work.then(
-              () => done(undefined),
-              (error: unknown) => done(`they page, but they could not be written to disk (${String(error)})`),
+              () => answerWith(undefined),
+              (error: unknown) =>
+                answerWith("unwritten", `they page, but they could not be written to disk (${String(error)})`),
             );
           },
         });
@@ -60,5 +71,6 @@ export function makePostedDoor(options: { readonly waitMs: number; readonly capa
       size -= batch.alerts.length;
       return batch;
     },
+    stats: () => ({ ...unacknowledged }),
   };
 }
