@@ -230,9 +230,6 @@ function urgent(engine: Engine): Engine {
   };
 }
 
-/** How often a shard looks whether there is something to cut, merge or remove. */
-const UPKEEP_MS = 5_000;
-
 /** What of the storage's configuration one of so many shards has to keep to. */
 function storageSettings({ config, retentionRules }: Loaded, partitions: number): StorageSettings {
   const { retention, retentionBytes, maxBlockRangeMs, maxExemplars } = config.storage;
@@ -244,7 +241,7 @@ function storageSettings({ config, retentionRules }: Loaded, partitions: number)
     maxBlockRangeMs: maxBlockRangeMs > 0 ? maxBlockRangeMs : usualBlockRange(retention.rawMs),
     maxExemplars: share(maxExemplars),
     cacheBytes: share(config.storage.cacheBytes),
-    everyMs: UPKEEP_MS,
+    everyMs: config.storage.upkeepMs,
   };
 }
 

@@ -182,6 +182,7 @@ function toConfig(
       outOfOrderWindowMs: storage.out_of_order_window,
       retention: { rawMs: retention.raw, m1Ms: retention["1m"], h1Ms: retention["1h"] },
       maxBlockRangeMs: storage.max_block_range ?? 0,
+      upkeepMs: storage.upkeep_interval,
       cacheBytes: storage.cache_size ?? usualCacheBytes(),
       retentionBytes: { raw: sizes.raw, m1: sizes["1m"], h1: sizes["1h"] },
       retentionRules: storage.retention_rules.map((rule) => toRetentionRule(source, rule)),

@@ -85,6 +85,12 @@ export const storageSchema = object("storage section", {
     "Longest range of time that blocks of samples are merged to.",
     "a tenth of the retention, 1d to 16d",
   ),
+  upkeep_interval: defaulted(
+    duration(100),
+    5_000,
+    "How often each shard looks whether there is something to move to blocks, to roll up, to merge or to remove.",
+    "5s",
+  ),
   retention: optional(retentionSchema, "How long data is kept, by tier."),
   retention_size: optional(retentionSizeSchema, "How much disk the tiers may take."),
   retention_rules: defaulted(

@@ -28,6 +28,8 @@ export interface Config {
     readonly retention: TierDurations;
     /** Longest range of a block of samples, 0: chosen by the retention. */
     readonly maxBlockRangeMs: number;
+    /** How often a shard looks whether there is something to cut, roll up, merge or remove. */
+    readonly upkeepMs: number;
     /** Memory for what queries have read, all partitions together. */
     readonly cacheBytes: number;
     /** Bytes of blocks in all partitions together, 0: no bound. */

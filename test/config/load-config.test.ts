@@ -163,6 +163,7 @@ storage:
   partitions: 7
   out_of_order_window: 30m
   max_block_range: 4d
+  upkeep_interval: 200ms
   cache_size: 1GB
   retention: { raw: 30d, 1m: 1y, 1h: 0 }
   retention_size: { raw: 10GB }
@@ -177,6 +178,7 @@ limits: { query_timeout: 30s, max_label_value_length: 100 }
       outOfOrderWindowMs: 1_800_000,
       retention: { rawMs: 30 * 86_400_000, m1Ms: 365 * 86_400_000, h1Ms: 0 },
       maxBlockRangeMs: 4 * 86_400_000,
+      upkeepMs: 200,
       cacheBytes: 2 ** 30,
       retentionBytes: { raw: 10 * 2 ** 30, m1: 0, h1: 0 },
       retentionRules: [
@@ -184,7 +186,7 @@ limits: { query_timeout: 30s, max_label_value_length: 100 }
           match: '{job="debug"}',
           tenant: "dev",
           keep: { rawMs: 86_400_000 },
-          at: expect.objectContaining({ line: 10 }),
+          at: expect.objectContaining({ line: 11 }),
         },
       ],
       maxExemplars: 5,

@@ -18,7 +18,8 @@ afterAll(() => {
 const program = findPeer("3.5", "prometheus");
 const passedOver = program === undefined ? " (no Prometheus 3.5 on PATH or in PEERS_BIN: not compared)" : "";
 
-const CONFIG = "agent: { enabled: false }\nstorage: { retention: { raw: 0s, 1m: 0s, 1h: 0s } }\n";
+const CONFIG =
+  "agent: { enabled: false }\nstorage: { upkeep_interval: 250ms, retention: { raw: 0s, 1m: 0s, 1h: 0s } }\n";
 const ADMIN = "/api/v1/admin/tsdb";
 /** Samples of now lie in the head, those of the dataset soon in blocks. */
 const NOW = Math.floor(Date.now() / 1000) - 10;
