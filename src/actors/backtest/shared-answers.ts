@@ -104,9 +104,9 @@ export function splitLevel(query: string): Split {
   if (expr.kind !== "binary" || expr.returnBool || MIRRORED[expr.op] === undefined) return whole;
   const { lhs, rhs, op } = expr as BinaryExpr;
   const [left, right] = [constant(lhs), constant(rhs)];
-  if (right !== undefined && left === undefined) return { base: formatExpr(lhs), op, level: right };
+  if (right !== undefined && left === undefined) return { base: formatExpr(bare(lhs)), op, level: right };
   if (left !== undefined && right === undefined) {
-    return { base: formatExpr(rhs), op: MIRRORED[op] as string, level: left };
+    return { base: formatExpr(bare(rhs)), op: MIRRORED[op] as string, level: left };
   }
   return whole;
 }
