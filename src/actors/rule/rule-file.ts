@@ -118,7 +118,8 @@ function readGroup(r: YamlReader, node: Node, options: RuleFileOptions): RuleGro
     file: r.file,
     intervalMs: interval > 0 ? interval : options.evaluationIntervalMs,
     queryOffsetMs: durationOf(r, entries, "query_offset") ?? 0,
-    limit: field(entries, "limit", (n) => readInteger(r, n, "limit")) ?? 0,
+    // Less than one is no limit, as in Prometheus.
+    limit: Math.max(0, field(entries, "limit", (n) => readInteger(r, n, "limit", Number.MIN_SAFE_INTEGER)) ?? 0),
     rules: readList(r, entries.get("rules")?.value, "rules").map((rule) => readRule(r, rule, labels, shadow, options)),
   };
 }

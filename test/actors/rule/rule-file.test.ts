@@ -69,6 +69,12 @@ describe("rule files", () => {
     ]);
   });
 
+  it("takes a limit below one for none, as Prometheus does", () => {
+    for (const limit of [-1, 0])
+      expect(parseRuleFile("f", `groups: [{name: g, limit: ${limit}}]`, options).groups[0]?.limit).toBe(0);
+    expect(problems("groups: [{name: g, limit: 1.5}]")).toHaveLength(1);
+  });
+
   it("names the place of every mistake, all at once", () => {
     expect(
       problems(`groups:
