@@ -9,6 +9,7 @@ export function goDuration(ns: bigint): Value {
     [TYPE]: "time.Duration",
     [INTEGER]: ns,
     toText: text,
+    toJSON: () => Number(ns),
     String: text,
     Nanoseconds: () => ns,
     Microseconds: whole(1_000n),

@@ -99,8 +99,9 @@ export function offsetOf(ms: number, zone: string): number {
 }
 
 const TOKENS =
-  /January|Jan|Monday|Mon|MST|2006|002|01|02|03|04|05|06|15|PM|pm|Z07:00|Z0700|-07:00|-0700|-07|_2|[.,]0+(?!\d)|[.,]9+(?!\d)|1|2|3|4|5/g;
+  /January|Jan|Monday|Mon|MST|2006|002|01|02|03|04|05|06|15|PM|pm|Z07:00|Z0700|-07:00|-0700|-07|__2|_2|[.,]0+(?!\d)|[.,]9+(?!\d)|1|2|3|4|5/g;
 
+const yearDay = (p: Parts) => (Date.UTC(p.year, p.month - 1, p.day) - Date.UTC(p.year, 0, 0)) / 86_400_000;
 const two = (n: number) => String(n).padStart(2, "0");
 const twelve = (hour: number) => ((hour + 11) % 12) + 1;
 
@@ -116,10 +117,7 @@ const FORMS: Readonly<Record<string, (p: Parts) => string>> = {
   Mon: (p) => p.weekday.slice(0, 3),
   MST: (p) => p.zoneName,
   "2006": (p) => String(p.year).padStart(4, "0"),
-  "002": (p) => {
-    const days = (Date.UTC(p.year, p.month - 1, p.day) - Date.UTC(p.year, 0, 0)) / 86_400_000;
-    return String(days).padStart(3, "0");
-  },
+  "002": (p) => String(yearDay(p)).padStart(3, "0"),
   "01": (p) => two(p.month),
   "02": (p) => two(p.day),
   "03": (p) => two(twelve(p.hour)),
@@ -134,6 +132,7 @@ const FORMS: Readonly<Record<string, (p: Parts) => string>> = {
   "-07:00": (p) => offset(p.offsetMinutes, ":"),
   "-0700": (p) => offset(p.offsetMinutes, ""),
   "-07": (p) => offset(p.offsetMinutes, "").slice(0, 3),
+  __2: (p) => String(yearDay(p)).padStart(3, " "),
   _2: (p) => String(p.day).padStart(2, " "),
   "1": (p) => String(p.month),
   "2": (p) => String(p.day),

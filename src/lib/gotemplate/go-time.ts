@@ -83,7 +83,7 @@ function offsetMs(at: number, zone: string): number {
 }
 
 function named(type: string, text: string, number: number): Value {
-  return { [TYPE]: type, [INTEGER]: BigInt(number), toText: () => text, String: () => text };
+  return { [TYPE]: type, [INTEGER]: BigInt(number), toText: () => text, toJSON: () => number, String: () => text };
 }
 
 function integer(v: Value): number {

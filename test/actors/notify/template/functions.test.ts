@@ -71,6 +71,10 @@ const TABLE: readonly (readonly [string, string])[] = [
     `{{ (${first}.StartsAt.Sub ${second}.StartsAt).Round 60000000000 }} {{ (${first}.StartsAt.Sub ${second}.StartsAt).Milliseconds }}`,
     "1h21m0s 4830456",
   ],
+  [
+    `{{ ${span} | toJson }} {{ ${first}.StartsAt.Month | toJson }} {{ ${first}.StartsAt.Format "__2 _2" }}`,
+    "7200000000000 3  60  1",
+  ],
   [`{{ if lt ${span} 3600000000000 }}short{{ else }}long{{ end }}`, "long"],
   [
     "{{ index .Alerts 1 }}",
