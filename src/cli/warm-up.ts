@@ -23,17 +23,23 @@ export interface WarmUpOptions {
   readonly now?: () => number;
   /** A clock in ms that never goes back; default performance.now. */
   readonly clock?: () => number;
-  /** How long it may take in all; default 1 s. */
+  /** How long the process has been running, ms; default process.uptime. */
+  readonly uptime?: () => number;
+  /** How long it may take in all; default: what `timeFor` says. */
   readonly forMs?: number;
 }
 
-const WARM_UP_MS = 1_000;
+/** It takes a second, and longer only as long as the start has been quick, with this much at most. */
+const SHORTEST_MS = 1_000;
+const LONGEST_MS = 3_000;
+/** After the start of the process: a start is to take less than 5 s. */
+const OVER_BY_MS = 4_000;
 /** Of one query: more series than this are no dashboard's. */
 const MAX_SERIES = 1_000;
 /** So many metric names are looked at for one of a good size. */
 const CANDIDATES = 16;
 const HOUR_MS = 3_600_000;
-/** Each round reads other pages than the ones before, or what was read would answer. */
+/** Each query reads other pages than the one before, or what was read would answer. */
 const WINDOW_MS = 36 * HOUR_MS;
 /** Where less than that is on disk: as many queries of the newest hour. After these the next ones are hardly quicker. */
 const RECENT_QUERIES = 150;
@@ -59,9 +65,10 @@ const QUERIES: readonly ((metric: string) => string)[] = [
  */
 export function makeWarmUp(options: WarmUpOptions): WarmUp {
   let isDone = false;
-  const { log, forMs = WARM_UP_MS } = options;
+  const { log, uptime = () => 1000 * process.uptime() } = options;
   const run = Effect.gen(function* () {
     while (!options.ready()) yield* Effect.sleep(20);
+    const forMs = options.forMs ?? timeFor(uptime());
     yield* Effect.tryPromise((signal) => warmUp(options, forMs, signal)).pipe(
       Effect.timeout(forMs),
       // It is of use, not of need.
@@ -70,6 +77,11 @@ export function makeWarmUp(options: WarmUpOptions): WarmUp {
     isDone = true;
   });
   return { done: () => isDone, run };
+}
+
+/** How long a warm-up that begins `after` ms after the process may take, ms. */
+function timeFor(after: number): number {
+  return Math.max(SHORTEST_MS, Math.min(LONGEST_MS, OVER_BY_MS - after));
 }
 
 interface Asked {
@@ -88,8 +100,10 @@ async function warmUp(options: WarmUpOptions, forMs: number, signal: AbortSignal
   const metric = await metricOf(engine, shards, newest, signal);
   if (metric === undefined) return;
   let asked = 0;
+  // Of the newest hour, a second's worth is all there is to gain.
+  const most = isLong ? forMs : Math.min(forMs, SHORTEST_MS);
   for (const what of isLong ? storedQueries(metric, span) : recentQueries(metric, newest)) {
-    if (clock() - began >= forMs || signal.aborted) break;
+    if (clock() - began >= most || signal.aborted) break;
     const result = await engine.range({
       tenant: DEFAULT_TENANT,
       ...what,
@@ -103,10 +117,12 @@ async function warmUp(options: WarmUpOptions, forMs: number, signal: AbortSignal
   log.debug({ metric, queries: asked, ms: Math.round(clock() - began) }, "queries were asked ahead");
 }
 
-/** From the newest window to the oldest. */
+/** Every query of every window, but never two of one window in turn: the second would find what the first has read. */
 function* storedQueries(metric: string, { minT, maxT }: { minT: number; maxT: number }): Generator<Asked> {
-  for (let end = maxT; end - WINDOW_MS >= minT; end -= WINDOW_MS) {
-    for (const query of QUERIES) {
+  const windows = Math.floor((maxT - minT) / WINDOW_MS);
+  for (let round = 0; round < windows; round++) {
+    for (const [i, query] of QUERIES.entries()) {
+      const end = maxT - ((round + i) % windows) * WINDOW_MS;
       // Not on a minute, or rollups may answer.
       yield { query: query(metric), start: end - WINDOW_MS, end: end - 13_000, step: 5 * 60_000 };
     }

@@ -52,18 +52,33 @@ test("a server without data asks nothing and is done", async () => {
   expect(from.asked).toEqual([]);
 });
 
-test("what lies on disk is asked for, each round further back, until the time is over", async () => {
+test("what lies on disk is asked for, each query in other times than the one before, until the time is over", async () => {
   const from = engineOf();
   const warmUp = warmUpOf(shardWith(10 * 24, ["a"]), from);
   await Effect.runPromise(warmUp.run);
   expect(warmUp.done()).toBe(true);
   expect(from.asked).toHaveLength(Math.ceil(1_000 / ANSWER_MS));
   expect(from.asked.every((r) => r.noCache === true && r.query.includes('{"__name__"="a"}'))).toBe(true);
-  expect(new Set(from.asked.map((r) => r.start)).size).toBe(2);
+  expect(new Set(from.asked.map((r) => r.start)).size).toBe(6);
+  for (const [i, r] of from.asked.entries()) expect(r.start).not.toBe(from.asked[i - 1]?.start);
   expect(from.asked[0]?.start).toBe(NOW - 36 * HOUR_MS);
   // None has a time limit of its own, by which a shard might be told to be late; all are called off at the end.
   for (const { timeoutMs, signal } of from.asked)
     expect([timeoutMs, signal]).toEqual([undefined, expect.any(AbortSignal)]);
+});
+
+test("a process that was quick to start may take three seconds, a slow one takes no more than one", async () => {
+  for (const [uptime, ms] of [
+    [500, 3_000],
+    [2_000, 2_000],
+    [3_500, 1_000],
+    [60_000, 1_000],
+  ] as const) {
+    const from = engineOf();
+    const shards = [shardWith(10 * 24, ["a"])];
+    await Effect.runPromise(makeWarmUp({ shards, ready: () => true, log, uptime: () => uptime, ...from }).run);
+    expect(from.asked).toHaveLength(Math.ceil(ms / ANSWER_MS));
+  }
 });
 
 test("it ends where the data on disk does", async () => {
@@ -76,10 +91,16 @@ test("it ends where the data on disk does", async () => {
 test("with little or nothing on disk the newest hour is asked for, a bounded number of times", async () => {
   for (const hours of [0, 6]) {
     const from = engineOf();
-    await Effect.runPromise(warmUpOf(shardWith(hours, ["a"]), from, 100_000).run);
+    await Effect.runPromise(warmUpOf(shardWith(hours, ["a"]), { ...from, clock: () => 0 }, 100_000).run);
     expect(from.asked).toHaveLength(150);
     expect(from.asked.every((r) => r.start === NOW - HOUR_MS && r.end === NOW)).toBe(true);
   }
+});
+
+test("of the newest hour no more than a second is asked for", async () => {
+  const from = engineOf();
+  await Effect.runPromise(warmUpOf(shardWith(0, ["a"]), from, 100_000).run);
+  expect(from.asked).toHaveLength(Math.ceil(1_000 / ANSWER_MS));
 });
 
 test("the metric with the most series is taken, but none with too many", async () => {

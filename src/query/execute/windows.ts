@@ -35,7 +35,7 @@ export interface Windows {
   /** The times that lo and hi were found for, where these never change; a series with the same has the same windows. */
   of?: Float64Array | undefined;
   /** What rate() makes of them (rate.ts). */
-  shape?: RateShape;
+  shape?: RateShape | undefined;
   /** Evaluation time of the steps, ms (`start` and `end` are moved by offset and @). */
   readonly time: Float64Array;
 }
@@ -63,6 +63,9 @@ export function emptyWindows(steps: number, before = 0, after = 0): Windows {
     time: new Float64Array(steps),
     lo: new Int32Array(steps),
     hi: new Int32Array(steps),
+    // All windows have all fields from the start: what was compiled for one kind of objects is thrown away at the next kind.
+    of: undefined,
+    shape: undefined,
   };
 }
 
@@ -97,6 +100,8 @@ export function sliceWindows(w: Windows, from: number, to: number): Windows {
     time: w.time.subarray(from, to),
     lo: w.lo.subarray(from, to),
     hi: w.hi.subarray(from, to),
+    of: undefined,
+    shape: undefined,
   };
 }
 

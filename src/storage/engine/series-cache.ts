@@ -33,8 +33,8 @@ export interface SeriesCache {
   readonly times: Map<number, Times>;
   /** The same of samples that were looked at and not kept. */
   readonly lent: Map<number, Times>;
-  /** Series that were asked for before. */
-  readonly asked: Set<number>;
+  /** By the same number, of the request before that read the series: from and to; NaN where there was none. */
+  asked: Float64Array;
   /** Damage that was met by readers: what they have read may lack samples. */
   damage: number;
   /** Counts to what is let in when the memory is full. */
@@ -85,7 +85,7 @@ export function makeSeriesCache(memory: BlockCache): SeriesCache {
     refused: new Set(),
     times: new Map(),
     lent: new Map(),
-    asked: new Set(),
+    asked: new Float64Array(0),
     damage: 0,
     turn: 0,
     hits: 0,
@@ -100,7 +100,7 @@ export function forgetAll(cache: SeriesCache): void {
   cache.refused.clear();
   cache.times.clear();
   cache.lent.clear();
-  cache.asked.clear();
+  cache.asked.fill(Number.NaN);
 }
 
 /** The number of the series with this identity (96 bits). */
@@ -147,7 +147,7 @@ export function appendKept(cache: SeriesCache, series: number, newer: SampleBuff
 
 /**
  * Keeps the samples of a series, all that there are in [from, to]. "refused": they are not of a kind that is kept;
- * "not yet": it is the first time that the series is asked for; "full": there is no room for now.
+ * "not yet": it is the first time that the series is asked for in these times; "full": there is no room for now.
  */
 export function keepSeries(
   cache: SeriesCache,
@@ -163,10 +163,8 @@ export function keepSeries(
     cache.refused.add(series);
     return "refused";
   }
-  if (!cache.asked.has(series)) {
-    cache.asked.add(series);
-    return "not yet";
-  }
+  const last = samples.ts[n - 1] as number;
+  if (!askedBefore(cache, series, from, Math.min(to, last))) return "not yet";
   const room = to === Number.POSITIVE_INFINITY ? n + Math.min(n >> 2, MOST_ROOM) + 32 : n;
   const times = shareTimes(cache, samples, n, room);
   const bytes = OVERHEAD + 8 * room + (times.view.length === 0 ? 8 * times.ts.length : 0);
@@ -178,6 +176,20 @@ export function keepSeries(
   noteShape(entry, 0, n);
   cachePut(memory, cache.entries, series, entry, bytes);
   return cache.entries[series] === undefined ? "full" : "kept";
+}
+
+/** Whether the last request read half of these times of the series, or more; this one is the last one from now on. */
+function askedBefore(cache: SeriesCache, series: number, from: number, to: number): boolean {
+  const at = 2 * series;
+  if (at >= cache.asked.length) {
+    const larger = new Float64Array(Math.max(512, 2 * at)).fill(Number.NaN);
+    larger.set(cache.asked);
+    cache.asked = larger;
+  }
+  const both = Math.min(to, cache.asked[at + 1] as number) - Math.max(from, cache.asked[at] as number);
+  cache.asked[at] = from;
+  cache.asked[at + 1] = to;
+  return 2 * both >= to - from;
 }
 
 /** Makes `out` a view of samples that are not kept: all of a series in more than [minT, maxT], floats alone. */
