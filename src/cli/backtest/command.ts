@@ -37,7 +37,10 @@ export function addBacktestCommand(program: Command): void {
       const { processIo } = await import("../query/command.ts");
       const { runBacktest } = await import("./run.ts");
       // A reader that has seen enough (`| head`) is no error.
-      process.stdout.on("error", (e: NodeJS.ErrnoException) => process.exit(e.code === "EPIPE" ? 0 : 1));
+      process.stdout.on("error", (e: NodeJS.ErrnoException) => {
+        if (e.code !== "EPIPE") process.stderr.write(`error: the output cannot be written: ${e.message}\n`);
+        process.exit(e.code === "EPIPE" ? 0 : 1);
+      });
       const options: BacktestOptions = {
         ...given,
         ...(given.server === undefined ? {} : { url: given.server }),

@@ -5,11 +5,28 @@ import { UsageError } from "../query/times.ts";
 /** Steps of the look for the first data. */
 const STEPS = 200;
 const LOOKS = 2;
+/** A range that begins so long before its data is taken as it is. */
+const NEAR_MS = 86_400_000;
 const YEAR_MS = 366 * 86_400_000;
 
-/** Throws `UsageError` when nothing is stored between the times, with from when on there is something. */
-export async function checkDataRange(server: Server, from: number, to: number): Promise<void> {
-  if (await anything(server, from, to)) return;
+/** The beginning is looked for so closely. */
+const CLOSE_MS = 3_600_000;
+
+/**
+ * From when on something is stored between the times, to an hour; `from` where that is near.
+ * Throws `UsageError` when nothing is, with from when on there is something.
+ */
+export async function firstInRange(server: Server, from: number, to: number): Promise<number> {
+  if (await anything(server, from, to)) {
+    if (await anything(server, from, Math.min(to, from + NEAR_MS))) return from;
+    let [before, until] = [from, to];
+    while (until - before > CLOSE_MS) {
+      const middle = Math.floor((before + until) / 2);
+      if (await anything(server, from, middle)) until = middle;
+      else before = middle;
+    }
+    return before;
+  }
   const since = await firstData(server, to);
   const shown = (ms: number) => new Date(ms).toISOString();
   const hint =

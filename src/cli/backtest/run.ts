@@ -10,7 +10,7 @@ import { ConfigError } from "../../model/config.ts";
 import { type CommonOptions, type Io, serverOf, tellError, wholeNumber } from "../query/command.ts";
 import { parseSpan, parseWhen, UsageError } from "../query/times.ts";
 import { type Current, readCurrent, readSilences } from "./current.ts";
-import { checkDataRange } from "./data-range.ts";
+import { firstInRange } from "./data-range.ts";
 import { timedGroups } from "./groups.ts";
 import { makeHttpSource } from "./http-source.ts";
 import { printReport } from "./print.ts";
@@ -33,6 +33,8 @@ export interface BacktestOptions extends CommonOptions {
 
 /** Rules that are asked for at a time. */
 const CONCURRENCY = 4;
+/** Of one group: more than three years of an interval of a minute. */
+const MAX_EVALUATIONS = 2_000_000;
 /** Before `from`: so that what fired for long is not taken for new. */
 const SETTLE_MS = 15 * 60_000;
 
@@ -53,9 +55,12 @@ export async function runBacktest(options: BacktestOptions, io: Io): Promise<num
 async function backtest(options: BacktestOptions, io: Io): Promise<void> {
   const started = performance.now();
   const now = io.now();
-  const from = parseWhen(options.from, "--from", now);
-  const to = parseWhen(options.to, "--to", now);
-  if (from >= to) throw new UsageError("--from: must be before --to");
+  let from = parseWhen(options.from, "--from", now);
+  const end = parseWhen(options.to, "--to", now);
+  if (from >= end) throw new UsageError("--from: must be before --to");
+  if (from >= now) throw new UsageError("--from: must be before now");
+  // What is to come is not known.
+  const to = Math.min(end, now);
   if (options.rules === undefined && options.alertmanager === undefined) {
     throw new UsageError("what is to be tried? Give --rules, --alertmanager or both");
   }
@@ -78,7 +83,11 @@ async function backtest(options: BacktestOptions, io: Io): Promise<void> {
       ? own
       : candidateGroups(options, current, loadCandidate(options.rules, current.evaluationIntervalMs, undefined), notes);
   const routing = candidateRouting ?? current.alertmanager;
-  await checkDataRange(server, from, to);
+  const first = await firstInRange(server, from, to);
+  if (first > from) {
+    notes.push(`nothing is stored before about ${new Date(first).toISOString()}: it begins there`);
+    from = first;
+  }
 
   const source = makeHttpSource(server);
   const compare = options.compare !== false;
@@ -87,6 +96,12 @@ async function backtest(options: BacktestOptions, io: Io): Promise<void> {
   const begin = from - warmMs - Math.max(...routes);
   const withShadow = options.withShadow === true ? { withShadow: true } : {};
   const span = { from: begin, until: to, sliceTicks, ...withShadow };
+  for (const { spec } of [...candidate, ...(compare ? own : [])]) {
+    const evaluations = Math.floor((to - begin) / spec.intervalMs);
+    if (evaluations <= MAX_EVALUATIONS) continue;
+    const counted = `group ${spec.name} would be evaluated ${evaluations.toLocaleString("en-US")} times`;
+    throw new UsageError(`${counted}; give a --from that is nearer to --to, or the group a longer interval`);
+  }
   const common = commonOf(compare && candidate !== own ? [candidate, own] : [candidate], source, span);
   const replay = (groups: readonly TimedGroup[]): Promise<ReplayedRules> =>
     replayRules({
