@@ -24,8 +24,7 @@ module.exports = {
     {
       name: "only-tests-and-benches-use-dev-dependencies",
       severity: "error",
-      // The compiler of the kernel runs at `npm ci`; without it there is no kernel (docs/decisions/0005).
-      from: { path: "^src/", pathNot: "^src/streams/codec/kernel/compile\\.ts$" },
+      from: { path: "^src/" },
       to: { dependencyTypes: ["npm-dev"] },
     },
     { name: "src-imports-no-tests", severity: "error", from: { path: "^src/" }, to: { path: "^(test|bench)/" } },

@@ -4,6 +4,7 @@ import { describe, it } from "vitest";
 import { parseConfig } from "../../src/config/load-config.ts";
 import { maskSecrets } from "../../src/config/mask-secrets.ts";
 import { ConfigError } from "../../src/model/config.ts";
+import { often } from "../support/often.ts";
 
 /** A configuration with most kinds of keys. */
 const SEED = `${readFileSync("config/tocsin.yml", "utf8")}
@@ -56,12 +57,12 @@ describe("whatever the text is, the answer is a configuration or problems", () =
         for (const [at, cut, piece] of changes) text = text.slice(0, at) + piece + text.slice(at + cut);
         read(text);
       }),
-      { numRuns: 400 },
+      { numRuns: often(100, 400) },
     );
   });
 
   it("any text", () => {
-    fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 80 }), read), { numRuns: 300 });
+    fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 80 }), read), { numRuns: often(100, 300) });
   });
 
   it("values of another kind in every place", () => {

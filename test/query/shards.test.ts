@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { Engine } from "../../src/model/query.ts";
 import { makeEngine } from "../../src/query/engine.ts";
+import { often } from "../support/often.ts";
 import { type Answer, askTocsin, type Question } from "./fuzz/ask.ts";
 import { difference } from "./fuzz/compare.ts";
 import { DATA_START, type FuzzSeries, makeDataset } from "./fuzz/dataset.ts";
@@ -15,7 +16,7 @@ import { localShard } from "./promqltest/memory-source.ts";
  * series dealt out to them at random, some of which have none. TOCSIN_FUZZ_SEED sets the seed, TOCSIN_FUZZ_CASES makes it long.
  */
 const seed = Number(process.env.TOCSIN_FUZZ_SEED ?? 20_251_124);
-const cases = Number(process.env.TOCSIN_FUZZ_CASES ?? 400);
+const cases = Number(process.env.TOCSIN_FUZZ_CASES ?? often(100, 400));
 const SHARDS = [1, 2, 3, 7];
 
 function dealt(r: Random, data: readonly FuzzSeries[], shards: number): Engine {

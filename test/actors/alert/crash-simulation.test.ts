@@ -9,12 +9,13 @@ import { parseAlertmanagerConfig } from "../../../src/actors/alert/load-config.t
 import type { CarryOutDeps } from "../../../src/actors/notify/carry-out.ts";
 import type { Notification } from "../../../src/actors/notify/webhook-payload.ts";
 import { makeSimDisk, type SimDisk, seededRandom } from "../../lib/sim-disk.ts";
+import { often } from "../../support/often.ts";
 import { posted } from "./fixtures.ts";
 
 // Fault model: power cuts at random moments (before any operation on the disk, before and after the provider takes a
 // notification), a disk that keeps what was synced and any part of what was not, a provider that fails, or takes a
 // notification and whose answer is lost. The provider remembers keys. Virtual time; the seed decides everything.
-const KILLS = Number(process.env.SIMULATED_KILLS ?? 250);
+const KILLS = Number(process.env.SIMULATED_KILLS ?? often(100, 250));
 const seed = Number(process.env.SEED ?? 20_261_122);
 const START = 1_700_000_000_000;
 

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { often } from "../../support/often.ts";
 import { freshFolder, type WebhookServer, webhookServer } from "./fixtures.ts";
 
 // Fault model: the process is killed (SIGKILL) at any moment and started again; the disk keeps what was synced. The seed
@@ -101,7 +102,7 @@ describe("a process that is killed", () => {
       state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
       return state / 2 ** 32;
     };
-    const hosts = ["a", "b", "c"];
+    const hosts = ["a", "b", "c"].slice(0, often(1, 3));
     active();
     start();
     let kills = 0;

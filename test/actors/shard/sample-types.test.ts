@@ -14,6 +14,7 @@ import { type Gateway, makeGateway } from "../../../src/streams/ingest/gateway.t
 import { histogram } from "../../model/histogram-samples.ts";
 import { type MemoryBus, makeMemoryBus } from "../../streams/support/memory-bus.ts";
 import { request1, request2, type WireMetadata, type WireSeries } from "../../streams/support/wire-bytes.ts";
+import { often } from "../../support/often.ts";
 
 const NOW = 1.75e12;
 const PARTITIONS = 2;
@@ -163,7 +164,7 @@ describe("all kinds of samples", () => {
           expect(cores.reduce((n, c) => n + c.counts.duplicates, 0)).toBe(twice ? all : 0);
         },
       ),
-      { numRuns: 150 },
+      { numRuns: often(50, 150) },
     );
   });
 
@@ -301,7 +302,7 @@ describe("all kinds of samples", () => {
         await send2(gateway, changed).catch((error: Error) => expect(error.name).toBe("MalformedBody"));
         take();
       }),
-      { numRuns: 400 },
+      { numRuns: often(130, 400) },
     );
   });
 });
