@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { defaultTemplates } from "../../../../src/actors/notify/template/default-templates.ts";
-import { formatGoTime } from "../../../../src/lib/gotemplate/go-layout.ts";
 import { makeRenderer } from "../../../../src/actors/notify/template/render.ts";
+import { formatGoTime } from "../../../../src/lib/gotemplate/go-layout.ts";
 import { NOW, notification, RESOLVED, told } from "../fixtures.ts";
 
 const render = (over = {}) => makeRenderer(notification(over), defaultTemplates(), NOW);
