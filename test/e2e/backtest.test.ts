@@ -101,6 +101,16 @@ describe("tocsin backtest", () => {
     expect(out).toContain("HostBusy");
   });
 
+  it("begins where the data does, and asks for no time to come", async () => {
+    const far = ["--from", String(START - 40 * 86_400), "--to", "4000000000", "--json"];
+    const { code, out, err } = await run(["--rules", join(tocsin.dir, "candidate.yml"), ...far]);
+    expect(code, err).toBe(0);
+    const { from, to } = JSON.parse(out);
+    expect(Math.abs(Date.parse(from) / 1000 - START)).toBeLessThan(3 * 3600);
+    expect(Date.parse(to)).toBeLessThanOrEqual(Date.now());
+    expect(err).toContain("note: nothing is stored before about");
+  });
+
   it("refuses what is wrong, and says what to do", async () => {
     const candidate = ["--rules", join(tocsin.dir, "candidate.yml")];
     writeFileSync(join(tocsin.dir, "bad.yml"), "groups:\n- name: g\n  rules:\n  - { alert: A, expr: 'sum(' }\n");
@@ -114,6 +124,9 @@ describe("tocsin backtest", () => {
     expect(await run([...candidate, "--from", "soon"])).toMatchObject({ code: 2 });
     expect((await run([...candidate, "--from", "now", "--to", "-1h"])).err).toBe(
       "error: --from: must be before --to\n",
+    );
+    expect((await run([...candidate, "--from", "4000000000", "--to", "4000000001"])).err).toBe(
+      "error: --from: must be before now\n",
     );
     expect((await run(RANGE)).err).toContain("Give --rules, --alertmanager or both");
     const early = await run([...candidate, "--from", "2020-01-01", "--to", "2020-01-02"]);
