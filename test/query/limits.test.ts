@@ -199,6 +199,15 @@ describe("every limit is told with its value and its key", () => {
       `count_values("${"v".repeat(30_000)}", load)`,
       /more than 20000 bytes in memory/,
     ],
+    ["memory of a join's groups", { maxMemoryBytes: 20_000 }, "load + load", /more than 20000 bytes in memory/],
+    [
+      "memory of a join's labels",
+      { maxMemoryBytes: 12_000 },
+      "sum by (n) (load) * on (n) group_left () sum by (n) (load)",
+      /more than 12000 bytes in memory/,
+    ],
+    ["memory of a set operator's keys", { maxMemoryBytes: 14_000 }, "load and load", /more than 14000 bytes in memory/],
+    ["memory of a union's rows", { maxMemoryBytes: 20_000 }, "load or load", /more than 20000 bytes in memory/],
     ["memory of groups", { maxMemoryBytes: 300 }, "sum by (n) (load)", /limits\.max_query_memory/],
     [
       "depth",

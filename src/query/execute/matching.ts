@@ -5,8 +5,8 @@ import type { Pos, VectorMatching } from "../parse/ast.ts";
 import { formatMetric } from "./format-metric.ts";
 import { isTrim } from "./histogram-operator.ts";
 import { type HistogramPairs, makeHistogramPairs, pairAt, tellPairs, writePair } from "./histogram-operator-pairs.ts";
-import { isTooMany, release } from "./memory.ts";
-import { type Output, outputRow } from "./output-rows.ts";
+import { isTooMany, SET_BYTES } from "./memory.ts";
+import { holdWork, keyedBytes, makeOutput, type Output, outputRow, releaseRows, releaseWork } from "./output-rows.ts";
 import { due, overEach, overRows, ROW_WORK, SLICE, turn } from "./pace.ts";
 import type { QueryContext } from "./query-context.ts";
 import { METADATA_LABELS, PRESENT_FLOAT, type Vector } from "./vector.ts";
@@ -35,7 +35,7 @@ export function matchingLabels(labels: Labels, matching: VectorMatching, names: 
   return out;
 }
 
-async function joinRows(ctx: QueryContext, many: Vector, one: Vector, matching: VectorMatching): Promise<MatchGroup[]> {
+async function joinRows({ ctx, many, one, matching, out }: Work): Promise<MatchGroup[]> {
   const names = new Set(matching.labels);
   const groups = new Map<string, MatchGroup>();
   const add = (labels: Labels, side: "many" | "one", row: number): void => {
@@ -45,8 +45,10 @@ async function joinRows(ctx: QueryContext, many: Vector, one: Vector, matching: 
     if (group === undefined) {
       group = { many: [], one: [], labels: match };
       groups.set(key, group);
+      holdWork(out, keyedBytes(key) + 2 * SET_BYTES + 8 * match.length);
     }
     group[side].push(row);
+    holdWork(out, 8);
   };
   await overEach(ctx, many.labels.length, 2 * ROW_WORK, (r) => add(many.labels[r] as Labels, "many", r));
   await overEach(ctx, one.labels.length, 2 * ROW_WORK, (r) => add(one.labels[r] as Labels, "one", r));
@@ -84,7 +86,8 @@ export async function matchVectors(
     if (!(error instanceof QueryError) || error.type !== "execution" || isTooMany(error)) throw error;
     // Groups are worked through one after the other, so the first error met need not be that of the first step.
     for (let s = 0; lhs.steps > 1 && s < lhs.steps; s++) {
-      release(ctx, await matchSteps(ctx, op, atStep(lhs, s), atStep(rhs, s), matching, returnBool, pos));
+      const { labels } = await matchSteps(ctx, op, atStep(lhs, s), atStep(rhs, s), matching, returnBool, pos);
+      releaseRows(ctx, { labels, steps: 1 });
       if (due(ctx, lhs.labels.length + rhs.labels.length)) await turn(ctx);
     }
     throw error;
@@ -117,14 +120,7 @@ async function matchSteps(
   const one = swapped ? lhs : rhs;
   // As Prometheus has it, fill_left is for the "many" side and fill_right for the "one" side with group_right as well.
   const { fillLeft: fillMany, fillRight: fillOne } = matching;
-  const out: Output = {
-    ctx,
-    steps,
-    labels: [],
-    byKey: new Map(),
-    values: new Float64Array(0),
-    present: new Uint8Array(0),
-  };
+  const out = makeOutput(ctx, steps);
   const live = await stepsWithSamples(ctx, many);
   const oneLive = await stepsWithSamples(ctx, one);
   const fills = fillMany !== undefined || fillOne !== undefined;
@@ -135,16 +131,13 @@ async function matchSteps(
   const owner = new Int32Array(steps);
   const pairs = makeHistogramPairs(op, many, one, swapped, ctx.histograms, returnBool);
   const work: Work = { ctx, op, many, one, matching, returnBool, swapped, fillMany, fillOne, live, owner, pairs, out };
-  const groups = await joinRows(ctx, many, one, matching);
-  // Duplicates on the "one" side are found before anything is joined.
-  if (steps === 1) for (const group of groups) await findOwners(work, group);
-  for (const group of groups) {
-    if (group.one.length === 0 && fillOne === undefined) continue;
-    if (group.many.length === 0 && fillMany === undefined) {
-      await findOwners(work, group);
-      continue;
-    }
-    await joinGroup(work, group);
+  try {
+    await joinAll(work);
+  } catch (error) {
+    releaseRows(ctx, out);
+    throw error;
+  } finally {
+    releaseWork(out);
   }
   if (pairs !== undefined) tellPairs(pairs, ctx.notes, pos);
   const rows = out.labels.length;
@@ -155,6 +148,21 @@ async function matchSteps(
     values: out.values.subarray(0, rows * steps),
     present: out.present.subarray(0, rows * steps),
   };
+}
+
+async function joinAll(work: Work): Promise<void> {
+  const { one, fillMany, fillOne } = work;
+  const groups = await joinRows(work);
+  // Duplicates on the "one" side are found before anything is joined.
+  if (one.steps === 1) for (const group of groups) await findOwners(work, group);
+  for (const group of groups) {
+    if (group.one.length === 0 && fillOne === undefined) continue;
+    if (group.many.length === 0 && fillMany === undefined) {
+      await findOwners(work, group);
+      continue;
+    }
+    await joinGroup(work, group);
+  }
 }
 
 interface Work {
@@ -214,6 +222,7 @@ async function joinGroup(work: Work, group: MatchGroup): Promise<void> {
       if (due(ctx, 4 * (to - from) + ROW_WORK)) await turn(ctx);
     }
   }
+  if (written !== undefined) releaseWork(work.out, written.size * steps);
   if (fillMany === undefined) return;
   await overRows(ctx, 1, steps, (_, from, to) => fillRows(work, group, fillMany, matched, from, to));
 }
@@ -254,7 +263,7 @@ function joinRow(
       rowOwner = o;
       const oneLabels = o < 0 ? group.labels : (one.labels[o] as Labels);
       row = outputRow(out, resultLabels(work, many.labels[m] as Labels, oneLabels));
-      if (written !== undefined) rowWritten = writtenSteps(written, row, steps);
+      if (written !== undefined) rowWritten = writtenSteps(out, written, row);
     }
     if (rowWritten !== undefined) {
       if (rowWritten[s] !== 0) {
@@ -271,10 +280,11 @@ function joinRow(
   }
 }
 
-function writtenSteps(written: Map<number, Uint8Array>, row: number, steps: number): Uint8Array {
+function writtenSteps(out: Output, written: Map<number, Uint8Array>, row: number): Uint8Array {
   let at = written.get(row);
   if (at === undefined) {
-    at = new Uint8Array(steps);
+    holdWork(out, out.steps);
+    at = new Uint8Array(out.steps);
     written.set(row, at);
   }
   return at;

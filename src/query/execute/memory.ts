@@ -13,21 +13,23 @@ export interface Held {
 }
 
 const TOO_MANY = "query processing would load too many samples into memory in query execution";
+const TOO_MUCH = "the query would hold more than";
 
 /** Prometheus's error for a query that holds too much, and what to change. */
 export function tooManySamples(limit: number): QueryError {
   return new QueryError("execution", `${TOO_MANY} (over the limit of ${limit}, limits.max_query_samples)`);
 }
 
+/** Whether it is `tooManySamples` or `tooMuchMemory`. */
 export function isTooMany(error: QueryError): boolean {
-  return error.message.startsWith(TOO_MANY);
+  return error.message.startsWith(TOO_MANY) || error.message.startsWith(TOO_MUCH);
 }
 
 /** Bytes of a point: the value, and of what kind it is. */
 export const POINT_BYTES = 9;
 
 export function tooMuchMemory(limit: number): QueryError {
-  const what = `the query would hold more than ${limit} bytes in memory`;
+  const what = `${TOO_MUCH} ${limit} bytes in memory`;
   return new QueryError("execution", `${what} (limits.max_query_memory): ask for fewer series or a shorter time`);
 }
 
@@ -62,6 +64,11 @@ export function answerBytes(answer: ShardRows | ShardPartials | ShardRaw): numbe
 export function holdBytes(held: Held, bytes: number): void {
   held.bytes = (held.bytes ?? 0) + bytes;
   checkMemory(held, held.points);
+}
+
+/** What `holdBytes` counted, when it is not held any more. */
+export function releaseBytes(held: Held, bytes: number): void {
+  held.bytes = Math.max(0, (held.bytes ?? 0) - bytes);
 }
 
 function checkMemory({ limits, bytes = 0 }: Held, points: number): void {

@@ -1,7 +1,7 @@
 import type { Labels } from "../../model/labels.ts";
 import type { VectorMatching } from "../parse/ast.ts";
 import { markPresent, matchingLabels } from "./matching.ts";
-import { type Output, outputRow } from "./output-rows.ts";
+import { holdWork, keyedBytes, makeOutput, type Output, outputRow, releaseWork } from "./output-rows.ts";
 import { overRows } from "./pace.ts";
 import type { QueryContext } from "./query-context.ts";
 import type { Vector } from "./vector.ts";
@@ -16,22 +16,24 @@ export async function setOperation(
 ): Promise<Vector> {
   const { steps } = lhs;
   const names = new Set(matching.labels);
+  const out = makeOutput(ctx, steps);
   const keyOf = (labels: Labels): string => matchingLabels(labels, matching, names).join("\u0000");
   // Steps at which a side has a sample with the match group's labels.
   const presence = async (v: Vector): Promise<Map<string, Uint8Array>> => {
-    const out = new Map<string, Uint8Array>();
+    const found = new Map<string, Uint8Array>();
     await overRows(ctx, v.labels.length, steps, (r, from, to) => {
       const key = keyOf(v.labels[r] as Labels);
-      let at = out.get(key);
+      let at = found.get(key);
       if (at === undefined) {
+        holdWork(out, keyedBytes(key) + steps);
         at = new Uint8Array(steps);
-        out.set(key, at);
+        found.set(key, at);
       }
       markPresent(v, r, from, to, at);
     });
-    return out;
+    return found;
   };
-  if (op === "or") return union(ctx, lhs, rhs, await presence(lhs), keyOf);
+  if (op === "or") return union(out, lhs, rhs, await presence(lhs), keyOf);
   const right = await presence(rhs);
   await overRows(ctx, lhs.labels.length, steps, (r, from, to) => {
     const at = right.get(keyOf(lhs.labels[r] as Labels));
@@ -40,25 +42,18 @@ export async function setOperation(
       if (found !== (op === "and")) lhs.present[r * steps + s] = 0;
     }
   });
+  releaseWork(out);
   return lhs;
 }
 
 async function union(
-  ctx: QueryContext,
+  out: Output,
   lhs: Vector,
   rhs: Vector,
   left: Map<string, Uint8Array>,
   keyOf: (labels: Labels) => string,
 ): Promise<Vector> {
-  const { steps } = lhs;
-  const out: Output = {
-    ctx,
-    steps,
-    labels: [],
-    byKey: new Map(),
-    values: new Float64Array(0),
-    present: new Uint8Array(0),
-  };
+  const { ctx, steps } = out;
   const drop: number[] = [];
   let row = -1;
   const copy = (v: Vector, r: number, hidden: Uint8Array | undefined, from: number, to: number): void => {
@@ -78,6 +73,7 @@ async function union(
   await overRows(ctx, rhs.labels.length, steps, (r, from, to) => {
     copy(rhs, r, left.get(keyOf(rhs.labels[r] as Labels)), from, to);
   });
+  releaseWork(out);
   const rows = out.labels.length;
   return {
     steps,
