@@ -14,31 +14,40 @@ afterEach(() => {
 });
 afterAll(killLeftOvers);
 
+/** Takes pages at this port; they are in the list as they come. */
+async function startPager(port: number): Promise<{ status: string }[]> {
+  const pages: { status: string }[] = [];
+  const pager = createServer((request, response) => {
+    let body = "";
+    request.on("data", (part) => {
+      body += part;
+    });
+    request.on("end", () => {
+      pages.push(JSON.parse(body) as { status: string });
+      response.end();
+    });
+  });
+  servers.push(pager);
+  await new Promise<void>((resolve) => pager.listen(port, "127.0.0.1", resolve));
+  return pages;
+}
+
+function startDog(of: { watched: number; paged: number; timeout: string; state: string }): ChildProcess {
+  const args = ["watchdog", "--listen", `127.0.0.1:${of.watched}`, "--timeout", of.timeout, "--state", of.state];
+  const dog = spawn(
+    join(import.meta.dirname, "../../bin/tocsin"),
+    [...args, "--page", `http://127.0.0.1:${of.paged}/`],
+    { stdio: "ignore" },
+  );
+  children.push(dog);
+  return dog;
+}
+
 describe("a watchdog beside a real Tocsin", () => {
   it("pages when it is killed, and resolves when it is back; dead letters are told", async () => {
     const [watched, paged] = [await freePort(), await freePort()];
-    const pages: { status: string }[] = [];
-    const pager = createServer((request, response) => {
-      let body = "";
-      request.on("data", (part) => {
-        body += part;
-      });
-      request.on("end", () => {
-        pages.push(JSON.parse(body) as { status: string });
-        response.end();
-      });
-    });
-    servers.push(pager);
-    await new Promise<void>((resolve) => pager.listen(paged, "127.0.0.1", resolve));
-    const dog = spawn(
-      join(import.meta.dirname, "../../bin/tocsin"),
-      ["watchdog", "--listen", `127.0.0.1:${watched}`, "--timeout", "20s"].concat(
-        ["--page", `http://127.0.0.1:${paged}/`],
-        ["--state", join(tempDir(), "state.json")],
-      ),
-      { stdio: "ignore" },
-    );
-    children.push(dog);
+    const pages = await startPager(paged);
+    startDog({ watched, paged, timeout: "20s", state: join(tempDir(), "state.json") });
     const alertmanager = `route: { receiver: nobody }
 receivers:
   - name: nobody
@@ -71,19 +80,7 @@ heartbeat: { receiver: watchdog, interval: 1s }
 
   it("pages when the network between them is gone, and resolves when it is back", async () => {
     const [between, watched, paged] = [await freePort(), await freePort(), await freePort()];
-    const pages: { status: string }[] = [];
-    const pager = createServer((request, response) => {
-      let body = "";
-      request.on("data", (part) => {
-        body += part;
-      });
-      request.on("end", () => {
-        pages.push(JSON.parse(body) as { status: string });
-        response.end();
-      });
-    });
-    servers.push(pager);
-    await new Promise<void>((resolve) => pager.listen(paged, "127.0.0.1", resolve));
+    const pages = await startPager(paged);
     // What goes through it is lost without a word while it is cut.
     let cut = false;
     const sockets = new Set<Socket>();
@@ -100,19 +97,8 @@ heartbeat: { receiver: watchdog, interval: 1s }
     });
     await new Promise<void>((resolve) => wire.listen(between, "127.0.0.1", resolve));
     const state = join(tempDir(), "state.json");
-    const startDog = () => {
-      const args = ["watchdog", "--listen", `127.0.0.1:${watched}`, "--timeout", "15s", "--state", state];
-      const dog = spawn(
-        join(import.meta.dirname, "../../bin/tocsin"),
-        [...args, "--page", `http://127.0.0.1:${paged}/`],
-        {
-          stdio: "ignore",
-        },
-      );
-      children.push(dog);
-      return dog;
-    };
-    const dog = startDog();
+    const watch = () => startDog({ watched, paged, timeout: "15s", state });
+    const dog = watch();
     const tocsin = await startTocsin({
       config: "agent: { enabled: false }\nalertmanager_config_file: alertmanager.yml\n",
       files: {
@@ -138,7 +124,7 @@ heartbeat: { receiver: watchdog, interval: 1s }
     await until(() => readFileSync(state, "utf8").includes('"paged":true'), "it is known that it was paged");
     dog.kill("SIGKILL");
     await new Promise((resolve) => dog.once("exit", resolve));
-    startDog();
+    watch();
     await until(async () => (await metric("heartbeat_missing")) === 1, "the watchdog is back");
     expect(pages).toHaveLength(1);
     cut = false;
