@@ -3,6 +3,7 @@
  * (cold), and the median of the next ones (warm). No end is a multiple of a minute, so that raw samples answer.
  *
  * BENCH_INTERVAL: seconds between two samples of a series. 60 by default, so that it loads within a minute; 15 are four times as many.
+ * BENCH_HOSTS: 20 series each, at least 8 of them, since queries name one. BENCH_DAYS, at least 1.
  * Prometheus, which takes long for such a load, is measured where BENCH_SERVERS names it.
  */
 import { coldAndWarm, type History, loadHistory, samplesOf } from "./lib/history.ts";

@@ -3,7 +3,7 @@
  * samples. Cold and warm as in query-blocks.ts.
  *
  * BENCH_INTERVAL: seconds between two samples of a series, 900 by default, so that it loads within a minute. Denser ones make raw
- * samples dearer, not rollups.
+ * samples dearer, not rollups. BENCH_HOSTS is at least 8, BENCH_DAYS at least 4.
  */
 import { coldAndWarm, type History, loadHistory, samplesOf } from "./lib/history.ts";
 import { printTimes, type RangeQuery, type TimeColumn } from "./lib/range-queries.ts";

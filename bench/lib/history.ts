@@ -58,6 +58,7 @@ async function untilQuiet(server: Server, samples: number, end: number): Promise
     if (work !== last) {
       last = work;
       since = performance.now();
+      deadline = since + DEADLINE_MS;
     }
     if (held >= NEARLY_ALL * samples && 1000 * rolledUpTo >= end && performance.now() - since > QUIET_MS) return;
     if (performance.now() > deadline) {
