@@ -72,7 +72,13 @@ function countNight(pages: readonly Page[], zone: string): number {
 
 export function countBy(pages: readonly Page[], zone: string, names: (page: Page) => readonly string[]): Count[] {
   const by = new Map<string, Page[]>();
-  for (const page of pages) for (const name of names(page)) by.set(name, [...(by.get(name) ?? []), page]);
+  for (const page of pages) {
+    for (const name of names(page)) {
+      const known = by.get(name);
+      if (known === undefined) by.set(name, [page]);
+      else known.push(page);
+    }
+  }
   const counts = [...by].map(([name, all]) => {
     const firing = all.filter((p) => p.status === "firing");
     return { name, pages: firing.length, night: countNight(firing, zone), resolved: all.length - firing.length };
