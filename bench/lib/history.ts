@@ -58,11 +58,12 @@ async function untilQuiet(server: Server, samples: number, end: number): Promise
     if (work !== last) {
       last = work;
       since = performance.now();
-      deadline = since + DEADLINE_MS;
     }
     if (held >= NEARLY_ALL * samples && 1000 * rolledUpTo >= end && performance.now() - since > QUIET_MS) return;
     if (performance.now() > deadline) {
-      throw new Error(`${held} of ${samples} samples are in blocks after ${(patience / 1000).toFixed(0)} s, or work goes on`);
+      throw new Error(
+        `${held} of ${samples} samples are in blocks after ${(patience / 1000).toFixed(0)} s, or work goes on`,
+      );
     }
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
