@@ -9,8 +9,8 @@ export interface Turns {
 }
 
 /** A request passes the loop several times until it is answered, behind a stretch of each work that goes on. */
-const STRETCH_MS = 20;
-const LONGEST_STRETCH_MS = 80;
+const STRETCH_MS = 40;
+const LONGEST_STRETCH_MS = 120;
 /** Where the others take long, or the machine gives this process little time, a stretch is one part in so many of their turn. */
 const SHARE = 3;
 
