@@ -7,7 +7,7 @@ export function addWhyCommand(program: Command): void {
   program
     .command("why")
     .description("why was somebody paged for an alert, or nobody? From the records of evaluations and notifications")
-    .argument("<labels>", `the alert's labels, as 'alertname="HighLoad",instance="a"'`)
+    .argument("[labels]", `the alert's labels, as 'alertname="HighLoad",instance="a"'`)
     .option("--time <time>", "as things stood then (now, -1h, 2026-11-22T10:00:00Z, Unix seconds)", "now")
     .option("--window <duration>", "how far back is looked for alerts that are over (1h)")
     .option("--receiver <name>", "only what came of it at this receiver")
@@ -17,7 +17,13 @@ export function addWhyCommand(program: Command): void {
     .addOption(tenantOption("whose alerts"))
     .option("--json", "the answer of the API as it is")
     .addHelpText("after", "\nExit code: 0 answered; 1 the server could not answer; 2 what was asked is wrong.")
-    .action(async (labels: string, options: WhyOptions) => {
+    .action(async (labels: string | undefined, options: WhyOptions) => {
+      if (labels === undefined) {
+        // commander's own exit code for a missing argument is 1, that of a server that cannot answer.
+        process.stderr.write(`error: which alert? Give its labels, as 'alertname="HighLoad",instance="a"'\n`);
+        process.exitCode = 2;
+        return;
+      }
       const { runWhy } = await import("./why.ts");
       process.exitCode = await runWhy(labels, options);
     });
