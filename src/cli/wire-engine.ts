@@ -12,8 +12,7 @@ import { makeResultsCache, type ResultsCache } from "../query/results-cache/resu
 export interface EngineParts {
   readonly engine: Engine;
   readonly queue: Pick<QueryQueue, "stats">;
-  /** Undefined where the configuration gives it no room. */
-  readonly results: ResultsCache | undefined;
+  readonly results: ResultsCache;
   readonly patience: Patience;
   /** How often each partition was left out of an answer. */
   readonly missed: ReadonlyMap<number, number>;
@@ -37,16 +36,14 @@ export function wireEngine(shards: readonly ShardClient[], config: () => Config,
     const { limits } = config();
     return { maxRunning: limits.maxConcurrentQueries, maxWaiting: limits.maxQueuedQueries };
   });
-  const { limits, global } = config();
-  const { queryCacheBytes } = limits;
-  const results = queryCacheBytes > 0 ? makeResultsCache(queryCacheBytes) : undefined;
+  const results = makeResultsCache(() => config().limits.queryCacheBytes);
   const engine = makeEngine({
     shards,
     patience,
     queue,
     limitsOf: (tenant) => engineLimits(limitsOf(config(), tenant)),
-    ...(results === undefined ? {} : { results }),
-    defaultSubqueryStepMs: global.evaluationIntervalMs,
+    results,
+    defaultSubqueryStepMs: config().global.evaluationIntervalMs,
   });
   return { engine, queue, results, patience, missed };
 }

@@ -33,7 +33,7 @@ export function wireMetrics({ parts, busParts, census, ingestReader, ruleFiles }
   const observe = makeApiMetrics(registry);
   registerShardMetrics(registry, shards.clients);
   registerQueryMetrics(registry, { queue: queries.queue.stats, missed: () => queries.missed });
-  if (results !== undefined) registerResultsCacheMetrics(registry, results.stats);
+  registerResultsCacheMetrics(registry, results.stats);
   registerRuleFileMetrics(registry, ruleFiles);
   for (const host of shards.hosts) census.watch({ stats: host.mailbox });
   registerSystemMetrics(registry, {

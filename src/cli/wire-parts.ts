@@ -42,7 +42,7 @@ export interface Parts {
   readonly engine: Engine;
   readonly queries: EngineParts;
   /** Of the engine; undefined where the configuration has no room for one. */
-  readonly results: ResultsCache | undefined;
+  readonly results: ResultsCache;
   readonly alertManager: AlertManager;
   /** The newest events of alerting. */
   readonly history: AlertHistory;

@@ -118,7 +118,7 @@ export function makeEngine(options: EngineOptions): Engine {
           prepared(query.ctx, expr, grid, limits),
           grid,
           request,
-          options.results,
+          options.results?.hasRoom() === true ? options.results : undefined,
         );
         return { ...result, ...statistics(query.ctx, request, opened), ...traced(trace) };
       } finally {

@@ -77,7 +77,7 @@ function exampleRegistry(): Registry {
   };
   registerQueryMetrics(registry, { queue: () => ({ running: 1, waiting: 1 }), missed: () => new Map([[0, 1]]) });
   registerShardMetrics(registry, [shard]);
-  registerResultsCacheMetrics(registry, makeResultsCache(1).stats);
+  registerResultsCacheMetrics(registry, makeResultsCache(() => 1).stats);
   registerRuleFileMetrics(registry, () => ({ ok: 1, failed: 1, current: true }));
   const census = makeCensus();
   const death = { kind: "failure", reason: "r", detail: "", deaths: 1, action: "restart", delayMs: 1 } as const;

@@ -30,6 +30,8 @@ export interface ResultsCacheStats {
 }
 
 export interface ResultsCache {
+  /** Whether there is room for anything at all; what is beyond the room that there is by now goes. */
+  hasRoom(): boolean;
   get(key: string): Kept | undefined;
   /** Keeps a result in place of the one before; one that is too large for the cache is not kept: false. */
   set(key: string, kept: Kept): boolean;
@@ -46,8 +48,8 @@ const ENTRY_BYTES = 512;
 const LABELS_BYTES = 64;
 const STRING_BYTES = 24;
 
-/** @param maxBytes about so much memory is taken by what is kept */
-export function makeResultsCache(maxBytes: number): ResultsCache {
+/** @param maxBytes about so much memory is taken by what is kept; asked each time, since it may change; 0: nothing is kept */
+export function makeResultsCache(maxBytes: () => number): ResultsCache {
   // In the order of their last use.
   const entries = new Map<string, { readonly kept: Kept; readonly bytes: number }>();
   let bytes = 0;
@@ -59,7 +61,18 @@ export function makeResultsCache(maxBytes: number): ResultsCache {
     bytes -= entries.get(key)?.bytes ?? 0;
     entries.delete(key);
   };
+  const keepWithin = (room: number): void => {
+    for (const oldest of entries.keys()) {
+      if (bytes <= room) break;
+      drop(oldest);
+    }
+  };
   return {
+    hasRoom: () => {
+      const room = maxBytes();
+      keepWithin(room);
+      return room > 0;
+    },
     get: (key) => {
       const found = entries.get(key);
       if (found === undefined) return undefined;
@@ -70,13 +83,11 @@ export function makeResultsCache(maxBytes: number): ResultsCache {
     set: (key, kept) => {
       drop(key);
       const size = 2 * key.length + bytesOf(kept);
-      if (size > maxBytes * LARGEST_PART) return false;
+      const room = maxBytes();
+      if (size > room * LARGEST_PART) return false;
       entries.set(key, { kept, bytes: size });
       bytes += size;
-      for (const oldest of entries.keys()) {
-        if (bytes <= maxBytes) break;
-        drop(oldest);
-      }
+      keepWithin(room);
       return true;
     },
     delete: drop,

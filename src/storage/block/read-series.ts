@@ -1,4 +1,5 @@
 /** Samples and rollups of one series of a block. Only the pages of chunks that reach into the span of time are read. */
+import { spend } from "../../lib/work-at-hand.ts";
 import { ALL_ROLLUP_COLUMNS, type RollupBuffer, reserveRollup } from "../../model/rollup.ts";
 import { reserveSamples, type SampleBuffer } from "../../model/sample.ts";
 import type { Page } from "../column/page.ts";
@@ -11,6 +12,10 @@ import type { ChunkPart } from "./index-tables.ts";
 import { readRollupChunk, readSampleChunk } from "./read-chunk.ts";
 import { keepRows, keepSamples } from "./row-span.ts";
 import { type Section, sectionPart } from "./section.ts";
+
+/** About what reading a sample, and all columns of a bucket, costs. */
+const SAMPLE_NS = 16;
+const BUCKET_NS = 64;
 
 /** Gives the page with a number. */
 export type PageSource = (pages: Section<Page>, page: number) => Page;
@@ -55,6 +60,8 @@ export function readSamples(
     const mask = part.mask[c] as number;
     const number = part.page[c] as number;
     const column = part.column[c] as number;
+    out.length = 0;
+    spend(rows * SAMPLE_NS);
     out.length = length;
     if (decoded !== undefined && appendDecoded(decoded, cache, number, column, minT, maxT, out)) {
       length = out.length;
@@ -112,6 +119,7 @@ export function readRows(
     for (let c = part.ends[i] as number; c < end; c++) {
       if ((part.maxT[c] as number) < minT || (part.minT[c] as number) > maxT) continue;
       const rows = part.rows[c] as number;
+      spend(rows * BUCKET_NS);
       out.length = length;
       reserveRollup(out, length + rows);
       const number = part.page[c] as number;

@@ -1,5 +1,6 @@
 /** Samples of one series out of the head: sealed chunks and the open one, with late samples merged over them. */
 import { firstAfter, firstAt } from "../../lib/search.ts";
+import { spend } from "../../lib/work-at-hand.ts";
 import { appendSamples } from "../../model/copy-samples.ts";
 import { copyHistogram, makeHistogramBytes } from "../../model/histogram-code.ts";
 import {
@@ -19,6 +20,9 @@ import { decodeOpenChunk, openChunkMinT } from "./open-chunk.ts";
 import { LAST_T_F64, LATE, OPEN, ROW_SHIFT, SEALED } from "./series-table.ts";
 import { companionOf, fillStartTimes } from "./start-times.ts";
 import { SLAB_MASK, SLAB_SHIFT } from "./word-pool.ts";
+
+/** About what decoding a chunk costs. */
+const CHUNK_NS = 2_000;
 
 const open = makeSampleBuffer(128);
 const run = makeSampleBuffer(128);
@@ -106,6 +110,7 @@ function collectChain(arena: ChunkArena, newest: number, minT: number, maxT: num
 }
 
 function decodeSealed(arena: ChunkArena, chunk: number, minT: number, maxT: number, out: SampleBuffer): void {
+  spend(CHUNK_NS);
   const slab = arena.slabs[chunk >>> SLAB_SHIFT] as Int32Array;
   const at = chunk & SLAB_MASK;
   const count = (slab[at + CHUNK_COUNT] as number) & 0xffff;

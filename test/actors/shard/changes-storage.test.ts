@@ -62,7 +62,7 @@ test("a result that is kept is that of the storage as it is", { timeout: 120_000
     now: () => clock.now,
     settings: { maxBlockRangeMs: 8 * HOUR, ages },
   });
-  const results = makeResultsCache(1 << 20);
+  const results = makeResultsCache(() => 1 << 20);
   const client = clientOf(lab);
   const cached = makeEngine({ shards: [client], results });
   const plain = makeEngine({ shards: [client] });

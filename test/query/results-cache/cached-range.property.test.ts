@@ -116,7 +116,7 @@ test("a cached engine answers as one without a cache, whatever is written meanwh
     fc.asyncProperty(ops, fc.constantFrom(1 << 20, 20_000), async (list, bytes) => {
       const shards = Array.from({ length: PARTITIONS }, (_, p) => coreShard(p));
       const clients = shards.map((s) => s.client);
-      const results = makeResultsCache(bytes);
+      const results = makeResultsCache(() => bytes);
       const cached = makeEngine({ shards: clients, results });
       const plain = makeEngine({ shards: clients });
       const write = (rows: readonly Row[]): void => {

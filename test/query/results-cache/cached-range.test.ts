@@ -22,7 +22,7 @@ let engine: ReturnType<typeof makeEngine>;
 
 beforeEach(() => {
   shard = coreShard(0, 100 * STEP);
-  results = makeResultsCache(1 << 20);
+  results = makeResultsCache(() => 1 << 20);
   plans = [];
   shard.onRequest = (request) => {
     if (request.kind !== "query") return;
@@ -255,7 +255,7 @@ describe("nothing is kept", () => {
   });
 
   it("of what is too large for the cache", async () => {
-    results = makeResultsCache(1_000);
+    results = makeResultsCache(() => 1_000);
     engine = makeEngine({ shards: [shard.client], results });
     for (let i = 0; i < 2; i++) await ask(10, 50);
     expect(results.stats()).toMatchObject({ hits: 0, entries: 0, bytes: 0, bypassed: { size: 2 } });
