@@ -3,12 +3,9 @@
  * `/api/v2/alerts`, while the API is asked. Whether every group is told of all its alerts, once; what senders and askers wait;
  * what it takes of memory. Alertmanager does the same, where it is found.
  */
-import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, createServer, request } from "node:http";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { findAlertmanager, startAlertmanager } from "./lib/alertmanager.ts";
 import { treeUsage } from "./lib/process-tree.ts";
 import { printTable } from "./lib/report.ts";
 import { freePort, startServer } from "./lib/servers.ts";
@@ -50,7 +47,7 @@ export async function benchAlertStorm(): Promise<void> {
   const storms = [await storm(startTocsin)];
   const peer = findAlertmanager();
   if (peer === undefined) console.log("alertmanager is not installed and not measured");
-  else storms.push(await storm((hook) => startAlertmanager(peer, hook)));
+  else storms.push(await storm((hook) => startPeer(peer, hook)));
   const ms = (all: readonly number[], q: number) => `${Math.round(quantile(all, q))} ms`;
   printTable(
     `${ALERTS} alerts of ${GROUPS} groups in ${SECONDS} s, ${A_REQUEST} a request`,
@@ -270,61 +267,9 @@ async function startTocsin(hook: string): Promise<Target> {
   return { name: "tocsin", url, pid, more: ["/api/v1/alerts", "/metrics"], stop: () => server.stop() };
 }
 
-function findAlertmanager(): string | undefined {
-  for (const dir of [process.env.PEERS_BIN, ...(process.env.PATH ?? "").split(":")]) {
-    for (const name of ["prometheus-alertmanager", "alertmanager"]) {
-      if (dir !== undefined && dir !== "" && existsSync(join(dir, name))) return join(dir, name);
-    }
-  }
-  return undefined;
-}
-
-async function startAlertmanager(command: string, hook: string): Promise<Target> {
-  const dir = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), "bench-alertmanager-"));
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
-  writeFileSync(join(dir, "alertmanager.yml"), configFor(hook));
-  const args = [
-    `--config.file=${dir}/alertmanager.yml`,
-    `--storage.path=${dir}/data`,
-    `--web.listen-address=127.0.0.1:${port}`,
-    "--cluster.listen-address=",
-    "--log.level=error",
-  ];
-  const child = spawn(...withTemplates(command, args), { stdio: "ignore" });
-  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-  for (let left = 200; ; left--) {
-    const ready = await fetch(`${url}/-/ready`).then(
-      (r) => r.ok,
-      () => false,
-    );
-    if (ready) break;
-    if (left === 0) throw new Error(`${command} did not get ready`);
-    await sleep(50);
-  }
-  return {
-    name: "alertmanager",
-    url,
-    pid: child.pid as number,
-    more: ["/metrics"],
-    stop: async () => {
-      child.kill("SIGTERM");
-      await ended;
-      rmSync(dir, { recursive: true, force: true });
-    },
-  };
-}
-
-/**
- * Debian's build looks for its templates in /usr/share. One that is unpacked elsewhere finds them there in a mount namespace of its
- * own, where nothing outside of it changes.
- */
-function withTemplates(command: string, args: readonly string[]): [string, string[]] {
-  const wanted = "/usr/share/prometheus/alertmanager";
-  const unpacked = join(dirname(realpathSync(command)), "../share/prometheus/alertmanager");
-  if (existsSync(wanted) || !existsSync(unpacked)) return [command, [...args]];
-  const script = `mount -t tmpfs none /usr/share && mkdir -p ${dirname(wanted)} && ln -s "$0" ${wanted} && exec "$@"`;
-  return ["unshare", ["-rm", "sh", "-c", script, unpacked, command, ...args]];
+async function startPeer(command: string, hook: string): Promise<Target> {
+  const { url, pid, stop } = await startAlertmanager(command, configFor(hook));
+  return { name: "alertmanager", url, pid, more: ["/metrics"], stop };
 }
 
 function quantile(all: readonly number[], q: number): number {

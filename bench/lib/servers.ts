@@ -47,6 +47,8 @@ export function serversToMeasure(): ServerName[] {
 export interface StartOptions {
   /** More lines for Tocsin's configuration file. */
   readonly config?: string;
+  /** Prometheus's configuration file; by default it has nothing to do by itself. */
+  readonly prometheus?: string;
   readonly files?: Readonly<Record<string, string>>;
   /** VictoriaMetrics keeps its cache of results, which is off else. */
   readonly resultsCache?: boolean;
@@ -113,7 +115,7 @@ function commandOf(name: ServerName, dir: string, port: number, options: StartOp
     ];
     return { command: findPeer(name)!, args, ready: "/health" };
   }
-  writeFileSync(join(dir, "prometheus.yml"), "global: {}\n");
+  writeFileSync(join(dir, "prometheus.yml"), options.prometheus ?? "global: {}\n");
   const args = [
     `--config.file=${dir}/prometheus.yml`,
     `--storage.tsdb.path=${dir}/data`,
