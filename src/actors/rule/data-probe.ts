@@ -4,7 +4,7 @@ import { type Absence, absenceBy, ENDED, type NoDataPolicy, type Reason, unseen 
 import { isFiring, reasonOf } from "./alert-rule.core.ts";
 import { type AlertTable, cellOf, RESOLVED, STATE } from "./alert-table.ts";
 import type { DataQueries } from "./data-expression.ts";
-import { resultRows } from "./rule-result.ts";
+import { lackOf, resultRows } from "./rule-result.ts";
 
 /** What is asked about instances that are not in a result. */
 export interface ProbeContext {
@@ -86,12 +86,13 @@ async function ask(
   query: string,
   time: number,
   lookbackMs?: number,
-): Promise<Set<string> | "query_failed" | "shard_missing"> {
+): Promise<Set<string> | Exclude<Reason, "">> {
   const { engine, tenant, signal } = context;
   try {
     const lookback = lookbackMs === undefined ? {} : { lookbackMs };
     const result = await engine.instant({ tenant, query, time, signal, ...lookback });
-    if (result.partial) return "shard_missing";
+    const lack = lackOf(result);
+    if (lack !== "") return lack;
     return new Set(resultRows(result).map(({ labels }) => keyWithout(labels, rule.ownLabels)));
   } catch {
     return "query_failed";

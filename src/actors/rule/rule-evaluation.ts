@@ -1,4 +1,5 @@
 import { formatLabels, labelsKey, METRIC_NAME, withLabel } from "../../model/labels.ts";
+import { QueryError } from "../../model/query.ts";
 import { unstorable } from "../../streams/codec/wire-histogram-stored.ts";
 import type { Reason } from "./absence.ts";
 import { type AlertingRuntime, emitAlerts, evaluateAlerts, slice } from "./alert-evaluation.ts";
@@ -6,7 +7,7 @@ import { type Applied, applyBlindness, NOTHING_APPLIED, RuleEvaluationError } fr
 import type { EvaluationContext } from "./evaluation-context.ts";
 import type { GroupRuntime, RuleRuntime } from "./rule-group.state.ts";
 import { emit, emitStale, type MadeSeries } from "./rule-output.ts";
-import { type ResultRow, resultRows } from "./rule-result.ts";
+import { lackOf, type ResultRow, resultRows } from "./rule-result.ts";
 
 export type { EvaluationContext };
 
@@ -47,7 +48,7 @@ export async function evaluateRule(
     evaluation: group.evaluation,
     time,
     limit: group.spec.limit,
-    blind: blind === "" && result.partial ? "shard_missing" : blind,
+    blind: blind || lackOf(result),
     lateMs,
   });
   return { ...applied, samples: emitAlerts(context.output, rule, time), error: partial };
@@ -66,7 +67,9 @@ export async function evaluateOrHold(
   } catch (e) {
     const error = e instanceof Error ? e.message : String(e);
     if (!isAlerting(rule)) return { ...NOTHING_APPLIED, samples: 0, error };
-    const applied = await slice(applyBlindness(rule.table, time, "query_failed"));
+    // Where no shard answers at all, the shards are why.
+    const shards = circumstances.blind === "shard_missing" && e instanceof QueryError && e.type === "internal";
+    const applied = await slice(applyBlindness(rule.table, time, shards ? "shard_missing" : "query_failed"));
     return { ...applied, samples: 0, error };
   }
 }

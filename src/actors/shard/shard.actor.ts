@@ -13,6 +13,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Disk } from "../../lib/disk.ts";
+import { stillReading } from "../../model/backlog.ts";
 import type { ShardRequest, ShardStats } from "../../model/shard.ts";
 import { timeText } from "../../storage/engine/name-missing.ts";
 import { answerFrom } from "../../storage/engine/shard-storage.ts";
@@ -316,10 +317,7 @@ export function startShard(options: ShardOptions): Shard {
     if (times === undefined || times.from > maxT || times.to < minT) return full;
     const at = (t: number, unknown: string) => (Number.isFinite(t) ? timeText(t) : unknown);
     const between = `${at(times.from, "the beginning")} and ${at(times.to, "now")}`;
-    return [
-      ...full,
-      `shard ${partition} still reads what was sent between ${between}: samples of that time may be missing`,
-    ];
+    return [...full, stillReading(partition, between)];
   };
 
   const recovered = (): Keeper => {
