@@ -112,7 +112,7 @@ describe("why somebody was paged, or nobody", () => {
       Muted: ["not_paged", "muted_time_interval"],
       Big: ["paged", "repeat_interval"],
       Small: ["not_paged", "inhibited"],
-      Escalated: ["paged", "repeat_interval"],
+      Escalated: ["paged", "escalation_step"],
       High: ["paged", "repeat_interval"],
       Held: ["pending", "for"],
       Low: ["inactive", "condition_false"],

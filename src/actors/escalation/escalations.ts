@@ -13,6 +13,7 @@ import {
 } from "./escalation.core.ts";
 import type { Escalation, EscalationConfig } from "./escalation-config.ts";
 import { type EscalationLog, type EscalationRecord, openEscalationLog } from "./escalation-log.ts";
+import { stepTargets } from "./next-step.ts";
 import { nextHandOver, onCallAt } from "./schedule.core.ts";
 
 /**
@@ -175,12 +176,7 @@ export function makeEscalations(options: EscalationsOptions): Escalations {
   };
 
   const targetsOf = (policy: Escalation, now: number) => (step: number) =>
-    (policy.steps[step]?.notify ?? []).flatMap(({ kind, name }) => {
-      if (kind === "receiver") return [name];
-      const schedule = config?.schedules.get(name);
-      const receiver = schedule === undefined ? undefined : onCallAt(schedule, now).receiver;
-      return receiver === undefined ? [] : [receiver];
-    });
+    stepTargets(policy, config?.schedules ?? new Map(), step, now);
 
   return {
     begun,

@@ -4,6 +4,7 @@ import type { ActiveAlert, AlertingRuleStatus, RuleGroupStatus } from "../../mod
 import type { Route } from "../alert/alertmanager-config.ts";
 import type { Silence } from "../alert/silence.core.ts";
 import type { EscalationState } from "../escalation/escalation.core.ts";
+import type { EscalationConfig } from "../escalation/escalation-config.ts";
 import type { HistoryEvent } from "./alert-history.ts";
 
 /** All that is known of one alert around a time. Events are in the order of their times; those after `time` are there as well. */
@@ -54,6 +55,8 @@ export interface RouteSeen {
   readonly held: { readonly nextFlush: number; readonly hasFlushed: boolean } | undefined;
   readonly events: readonly HistoryEvent[];
   readonly escalations: readonly EscalationState[];
+  /** As it is configured now. */
+  readonly escalationConfig: Pick<EscalationConfig, "escalations" | "schedules">;
 }
 
 export function stepOf(

@@ -12,6 +12,8 @@ export interface RouteStory {
   readonly steps: readonly ExplainStep[];
   /** When somebody was told of this firing last, and who; undefined: nobody was. */
   readonly told: { readonly at: number; readonly whom: string } | undefined;
+  /** Something keeps further pages back: a silence, an acknowledgement. */
+  readonly held: boolean;
   /** Why nobody was told, or why nobody is told again. */
   readonly reason: string;
   readonly because: string;
@@ -87,15 +89,22 @@ export function routeStory(e: Evidence, r: RouteSeen, firedAt: number): RouteSto
     const because = `${text(quiet.event.integration)} has been told of all this at ${text(quiet.event.lastTold)}; again at ${text(quiet.event.repeatAt)} if it still fires`;
     steps.push(stepOf("delivery", quiet.time, "nothing_new", because, quiet.from));
   }
-  const escalated = escalationSteps(r.escalations, fp, e.time);
+  const escalated = escalationSteps(r, firedAt, e.time);
   steps.push(...escalated.steps);
   const told = escalated.told ?? toldOf(deliveries, quiet?.event, route.receiver, firedAt);
   const main = held[0];
-  if (main !== undefined) return { steps, told, ...main, advice };
+  if (main !== undefined) return { steps, told, held: true, ...main, advice };
   if (escalated.acknowledged !== undefined) {
-    return { steps, told, reason: "acknowledged", because: escalated.acknowledged, advice };
+    return { steps, told, held: true, reason: "acknowledged", because: escalated.acknowledged, advice };
   }
-  return { steps, told, ...otherwise(e, r, deliveries, started?.event, told, advice) };
+  const { next } = escalated;
+  if (next !== undefined && (told !== undefined || (deliveries.failed ?? deliveries.trying) === undefined)) {
+    return { steps, told, held: false, ...next };
+  }
+  const otherwise = withoutHold(e, r, deliveries, started?.event, told, advice);
+  if (next === undefined) return { steps, told, held: false, ...otherwise };
+  const because = `${otherwise.because}; ${next.because}`;
+  return { steps, told, held: false, ...otherwise, because, advice: [...otherwise.advice, ...next.advice] };
 }
 
 function toldOf(
@@ -111,7 +120,7 @@ function toldOf(
 }
 
 /** Why nothing came of it although nothing mutes it. */
-function otherwise(
+function withoutHold(
   e: Evidence,
   r: RouteSeen,
   d: Deliveries,

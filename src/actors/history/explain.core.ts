@@ -52,13 +52,8 @@ function verdictOf(
   const newest = told.toSorted((a, b) => (b.story.told?.at ?? 0) - (a.story.told?.at ?? 0))[0];
   if (newest?.story.told !== undefined) {
     const { at, whom } = newest.story.told;
-    const silent = newest.story.reason === "repeat_interval" ? newest.story.because : `now: ${newest.story.because}`;
-    return [
-      "paged",
-      newest.story.reason,
-      `Paged: ${whom} was told at ${isoTime(at)}; ${silent}.`,
-      newest.story.reason === "repeat_interval" ? [] : advice,
-    ];
+    const silent = newest.story.held ? `now: ${newest.story.because}` : newest.story.because;
+    return ["paged", newest.story.reason, `Paged: ${whom} was told at ${isoTime(at)}; ${silent}.`, newest.story.advice];
   }
   const first = stories[0];
   if (first === undefined) return ["not_paged", "no_route", `Not paged because no route takes ${name}.`, []];

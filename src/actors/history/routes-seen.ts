@@ -37,7 +37,9 @@ export async function routesSeen(
       const receiver = isNow
         ? config.receivers.find((r) => r.name === route.receiver)?.integrations.map((i) => i.name)
         : then?.receivers.find((r) => r.name === route.receiver)?.integrations;
-      const escalations = alertManager.escalations.all().filter((e) => e.state.groupKey === groupKey);
+      // Two routes may have the same key.
+      const identity = groupIdentity(route, labels);
+      const escalations = alertManager.escalations.all().filter((e) => e.state.group === identity);
       const escalation = escalations.flatMap((e) => e.state.paged);
       const subjects = new Set(
         [route.receiver, ...fallbacksOf(config, route), ...escalation].map((name) =>
@@ -51,9 +53,10 @@ export async function routesSeen(
         integrations: receiver,
         muting: mutedBy(config, route, request.time),
         ofThen: then !== undefined && (then.hash === config.hash || recorded !== undefined),
-        held: groups.get(groupIdentity(route, labels)),
+        held: groups.get(identity),
         events: events.filter((e) => e.event.groupKey === groupKey),
         escalations: escalations.map((e) => e.state),
+        escalationConfig: config.escalation,
       };
     }),
   );

@@ -50,6 +50,7 @@ function evidence(over: Partial<Evidence>, route: Partial<RouteSeen> = {}): Evid
     held: undefined,
     events: [],
     escalations: [],
+    escalationConfig: { escalations: new Map(), schedules: new Map() },
     ...route,
   };
   return {
