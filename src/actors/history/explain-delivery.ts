@@ -1,18 +1,27 @@
 import type { ExplainStep } from "../../model/explain.ts";
 import type { HistoryEvent } from "./alert-history.ts";
-import { stepOf, text } from "./evidence.ts";
+import { isoTime, stepOf, text } from "./evidence.ts";
 
 /** The notifications of one group that were about an alert. */
 export interface Deliveries {
   /** Up to the time in question, in their order. */
   readonly events: readonly HistoryEvent[];
+  /** The newest that arrived. */
   readonly arrived: { readonly at: number; readonly whom: string } | undefined;
-  /** Why the last one failed, where none arrived. */
-  readonly failed: string | undefined;
-  /** One is under way: what is known of it. */
-  readonly trying: string | undefined;
+  /** Ways whose last notification was given up, in the order of that. */
+  readonly failed: readonly FailedWay[];
+  /** What is under way: one by one, in words. */
+  readonly trying: readonly string[];
   /** When the first one after the time in question was sent, Unix ms. */
   readonly later: number | undefined;
+}
+
+export interface FailedWay {
+  readonly receiver: string;
+  readonly integration: string;
+  /** When it was given up, Unix ms. */
+  readonly at: number;
+  readonly reason: string;
 }
 
 /** @param firedAt @param time Unix ms */
@@ -29,17 +38,48 @@ export function deliveriesOf(
   const before = about.filter((x) => x.time <= time);
   const tellsBegin = (x: HistoryEvent) => listOf(x.event.firing).includes(fingerprint);
   const good = before.findLast((x) => x.event.type === "result" && x.event.ok === true && tellsBegin(x));
-  const last = before.at(-1);
-  const open = last !== undefined && last.event.type !== "result";
-  const failure = before.findLast((x) => x.event.type === "result" && x.event.ok === false);
-  const attempt = open && last.event.type === "attempt" ? `; attempt ${String(last.event.attempt)} failed: ` : "";
+  const results = new Map<string, HistoryEvent>();
+  const open = new Map<string, HistoryEvent>();
+  for (const x of before) {
+    const way = wayOf(x);
+    open.delete(way);
+    if (x.event.type !== "result") open.set(way, x);
+    else {
+      // The order is that of the last results.
+      results.delete(way);
+      results.set(way, x);
+    }
+  }
+  const failed = [...results.values()].filter(({ event }) => event.ok !== true);
   return {
     events: before,
     arrived: good === undefined ? undefined : { at: good.time, whom: text(good.event.receiver) },
-    failed: good === undefined && !open && failure !== undefined ? text(failure.event.reason) : undefined,
-    trying: open ? attempt + (attempt === "" ? "" : text(last.event.reason)) : undefined,
+    failed: failed.map(({ time: at, event }) => ({
+      receiver: text(event.receiver),
+      integration: text(event.integration),
+      at,
+      reason: text(event.reason),
+    })),
+    trying: [...open.values()].map((x) => {
+      const { event } = x;
+      const again = event.type === "attempt" ? `; attempt ${String(event.attempt)} failed: ${text(event.reason)}` : "";
+      return `${wayOf(x)} is being told${again}`;
+    }),
     later: about.find((x) => x.time > time && x.event.type === "intent")?.time,
   };
+}
+
+/** Which ways failed, with what error and when. */
+export function failuresInWords(failed: readonly FailedWay[]): string {
+  const words = failed.map(
+    ({ receiver, integration, at, reason }) =>
+      `${receiver}/${integration} could not be told and was given up at ${isoTime(at)}: ${reason}`,
+  );
+  return words.join("; ");
+}
+
+function wayOf({ event }: HistoryEvent): string {
+  return `${text(event.receiver)}/${text(event.integration)}`;
 }
 
 /** Whoever can publish can publish anything. */
@@ -50,10 +90,16 @@ function listOf(value: unknown): readonly unknown[] {
 /** Steps of deliveries; of many the first and the newest. */
 const SHOWN = 12;
 
-export function deliverySteps({ events, later }: Deliveries, time: number): ExplainStep[] {
+/** @param standsIn whether a receiver is told in place of the route's own */
+export function deliverySteps(
+  { events, later }: Deliveries,
+  time: number,
+  standsIn: (receiver: string) => boolean,
+): ExplainStep[] {
   const shown = events.length <= SHOWN ? events : [...events.slice(0, 3), ...events.slice(3 - SHOWN)];
-  const out = shown.map(({ event, time: at, from }) => {
-    const to = `${text(event.receiver)}/${text(event.integration)}`;
+  const out = shown.map((x) => {
+    const { event, time: at, from } = x;
+    const to = `${wayOf(x)}${standsIn(text(event.receiver)) ? " (fallback)" : ""}`;
     const what = listOf(event.firing).length > 0 ? "" : " (the end)";
     const details = { id: event.id, receiver: event.receiver, integration: event.integration, key: event.key };
     if (event.type === "intent") return stepOf("delivery", at, "intent", `to be told: ${to}${what}`, from, details);

@@ -4,7 +4,7 @@ import { formatLabels, labelsFromObject } from "../../model/labels.ts";
 import { formatMatcher } from "../../model/matcher.ts";
 import type { Silence } from "../alert/silence.core.ts";
 import { type Evidence, isoTime, lastBefore, type RouteSeen, stepOf, text } from "./evidence.ts";
-import { type Deliveries, deliveriesOf, deliverySteps } from "./explain-delivery.ts";
+import { type Deliveries, deliveriesOf, deliverySteps, failuresInWords } from "./explain-delivery.ts";
 import { escalationSteps } from "./explain-escalation.ts";
 
 /** What became of a firing alert on one of its routes. */
@@ -83,7 +83,9 @@ export function routeStory(e: Evidence, r: RouteSeen, firedAt: number): RouteSto
     steps.push(stepOf("group", look.time, "open", "looked at: nothing holds this alert back", look.from));
   }
   const deliveries = deliveriesOf(r.events, fp, firedAt, e.time);
-  steps.push(...deliverySteps(deliveries, e.time));
+  const paged = new Set(r.escalations.flatMap((s) => s.paged));
+  const standsIn = (receiver: string) => receiver !== route.receiver && !paged.has(receiver);
+  steps.push(...deliverySteps(deliveries, e.time, standsIn));
   const quiet = lastBefore(r.events, e.time, (x) => x.type === "quiet" && x.lastTold !== null);
   if (quiet !== undefined) {
     const because = `${text(quiet.event.integration)} has been told of all this at ${text(quiet.event.lastTold)}; again at ${text(quiet.event.repeatAt)} if it still fires`;
@@ -98,13 +100,35 @@ export function routeStory(e: Evidence, r: RouteSeen, firedAt: number): RouteSto
     return { steps, told, held: true, reason: "acknowledged", because: escalated.acknowledged, advice };
   }
   const { next } = escalated;
-  if (next !== undefined && (told !== undefined || (deliveries.failed ?? deliveries.trying) === undefined)) {
-    return { steps, told, held: false, ...next };
+  const { failed } = deliveries;
+  if (told !== undefined && failed.length > 0) {
+    const onward = next ?? againAfter(e, r, deliveries);
+    const instead = standsIn(told.whom);
+    const because = instead
+      ? `it stands in as the fallback: ${failuresInWords(failed)}; ${onward.because}`
+      : `but ${failuresInWords(failed)}; ${onward.because}`;
+    const reason = next?.reason ?? (instead ? "fallback_told" : "delivery_failed");
+    return { steps, told, held: false, reason, because, advice: [...advice, ...(next?.advice ?? []), REDRIVE] };
   }
-  const otherwise = withoutHold(e, r, deliveries, started?.event, told, advice);
-  if (next === undefined) return { steps, told, held: false, ...otherwise };
-  const because = `${otherwise.because}; ${next.because}`;
-  return { steps, told, held: false, ...otherwise, because, advice: [...otherwise.advice, ...next.advice] };
+  const tried = failed.length + deliveries.trying.length > 0;
+  if (next !== undefined && (told !== undefined || !tried)) return { steps, told, held: false, ...next };
+  const found = withoutHold(e, r, deliveries, started?.event, told, advice);
+  if (next === undefined) return { steps, told, held: false, ...found };
+  const because = `${found.because}; ${next.because}`;
+  return { steps, told, held: false, ...found, because, advice: [...found.advice, ...next.advice] };
+}
+
+const REDRIVE = "see what failed with: tocsin notifications; send it again with: tocsin redrive ID";
+
+/** When a receiver that failed is told again. */
+function againAfter(e: Evidence, r: RouteSeen, d: Deliveries): { readonly because: string } {
+  const whom = [...new Set(d.failed.map((f) => f.receiver))].filter((name) => name === r.route.receiver);
+  if (whom.length === 0) return { because: "what failed is kept as a dead letter" };
+  const next = r.held?.nextFlush ?? 0;
+  const isNow = next > e.time && e.now - e.time < r.route.groupIntervalMs;
+  const at = d.later ?? (isNow ? next : undefined);
+  const when = at === undefined ? "" : `, at ${isoTime(at)}`;
+  return { because: `${whom.join(", ")} is tried again when the group is looked at next${when}` };
 }
 
 function toldOf(
@@ -133,12 +157,12 @@ function withoutHold(
     const because = `nothing new until the repeat interval of ${formatDuration(route.repeatIntervalMs)} is over, at ${isoTime(told.at + route.repeatIntervalMs)}`;
     return { reason: "repeat_interval", because, advice };
   }
-  if (d.failed !== undefined) {
-    const because = `receiver ${route.receiver} could not be told: ${d.failed}`;
-    return { reason: "delivery_failed", because, advice: [...advice, "send it again with: tocsin redrive"] };
+  if (d.trying.length > 0) {
+    const because = [...(d.failed.length > 0 ? [failuresInWords(d.failed)] : []), ...d.trying].join("; ");
+    return { reason: "delivery_under_way", because, advice };
   }
-  if (d.trying !== undefined) {
-    return { reason: "delivery_under_way", because: `receiver ${route.receiver} is being told${d.trying}`, advice };
+  if (d.failed.length > 0) {
+    return { reason: "delivery_failed", because: failuresInWords(d.failed), advice: [...advice, REDRIVE] };
   }
   if (r.integrations === undefined || r.integrations.length === 0) {
     const because = `receiver ${route.receiver} has no integrations, so it tells nobody`;

@@ -43,6 +43,8 @@ export function explain(e: Evidence): Explanation {
   return answer(...verdictOf(stories, name));
 }
 
+const FAILED: ReadonlySet<string> = new Set(["delivery_failed", "fallback_told"]);
+
 function verdictOf(
   stories: readonly { readonly r: RouteSeen; readonly story: RouteStory }[],
   name: string,
@@ -53,7 +55,15 @@ function verdictOf(
   if (newest?.story.told !== undefined) {
     const { at, whom } = newest.story.told;
     const silent = newest.story.held ? `now: ${newest.story.because}` : newest.story.because;
-    return ["paged", newest.story.reason, `Paged: ${whom} was told at ${isoTime(at)}; ${silent}.`, newest.story.advice];
+    // What failed on another route must not hide behind it.
+    const failed = stories.filter(({ story }) => story !== newest.story && FAILED.has(story.reason));
+    const but = failed.map(({ r, story }) => `; on the route ${r.route.key} to ${r.route.receiver}: ${story.because}`);
+    return [
+      "paged",
+      newest.story.reason,
+      `Paged: ${whom} was told at ${isoTime(at)}; ${silent}${but.join("")}.`,
+      [...new Set([newest.story, ...failed.map((f) => f.story)].flatMap((story) => story.advice))],
+    ];
   }
   const first = stories[0];
   if (first === undefined) return ["not_paged", "no_route", `Not paged because no route takes ${name}.`, []];

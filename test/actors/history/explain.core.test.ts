@@ -83,16 +83,70 @@ describe("an explanation", () => {
     ];
     const when = (seconds: number) => verdict(evidence({ time: at(seconds) }, { events }));
     expect(when(5)).toBe(`not_paged group_interval: Not paged because the group was looked at next at ${iso(10)}.`);
-    expect(when(10)).toBe("not_paged delivery_under_way: Not paged because receiver web is being told.");
+    expect(when(10)).toBe("not_paged delivery_under_way: Not paged because web/webhook[0] is being told.");
     expect(when(20)).toContain(
-      "delivery_under_way: Not paged because receiver web is being told; attempt 1 failed: status 500",
+      "delivery_under_way: Not paged because web/webhook[0] is being told; attempt 1 failed: status 500",
     );
     expect(when(50)).toContain(
-      "delivery_failed: Not paged because receiver web could not be told: status 500 (7 attempts)",
+      `delivery_failed: Not paged because web/webhook[0] could not be told and was given up at ${iso(40)}: status 500 (7 attempts)`,
     );
     expect(when(100)).toBe(
       `paged repeat_interval: Paged: web was told at ${iso(61)}; nothing new until the repeat interval of 1h is over, at ${iso(3661)}.`,
     );
+  });
+
+  it("names a receiver that fails beside the fallback that was told, and when it is tried again", () => {
+    const mail = { id: "f", receiver: "mail", integration: "email[0]" };
+    const events = [
+      told(10, "intent"),
+      told(12, "result", { ok: false, reason: "status 400 (1 attempt)" }),
+      told(12, "intent", mail),
+      told(14, "attempt", { ...mail, attempt: 1, ok: false, reason: "greylisted" }),
+      told(20, "result", { ...mail, ok: true }),
+    ];
+    const failed = `web/webhook[0] could not be told and was given up at ${iso(12)}: status 400 (1 attempt)`;
+    const held = { nextFlush: at(310), hasFlushed: true };
+    const when = (seconds: number, more: HistoryEvent[] = []) =>
+      explain(evidence({ time: at(seconds), now: at(seconds) }, { events: [...events, ...more], held }));
+    const { verdict: said, reason, sentence, advice, chain } = when(100);
+    expect([said, reason]).toEqual(["paged", "fallback_told"]);
+    expect(sentence).toBe(
+      `Paged: mail was told at ${iso(20)}; it stands in as the fallback: ${failed}; web is tried again when the group is looked at next, at ${iso(310)}.`,
+    );
+    expect(advice.join()).toContain("tocsin redrive");
+    expect(chain.map((s) => s.because)).toContain("mail/email[0] (fallback) was told");
+    expect(when(15)).toMatchObject({
+      reason: "delivery_under_way",
+      sentence: `Not paged because ${failed}; mail/email[0] is being told; attempt 1 failed: greylisted.`,
+    });
+    const both = told(16, "result", { ...mail, ok: false, reason: "no such box (2 attempts)" });
+    expect(when(17, [both])).toMatchObject({
+      reason: "delivery_failed",
+      sentence: expect.stringContaining(`${failed}; mail/email[0] could not be told and was given up at ${iso(16)}`),
+    });
+    // Sent again, it is heard of no more.
+    const mended = [told(50, "intent", { id: "r" }), told(51, "result", { id: "r", ok: true })];
+    expect(when(100, mended)).toMatchObject({ reason: "repeat_interval", verdict: "paged" });
+  });
+
+  it("names what failed beside what was told: another way of the receiver, and another route", () => {
+    const slack = { integration: "slack[0]", id: "s" };
+    const good = [told(10, "intent"), told(11, "result", { ok: true })];
+    const bad = [told(10, "intent", slack), told(12, "result", { ...slack, ok: false, reason: "invalid_auth" })];
+    const one = verdict(evidence({}, { events: [...good, ...bad] }));
+    expect(one).toContain(
+      `paged delivery_failed: Paged: web was told at ${iso(11)}; but web/slack[0] could not be told and was given up at ${iso(12)}: invalid_auth; web is tried again`,
+    );
+    const first = evidence({}, { events: good });
+    const chat = { ...ROUTE, key: '{}/{team="x"}', receiver: "chat" };
+    const second = evidence(
+      {},
+      { route: chat, events: bad.map((x) => ({ ...x, event: { ...x.event, receiver: "chat" } })) },
+    );
+    const two = explain({ ...first, routes: [...first.routes, ...second.routes] });
+    expect(two).toMatchObject({ verdict: "paged", reason: "repeat_interval" });
+    expect(two.sentence).toContain(`; on the route {}/{team="x"} to chat: chat/slack[0] could not be told`);
+    expect(two.advice.join()).toContain("tocsin redrive");
   });
 
   it("takes what was told of an earlier firing for another page", () => {
