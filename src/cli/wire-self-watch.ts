@@ -1,5 +1,8 @@
+import { isResolved } from "../actors/alert/alert-store.ts";
+import { fingerprint } from "../actors/alert/fingerprint.ts";
 import { type SelfCheck, selfWatch } from "../actors/alert/self-watch.ts";
 import type { Loaded } from "./load-all.ts";
+import { makeShardTrouble } from "./shard-trouble.ts";
 import type { BusParts } from "./wire-bus.ts";
 import type { Parts } from "./wire-parts.ts";
 
@@ -9,7 +12,7 @@ const HOLD_INTERVALS = 2;
 
 /** Watches the bus and the shards from within, since rules see nothing new without them. */
 export function wireSelfWatch(parts: Parts, busParts: BusParts, loaded: () => Loaded, externalUrl: string) {
-  const wasReady = new Set<number>();
+  const trouble = makeShardTrouble(() => performance.now());
   const bus: SelfCheck = {
     alertname: "TocsinBusDown",
     summary: "Tocsin's bus does not take samples: nothing new is seen",
@@ -22,16 +25,12 @@ export function wireSelfWatch(parts: Parts, busParts: BusParts, loaded: () => Lo
     alertname: "TocsinShardsDown",
     summary: "Shards of Tocsin do not answer: what they hold is not seen",
     description: "Their samples wait in the stream, queries are partial, alerts on their series go on as they were.",
-    trouble: () => {
-      const down = parts.shards.hosts
-        .map((host) => host.status())
-        .filter(({ partition, phase, starts }) => {
-          if (phase === "ready") wasReady.add(partition);
-          // A long start is none of it; without the bus no shard is ready.
-          return phase !== "ready" && (wasReady.has(partition) || starts > 1) && busParts.bus.connected();
-        });
-      return down.length === 0 ? undefined : down.map((s) => `Shard ${s.partition}: ${s.detail}.`).join(" ");
-    },
+    trouble: () =>
+      trouble.look(
+        parts.shards.hosts.map((host) => host.status()),
+        busParts.bus.connected(),
+      ),
+    isWell: trouble.isWell,
   };
   const { evaluationIntervalMs } = loaded().config.global;
   return selfWatch({
@@ -40,5 +39,9 @@ export function wireSelfWatch(parts: Parts, busParts: BusParts, loaded: () => Lo
     holdMs: Math.max(SHORTEST_HOLD_MS, HOLD_INTERVALS * evaluationIntervalMs),
     externalLabels: () => loaded().config.global.externalLabels,
     externalUrl,
+    firesSince: (labels, now) => {
+      const alert = parts.alertManager.held().alerts.get(fingerprint(labels));
+      return alert === undefined || isResolved(alert, now) ? undefined : alert.startsAt;
+    },
   });
 }

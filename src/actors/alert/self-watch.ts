@@ -1,7 +1,7 @@
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import type { AlertSink } from "../../model/alerts.ts";
-import { labelsFromObject } from "../../model/labels.ts";
+import { type Labels, labelsFromObject } from "../../model/labels.ts";
 
 /**
  * Alerts on Tocsin itself that need neither the bus nor the shards: the samples of its own metrics go through both, so that rules
@@ -13,6 +13,8 @@ export interface SelfCheck {
   readonly description: string;
   /** What is wrong, undefined when nothing is. */
   readonly trouble: () => string | undefined;
+  /** False while nobody can tell that all is well, though no trouble is seen: what was told is not over then. Absent: always true. */
+  readonly isWell?: () => boolean;
 }
 
 export interface SelfWatchOptions {
@@ -22,6 +24,8 @@ export interface SelfWatchOptions {
   readonly holdMs: number;
   readonly externalLabels: () => Readonly<Record<string, string>>;
   readonly externalUrl: string;
+  /** Since when an alert with these labels fires, as a process before this one may have told; Unix ms. */
+  readonly firesSince?: (labels: Labels, now: number) => number | undefined;
 }
 
 const LOOK_EVERY_MS = 1000;
@@ -30,34 +34,42 @@ const RESEND_MS = 60_000;
 
 /** Runs for ever. */
 export const selfWatch = Effect.fnUntraced(function* (options: SelfWatchOptions) {
-  const states = options.checks.map((check) => ({ check, since: 0, sentAt: 0 }));
+  const states = options.checks.map((check) => ({ check, since: 0, sentAt: 0, told: "" }));
   while (true) {
     const now = yield* Clock.currentTimeMillis;
     for (const state of states) {
       const { check } = state;
-      const trouble = check.trouble();
-      const alert = (startsAt: number, endsAt: number, detail: string) => ({
-        labels: labelsFromObject({
-          ...options.externalLabels(),
-          alertname: check.alertname,
-          job: "tocsin",
-          severity: "critical",
-        }),
-        annotations: { summary: check.summary, description: `${check.description} ${detail}`.trim() },
-        startsAt,
-        endsAt,
-        generatorUrl: options.externalUrl,
+      const labels = labelsFromObject({
+        ...options.externalLabels(),
+        alertname: check.alertname,
+        job: "tocsin",
+        severity: "critical",
       });
-      if (trouble === undefined) {
-        if (state.sentAt > 0) options.sink([alert(state.since, now, "")]);
+      const tell = (endsAt: number, detail: string) =>
+        options.sink([
+          {
+            labels,
+            annotations: { summary: check.summary, description: `${check.description} ${detail}`.trim() },
+            startsAt: state.since,
+            endsAt,
+            generatorUrl: options.externalUrl,
+          },
+        ]);
+      const seen = check.trouble();
+      const isWell = check.isWell?.() ?? true;
+      const before = state.sentAt > 0 ? undefined : options.firesSince?.(labels, now);
+      if (before !== undefined) state.since = before;
+      if (seen === undefined && (isWell || state.sentAt === 0)) {
+        if (isWell && (state.sentAt > 0 || before !== undefined)) tell(now, "");
         state.since = 0;
         state.sentAt = 0;
         continue;
       }
+      state.told = seen ?? state.told;
       if (state.since === 0) state.since = now;
       if (now - state.since < options.holdMs || (state.sentAt > 0 && now - state.sentAt < RESEND_MS)) continue;
       state.sentAt = now;
-      options.sink([alert(state.since, now + 4 * RESEND_MS, trouble)]);
+      tell(now + 4 * RESEND_MS, state.told);
     }
     yield* Effect.sleep(LOOK_EVERY_MS);
   }
