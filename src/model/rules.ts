@@ -62,6 +62,8 @@ export interface AlertingRuleStatus extends RuleStatusBase {
   readonly alerts: readonly ActiveAlert[];
   /** Evaluated and recorded, and told to nobody. Absent: not. */
   readonly shadow?: true;
+  /** It is one by the group's key, and not by its own. Absent: not. */
+  readonly shadowOfGroup?: true;
   /** Of a shadow rule, and of live ones of the same name. */
   readonly tally?: FiringTally;
 }

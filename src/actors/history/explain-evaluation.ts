@@ -11,6 +11,8 @@ export interface AlertState {
   readonly firedAt: number | undefined;
   readonly reason: string;
   readonly shadow: boolean;
+  /** The rule group that made it; undefined: no record says. */
+  readonly group: string | undefined;
 }
 
 const STATES: Readonly<Record<string, AlertState["state"]>> = {
@@ -64,14 +66,16 @@ function stateBy({ events, time, now, active }: Evidence): AlertState {
       if (active === undefined) state = "resolved";
     }
     const firedAt = state === "firing" || state === "unseen_firing" ? starts.at(-1)?.time : undefined;
-    return { state, since: moved.time, firedAt: firedAt ?? moved.time, reason, shadow };
+    const group = text(event.group) || undefined;
+    return { state, since: moved.time, firedAt: firedAt ?? moved.time, reason, shadow, group };
   }
   if (active !== undefined && active.activeAt <= time && now - time < 60_000) {
     const unseen = active.unknown === true;
     const state = unseen ? (`unseen_${active.state}` as const) : active.state;
-    return { state, since: active.activeAt, firedAt: active.activeAt, reason: active.reason ?? "", shadow: false };
+    const { activeAt, reason = "" } = active;
+    return { state, since: activeAt, firedAt: activeAt, reason, shadow: active.shadow === true, group: undefined };
   }
-  return { state: "never", since: undefined, firedAt: undefined, reason: "", shadow: false };
+  return { state: "never", since: undefined, firedAt: undefined, reason: "", shadow: false, group: undefined };
 }
 
 function begins(event: Evidence["events"][number]["event"]): boolean {

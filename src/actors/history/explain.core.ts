@@ -3,6 +3,7 @@ import { formatLabels, labelsToObject } from "../../model/labels.ts";
 import { type Evidence, isoTime, type RouteSeen, stepOf } from "./evidence.ts";
 import { evaluationSteps, stateAt, whyNotFiring } from "./explain-evaluation.ts";
 import { type RouteStory, routeStory } from "./explain-routes.ts";
+import { shadowAdvice } from "./explain-shadow.ts";
 
 /** Why somebody was paged for an alert at a time, or nobody: a pure function of what is known. */
 export function explain(e: Evidence): Explanation {
@@ -32,10 +33,9 @@ export function explain(e: Evidence): Explanation {
     if (unknown) chain.push(stepOf("alert", null, "unknown", sentence, "memory"));
     return answer(unknown ? "unknown_alert" : "inactive", reason, `Not paged because ${sentence}.`, advice);
   }
-  const shadow = state.shadow || (e.rules.length > 0 && e.rules.every(({ rule }) => isShadow(rule)));
-  if (shadow) {
+  if (state.shadow) {
     const sentence = "Not paged because its rule is a shadow rule: it is evaluated and recorded, and nobody is told.";
-    return answer("not_paged", "shadow", sentence, ["promote the rule: take `shadow` out of it"]);
+    return answer("not_paged", "shadow", sentence, shadowAdvice(e, state));
   }
   const firedAt = state.firedAt ?? e.time;
   const stories = e.routes.map((r) => ({ r, story: routeStory(e, r, firedAt) }));
@@ -69,8 +69,4 @@ function verdictOf(
   if (first === undefined) return ["not_paged", "no_route", `Not paged because no route takes ${name}.`, []];
   const why = [...new Set(stories.map(({ story }) => story.because))].join("; and ");
   return ["not_paged", first.story.reason, `Not paged because ${why}.`, advice];
-}
-
-function isShadow(rule: object): boolean {
-  return (rule as { readonly shadow?: boolean }).shadow === true;
 }

@@ -161,12 +161,14 @@ function readRule(
   checkTemplates(r, entries.get("annotations"), alert);
   const noData = field(entries, "no_data", (n) => readPolicy(r, n));
   // The rule's own word wins, so that one rule of a shadow group can be made live.
-  const shadow = field(entries, "shadow", (n) => readBoolean(r, n, "shadow")) ?? groupShadow;
+  const ownShadow = field(entries, "shadow", (n) => readBoolean(r, n, "shadow"));
+  const shadow = ownShadow ?? groupShadow;
   const rule = { type: "alerting", name: alert, ...expression, labels, holdMs, keepFiringForMs, annotations } as const;
   return {
     ...rule,
     ...(noData === undefined ? {} : { noData }),
     ...(shadow ? ({ shadow: true } as const) : {}),
+    ...(shadow && ownShadow === undefined ? ({ shadowOfGroup: true } as const) : {}),
   };
 }
 

@@ -44,6 +44,8 @@ export interface AlertingRuleSpec extends RuleSpecBase {
   readonly noData?: NoDataPolicy;
   /** Evaluated and recorded, and told to nobody. Absent: not. */
   readonly shadow?: true;
+  /** It is one by the group's key, and not by its own. Absent: not. */
+  readonly shadowOfGroup?: true;
 }
 
 export function isShadow(rule: RuleSpec): boolean {

@@ -50,7 +50,8 @@ function ruleStatus(rule: RuleRuntime): RuleStatus {
   const tally = rule.tally === undefined ? {} : { tally: rule.tally };
   const noData = spec.noData === undefined ? {} : { noData: spec.noData };
   const own = { state: worst(alerts), holdMs, keepFiringForMs, annotations, alerts };
-  return { type: "alerting", ...base, ...own, ...noData, ...shadow, ...tally };
+  const ofGroup = spec.shadowOfGroup === true ? ({ shadowOfGroup: true } as const) : {};
+  return { type: "alerting", ...base, ...own, ...noData, ...shadow, ...ofGroup, ...tally };
 }
 
 /** The pending and firing instances of a rule; none of one that records. */

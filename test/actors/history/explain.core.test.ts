@@ -204,6 +204,36 @@ describe("an explanation", () => {
     );
   });
 
+  it("names the key that makes a shadow rule, the rule's own or the group's, and how it is promoted", () => {
+    const rule = (over: Record<string, unknown>) =>
+      ({ rule: { name: "A", shadow: true, ...over }, group: { name: "g", file: "/r.yml", intervalMs: 1000 } }) as never;
+    const of = (over: Record<string, unknown>, more: Record<string, unknown> = { group: "g" }) =>
+      explain(evidence({ rules: [rule(over)], events: [fired(0, { shadow: true, ...more })] })).advice;
+    expect(of({})).toEqual([
+      "promote the rule: take `shadow` out of the rule A in group g of /r.yml: tocsin rules promote --group g --rule A",
+    ]);
+    expect(of({ shadowOfGroup: true })).toEqual([
+      "promote the rule: the key `shadow` stands on group g of /r.yml; take it out there, or for this rule alone write `shadow: false` to it: tocsin rules promote --group g --rule A (all of the group: tocsin rules promote --group g)",
+    ]);
+    expect(of({ name: "A b's" })[0]).toContain(`--rule 'A b'\\''s'`);
+    expect(of({ shadow: undefined })).toEqual([
+      "it was a shadow rule at that time; now it is none, and somebody is told",
+    ]);
+  });
+
+  it("is of the time that is asked about: a rule that is a shadow rule since paged while it was live", () => {
+    const rules = [
+      { rule: { name: "A", shadow: true }, group: { name: "g", file: "/r.yml", intervalMs: 1000 } } as never,
+    ];
+    const events = [told(2, "result", { ok: true })];
+    expect(verdict(evidence({ rules }, { events }))).toContain("paged repeat_interval: ");
+    // What a client sends is of no rule, whatever its name.
+    const received = event(0, { type: "received", action: "firing", endsAt: iso(500) });
+    expect(verdict(evidence({ rules, events: [received] }, { events }))).toContain("paged repeat_interval: ");
+    const active = { state: "firing", activeAt: at(0), shadow: true } as never;
+    expect(verdict(evidence({ rules, events: [], active, now: at(100) }))).toContain("not_paged shadow: ");
+  });
+
   it("ends what a client sent when its time is over, without a word of the client", () => {
     const received = event(0, { type: "received", action: "firing", endsAt: iso(50) });
     expect(verdict(evidence({ events: [received], time: at(40) }))).toContain("not_paged ");

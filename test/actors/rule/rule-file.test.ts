@@ -142,6 +142,10 @@ describe("rule files", () => {
       true,
       undefined,
     ]);
+    expect(groups.map((g) => g.rules.map((r) => "shadowOfGroup" in r))).toEqual([
+      [true, false, false],
+      [false, false],
+    ]);
     expect(problems("groups:\n- name: g\n  rules:\n  - record: x\n    expr: up\n    shadow: true\n")).toEqual([
       "6:5: invalid field 'shadow' in recording rule",
     ]);
