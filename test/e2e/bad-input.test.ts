@@ -355,10 +355,10 @@ describe("overload and clients that go", () => {
 
   it("answers what is in flight when it stops, and lets idle keep-alive clients go", async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 4 });
-    const ask = (expr: string) =>
+    const ask = (expr: string, headers: Record<string, string> = {}) =>
       new Promise<{ status: number; connection: string | undefined; text: string }>((resolve, reject) => {
         const url = `${tocsin.url}/api/v1/query?${new URLSearchParams({ query: expr })}`;
-        httpRequest(url, { agent }, async (answer) => {
+        httpRequest(url, { agent, headers }, async (answer) => {
           const text = Buffer.concat(await answer.toArray()).toString();
           resolve({ status: answer.statusCode ?? 0, connection: answer.headers.connection, text });
         })
@@ -370,8 +370,8 @@ describe("overload and clients that go", () => {
     // One that takes long in the shards, and one that comes with the signal, right behind a write that they have not read.
     const inFlight = ask("sum(quantile_over_time(0.5, load[10m:10ms]))");
     await new Promise((resolve) => setTimeout(resolve, 100));
-    await push(tocsin.url, [{ labels: { __name__: "again" }, samples: [[now(), 3]] }]);
-    const last = ask("last_over_time(again[1h])");
+    const { position } = await push(tocsin.url, [{ labels: { __name__: "again" }, samples: [[now(), 3]] }]);
+    const last = ask("last_over_time(again[1h])", { "x-tocsin-read-after": position });
     await new Promise((resolve) => setTimeout(resolve, 2));
     const stopped = tocsin.stop();
     for (const answer of await Promise.all([inFlight, last])) {

@@ -133,13 +133,15 @@ export async function push(
   url: string,
   series: readonly { labels: Record<string, string>; samples: readonly (readonly [number, number])[] }[],
   headers: Record<string, string> = {},
-): Promise<{ status: number; text: string }> {
+): Promise<{ status: number; text: string; position: string }> {
   const response = await fetch(`${url}/api/v1/ingest`, {
     method: "POST",
     headers: { "content-type": "application/json", ...headers },
     body: JSON.stringify({ series }),
   });
-  return { status: response.status, text: await response.text() };
+  // The token of what was written, for queries that must see it.
+  const position = response.headers.get("x-tocsin-position") ?? "";
+  return { status: response.status, text: await response.text(), position };
 }
 
 export interface VectorEntry {
