@@ -34,6 +34,8 @@ const WHY: Readonly<Record<string, string>> = {
   target_gone: "its target is gone",
   sender_silent: "no samples come any more",
   no_data: "there is no data",
+  becameShadow: "its rule was made a shadow rule",
+  becameLive: "its shadow rule was made a live one",
 };
 
 /** The state of the alert at the evidence's time, by its records; by what this process holds where they say nothing. */
@@ -41,17 +43,34 @@ export function stateAt(e: Evidence): AlertState {
   const ofShadow = (x: Evidence["events"][number]) => x.event.shadow === true;
   if (!e.events.some(ofShadow)) return stateBy(e);
   // A live rule and a shadow rule may make the same alert: what nobody hears of says nothing of what somebody was told.
-  const live = stateBy({ ...e, events: e.events.filter((x) => !ofShadow(x)) });
+  const live = stateBy({ ...e, events: eventsOf(e.events, false) });
   if (isActive(live)) return live;
-  const shadow = stateBy({ ...e, events: e.events.filter(ofShadow), active: undefined });
-  return isActive(shadow) || live.state === "never" ? shadow : live;
+  const shadow = stateBy({ ...e, events: eventsOf(e.events, true), active: undefined });
+  if (isActive(shadow) || live.state === "never") return shadow;
+  return shadow.state !== "never" && (shadow.since ?? 0) > (live.since ?? 0) ? shadow : live;
 }
+
+/** Those of a live rule or of a shadow rule; its turning into the other is the end of the alert there. */
+function eventsOf(events: Evidence["events"], shadow: boolean): Evidence["events"] {
+  const groups = new Set<string>();
+  return events.flatMap((x) => {
+    const { event } = x;
+    if ((event.shadow === true) === shadow) {
+      groups.add(text(event.group));
+      return [x];
+    }
+    if (!TURNS.has(text(event.action)) || !groups.has(text(event.group))) return [];
+    return [{ ...x, event: { ...event, to: "resolved", reason: event.action } }];
+  });
+}
+
+const TURNS: ReadonlySet<string> = new Set(["becameShadow", "becameLive"]);
 
 function isActive({ state }: AlertState): boolean {
   return state !== "inactive" && state !== "resolved" && state !== "never";
 }
 
-function stateBy({ events, time, now, active }: Evidence): AlertState {
+function stateBy({ events, time, now, active: held }: Evidence): AlertState {
   const moved = lastBefore(events, time, (e) => "to" in e || e.type === "received");
   const shadow = moved?.event.shadow === true;
   if (moved !== undefined) {
@@ -63,17 +82,20 @@ function stateBy({ events, time, now, active }: Evidence): AlertState {
     // What others send has an end of its own, which comes without a word.
     const ends = posted ? Date.parse(text(event.endsAt)) : Number.NaN;
     if (state === "firing" && ends <= time && !events.some((e) => e.time > moved.time && e.time <= ends)) {
-      if (active === undefined) state = "resolved";
+      if (held === undefined) state = "resolved";
     }
     const firedAt = state === "firing" || state === "unseen_firing" ? starts.at(-1)?.time : undefined;
     const group = text(event.group) || undefined;
-    return { state, since: moved.time, firedAt: firedAt ?? moved.time, reason, shadow, group };
+    // A pending alert that becomes unseen, or whose rule is promoted, keeps its clock.
+    const active = Date.parse(text(event.activeAt));
+    const since = state.endsWith("pending") && active < moved.time ? active : moved.time;
+    return { state, since, firedAt: firedAt ?? moved.time, reason, shadow, group };
   }
-  if (active !== undefined && active.activeAt <= time && now - time < 60_000) {
-    const unseen = active.unknown === true;
-    const state = unseen ? (`unseen_${active.state}` as const) : active.state;
-    const { activeAt, reason = "" } = active;
-    return { state, since: activeAt, firedAt: activeAt, reason, shadow: active.shadow === true, group: undefined };
+  if (held !== undefined && held.activeAt <= time && now - time < 60_000) {
+    const unseen = held.unknown === true;
+    const state = unseen ? (`unseen_${held.state}` as const) : held.state;
+    const { activeAt, reason = "" } = held;
+    return { state, since: activeAt, firedAt: activeAt, reason, shadow: held.shadow === true, group: undefined };
   }
   return { state: "never", since: undefined, firedAt: undefined, reason: "", shadow: false, group: undefined };
 }
@@ -123,6 +145,14 @@ export function evaluationSteps(e: Evidence, state: AlertState): ExplainStep[] {
 }
 
 const MOVES = 8;
+const TURNED: Readonly<Record<string, string>> = {
+  becameLive: "its rule was promoted: a shadow rule until then, a live one from now on",
+  becameShadow: "its rule was demoted to a shadow rule: nobody is told of it from now on",
+};
+
+function turnedInto(event: Evidence["events"][number]["event"]): string {
+  return event.action === "becameLive" ? "promoted" : "demoted";
+}
 
 function alertSteps(e: Evidence, state: AlertState): ExplainStep[] {
   const moves = e.events.filter((x) => x.time <= e.time && ("to" in x.event || x.event.type === "received"));
@@ -138,6 +168,14 @@ function alertSteps(e: Evidence, state: AlertState): ExplainStep[] {
     const why = text(event.reason) === "" ? "" : `, because ${WHY[text(event.reason)] ?? text(event.reason)}`;
     const late = Number(event.lateMs) > 0 ? `, found ${formatDuration(Number(event.lateMs))} late` : "";
     const shadow = event.shadow === true ? " (shadow rule: never told)" : "";
+    const turned = TURNED[text(event.action)];
+    if (turned !== undefined) {
+      const because = `${turned}; the alert goes on as ${STATES[text(event.to)] ?? text(event.to)}, value ${text(event.value)}${late}`;
+      return stepOf("alert", time, turnedInto(event), because, from, {
+        action: event.action,
+        activeAt: event.activeAt,
+      });
+    }
     const because = `${text(event.from)} -> ${text(event.to)}, value ${text(event.value)}${why}${late}${shadow}`;
     const outcome = STATES[text(event.to)] ?? text(event.to);
     return stepOf("alert", time, outcome, because, from, { action: event.action, activeAt: event.activeAt });

@@ -1,6 +1,6 @@
 import type { Explanation, Verdict } from "../../model/explain.ts";
 import { formatLabels, labelsToObject } from "../../model/labels.ts";
-import { type Evidence, isoTime, type RouteSeen, stepOf } from "./evidence.ts";
+import { type Evidence, isoTime, lastBefore, type RouteSeen, stepOf } from "./evidence.ts";
 import { evaluationSteps, stateAt, whyNotFiring } from "./explain-evaluation.ts";
 import { type RouteStory, routeStory } from "./explain-routes.ts";
 import { shadowAdvice } from "./explain-shadow.ts";
@@ -34,7 +34,9 @@ export function explain(e: Evidence): Explanation {
     return answer(unknown ? "unknown_alert" : "inactive", reason, `Not paged because ${sentence}.`, advice);
   }
   if (state.shadow) {
-    const sentence = "Not paged because its rule is a shadow rule: it is evaluated and recorded, and nobody is told.";
+    const demoted = lastBefore(e.events, e.time, (x) => x.action === "becameShadow" || x.action === "becameLive");
+    const since = demoted?.event.action === "becameShadow" ? ` since ${isoTime(demoted.time)}` : "";
+    const sentence = `Not paged because its rule is a shadow rule${since}: it is evaluated and recorded, and nobody is told.`;
     return answer("not_paged", "shadow", sentence, shadowAdvice(e, state));
   }
   const firedAt = state.firedAt ?? e.time;

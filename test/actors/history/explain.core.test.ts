@@ -234,6 +234,43 @@ describe("an explanation", () => {
     expect(verdict(evidence({ rules, events: [], active, now: at(100) }))).toContain("not_paged shadow: ");
   });
 
+  it("says that a rule was promoted or demoted while its alert went on", () => {
+    const turned = (seconds: number, action: string) =>
+      event(seconds, {
+        ...{ action, from: "firing", to: "firing", value: "9" },
+        ...(action === "becameShadow" ? { shadow: true } : {}),
+      });
+    const promoted = [fired(0, { shadow: true }), turned(20, "becameLive")];
+    const arrived = told(21, "result", { ok: true });
+    const at10 = evidence({ events: promoted, time: at(10) }, { events: [arrived] });
+    expect(verdict(at10)).toContain("not_paged shadow: Not paged because its rule is a shadow rule: ");
+    const now = evidence({ events: promoted }, { events: [arrived] });
+    expect(verdict(now)).toContain(`paged repeat_interval: Paged: web was told at ${iso(21)}`);
+    const step = explain(now).chain.find((s) => s.at === iso(20));
+    expect(step).toMatchObject({
+      outcome: "promoted",
+      because:
+        "its rule was promoted: a shadow rule until then, a live one from now on; the alert goes on as firing, value 9",
+    });
+    const demoted = [fired(0), turned(20, "becameShadow")];
+    const before = told(1, "result", { ok: true });
+    expect(verdict(evidence({ events: demoted, time: at(10) }, { events: [before] }))).toContain("Paged: web");
+    const after = evidence({ events: demoted }, { events: [before] });
+    expect(verdict(after)).toContain(
+      `not_paged shadow: Not paged because its rule is a shadow rule since ${iso(20)}: `,
+    );
+    expect(explain(after).chain.map((s) => s.outcome)).toContain("demoted");
+    expect(JSON.stringify([explain(now), explain(after)])).not.toContain("firing -> firing");
+    const pending = event(50, { action: "becameLive", from: "pending", to: "pending", value: "9", activeAt: iso(10) });
+    const waiting = evidence({
+      events: [pending],
+      rules: [{ rule: { name: "A", holdMs: 300_000, lastEvaluation: 1 }, group: { intervalMs: 1000 } } as never],
+    });
+    expect(verdict(waiting)).toContain(`pending since ${iso(10)}; it fires when it has held for 5m, at ${iso(310)}`);
+    const over = event(30, { action: "resolved", from: "firing", to: "resolved", value: "1", shadow: true });
+    expect(verdict(evidence({ events: [...demoted, over] }))).toContain(`it was over since ${iso(30)}`);
+  });
+
   it("ends what a client sent when its time is over, without a word of the client", () => {
     const received = event(0, { type: "received", action: "firing", endsAt: iso(50) });
     expect(verdict(evidence({ events: [received], time: at(40) }))).toContain("not_paged ");
