@@ -1,16 +1,10 @@
 /** Started while its bus is dead, Tocsin evaluates and pages over what it holds, and connects by itself when the bus comes. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { withNatsServer } from "../streams/nats/with-nats-server.ts";
-import { alertmanagerFor, configWith, startPager } from "./paging-support.ts";
+import { alertmanagerFor, configWith, startPager, toldInLedger } from "./paging-support.ts";
 import { killLeftOvers, push, query, startTocsin, until } from "./tocsin.ts";
 
 afterAll(killLeftOvers);
-
-/** Notifications whose arrival is in the ledger on disk. */
-const toldInLedger = (dir: string): number =>
-  readFileSync(join(dir, "data/alerting/notifications.log"), "utf8").split('{"type":"told"').length - 1;
 
 const RULES = `groups:
 - name: levels

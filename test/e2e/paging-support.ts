@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
+import { join } from "node:path";
 import { freePort } from "./tocsin.ts";
 
 /** The body of a webhook, as far as these tests look at it. */
@@ -68,3 +70,7 @@ receivers:
 
 export const configWith = (more = ""): string =>
   `agent: { enabled: false }\nrule_files: [rules.yml]\nalertmanager_config_file: alertmanager.yml\n${more}`;
+
+/** Notifications whose arrival is in the ledger on disk. */
+export const toldInLedger = (dir: string): number =>
+  readFileSync(join(dir, "data/alerting/notifications.log"), "utf8").split('{"type":"told"').length - 1;
