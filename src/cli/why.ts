@@ -4,13 +4,14 @@ import { formatCaret, placeOf } from "./query/caret.ts";
 import { ask, ServerError } from "./query/client.ts";
 import { type Io, processIo, tellError } from "./query/command.ts";
 import { paint, visible, wrap } from "./query/terminal.ts";
-import { parseWhen } from "./query/times.ts";
+import { parseSpan, parseWhen } from "./query/times.ts";
 
 export interface WhyOptions {
   readonly time: string;
   readonly window?: string;
   readonly receiver?: string;
   readonly limit: string;
+  readonly timeout?: string;
   readonly url: string;
   readonly server?: string;
   readonly tenant?: string;
@@ -23,6 +24,7 @@ export async function runWhy(labels: string, options: WhyOptions, io: Io = proce
     const server = {
       url: options.server ?? options.url,
       ...(options.tenant === undefined ? {} : { tenant: options.tenant }),
+      timeoutMs: parseSpan(options.timeout ?? "30s", "--timeout"),
     };
     const params: [string, string][] = [["labels", labels]];
     if (options.time !== "now") params.push(["time", String(parseWhen(options.time, "--time", io.now()) / 1000)]);
