@@ -9,13 +9,14 @@ const SLOW = /\/test\/(actors|agent|bin|cli|e2e|faults|streams\/nats)\//;
 const ALONE = ["test/e2e/overload.test.ts"];
 const E2E = { testTimeout: 120_000, hookTimeout: 120_000 };
 
-/** Many tests wait for a disk, a server or a deadline: two cores do well with three, and with four where nearly all do. */
+/** Many tests wait for a disk, a server or a deadline: two cores do well with three, and with twice as many where nearly all do. */
 const WORKERS = Math.max(3, availableParallelism() - 1);
-const E2E_WORKERS = WORKERS + 1;
+const E2E_WORKERS = 2 * WORKERS;
 
 /** On a machine that has not run them yet files are known by their size, which says nothing of these. */
 const LONGEST = [
   "e2e/storage-retention",
+  "e2e/storage-rules",
   "e2e/watchdog",
   "e2e/promqltest-http",
   "e2e/faults",

@@ -36,8 +36,8 @@ it("tell each thing once, also when one dies before or after it has told", { tim
   withNatsServer(async (nats) => {
     const pager: Pager = await startPager();
     const files = { "rules.yml": RULES, "alertmanager.yml": alertmanagerFor(pager.port) };
-    const start = (dir?: string) =>
-      startTocsin({ config: configWith(), files, streams: `claims_url: "${nats.url}"`, ...(dir && { dir }) });
+    const streams = `claims_url: "${nats.url}", claims_lease: 2s`;
+    const start = (dir?: string) => startTocsin({ config: configWith(), files, streams, ...(dir && { dir }) });
     const both = await Promise.all([start(), start()]);
     const alive = new Set(both);
     const level = (value: number) =>

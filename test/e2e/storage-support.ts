@@ -8,6 +8,21 @@ import type { Tocsin } from "./tocsin.ts";
 
 /** What the tests of stored data share: samples by remote write, metrics to wait on, folders to look into. */
 
+export const MINUTE = 60_000;
+export const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
+/** A full hour, so that windows align with the rollups. */
+export const NOW = Math.floor(Date.now() / HOUR) * HOUR;
+/** So old that its samples leave the head. */
+export const OLD = NOW - 4 * DAY;
+export const BACKFILL = { "X-Tocsin-Backfill": "1" };
+
+/** What is to be done is found soon. */
+export const UPKEEP = "upkeep_interval: 250ms";
+/** A configuration with so long a retention of raw samples and of minutes. */
+export const keeping = (raw: string, minutes: string): string =>
+  `agent: { enabled: false }\nstorage: { ${UPKEEP}, retention: { raw: ${raw}, 1m: ${minutes}, 1h: 90d } }\n`;
+
 export interface Line {
   readonly labels: Readonly<Record<string, string>>;
   /** Unix ms and value. */

@@ -3,16 +3,16 @@ import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { connect, createServer as createTcpServer, type Socket } from "node:net";
 import { join } from "node:path";
-import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { freePort, killLeftOvers, startTocsin, tempDir, until } from "./tocsin.ts";
 
 const children: ChildProcess[] = [];
 const servers: Server[] = [];
-afterEach(() => {
-  for (const c of children.splice(0)) c.kill("SIGKILL");
-  for (const s of servers.splice(0)) s.close();
+afterAll(() => {
+  for (const c of children) c.kill("SIGKILL");
+  for (const s of servers) s.close();
+  killLeftOvers();
 });
-afterAll(killLeftOvers);
 
 /** Takes pages at this port; they are in the list as they come. */
 async function startPager(port: number): Promise<{ status: string }[]> {
@@ -43,7 +43,8 @@ function startDog(of: { watched: number; paged: number; timeout: string; state: 
   return dog;
 }
 
-describe("a watchdog beside a real Tocsin", () => {
+// Side by side: both wait for most of their time.
+describe.concurrent("a watchdog beside a real Tocsin", () => {
   it("pages when it is killed, and resolves when it is back; dead letters are told", async () => {
     const [watched, paged] = [await freePort(), await freePort()];
     const pages = await startPager(paged);

@@ -9,9 +9,10 @@ import { parseRuleFile } from "../../../src/actors/rule/rule-file.ts";
 import { labelsFromObject } from "../../../src/model/labels.ts";
 import { writeStale } from "../../../src/model/sample.ts";
 import { seededRandom } from "../../lib/sim-disk.ts";
+import { often } from "../../support/often.ts";
 import { live, replayed, type ToldLine } from "./live-run.ts";
 
-const RUNS = Number(process.env.BACKTEST_RUNS ?? 8);
+const RUNS = Number(process.env.BACKTEST_RUNS ?? often(5, 8));
 const seed = Number(process.env.SEED ?? 20_261_122);
 const START = 1_700_000_000_000;
 const HOUR = 3_600_000;

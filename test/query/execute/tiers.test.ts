@@ -5,6 +5,7 @@ import type { RangeResult } from "../../../src/model/query.ts";
 import type { Stretch } from "../../../src/model/series-source.ts";
 import { makeEngine } from "../../../src/query/engine.ts";
 import { anyNumbers, bufferOf, type Thing, things, wholeNumbers } from "../../storage/rollup/arbitrary-samples.ts";
+import { often } from "../../support/often.ts";
 import { localShard, type MemorySource, makeMemorySource } from "../promqltest/memory-source.ts";
 import { type Kept, makeTierSource, type TierSource } from "../tier-source.ts";
 
@@ -138,7 +139,7 @@ describe("windows of whole buckets", () => {
           // Means are rounded in another way: once for the sum and once for the division.
           await agree(raw, makeTierSource(raw, k), asked(func, w), 4 * Number.EPSILON);
         }),
-        { numRuns: 120 },
+        { numRuns: often(50, 120) },
       );
     });
 
@@ -154,7 +155,7 @@ describe("windows of whole buckets", () => {
           const floats = list.every((x) => x.kind !== "histogram");
           if (floats || !BY_SAMPLES.includes(func)) expect(tiers.reads.raw).toBe(0);
         }),
-        { numRuns: 120 },
+        { numRuns: often(50, 120) },
       );
     });
   }

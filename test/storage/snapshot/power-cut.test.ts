@@ -13,10 +13,11 @@ import { DiskError } from "../../../src/lib/disk.ts";
 import { walEpoch, walSkip, walSync } from "../../../src/storage/wal/wal.ts";
 import { WalError } from "../../../src/storage/wal/wal-error.ts";
 import { makeSimDisk, type SimDisk, seededRandom } from "../../lib/sim-disk.ts";
+import { often } from "../../support/often.ts";
 import { makeFaultyDisk } from "../faulty-disk.ts";
 import { checkpoint, feed, openToy, seqsOf, type ToyShard } from "./toy-shard.ts";
 
-const SCHEDULES = Number(process.env.TOCSIN_SCHEDULES ?? 500);
+const SCHEDULES = Number(process.env.TOCSIN_SCHEDULES ?? often(250, 500));
 const FIRST = Number(process.env.TOCSIN_SEED ?? 1);
 const LIVES = 4;
 const BATCH = 50;

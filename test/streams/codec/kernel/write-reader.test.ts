@@ -9,6 +9,7 @@ import {
   type WriteReader,
 } from "../../../../src/streams/codec/kernel/write-reader.ts";
 import type { SampleBatch } from "../../../../src/streams/codec/sample-batch.ts";
+import { often } from "../../../support/often.ts";
 import { freshKernel } from "../../support/kernel.ts";
 import {
   concat,
@@ -127,7 +128,7 @@ describe("the kernel's scan", () => {
       fc.property(message, (m) => {
         agree(m);
       }),
-      { numRuns: 2000 },
+      { numRuns: often(1000, 2000) },
     );
   });
 
@@ -143,7 +144,7 @@ describe("the kernel's scan", () => {
         else taken++;
         agree(m.subarray(0, cut % (m.length + 1)));
       }),
-      { numRuns: 3000 },
+      { numRuns: often(1000, 3000) },
     );
     expect(Math.min(refused, taken)).toBeGreaterThan(300);
   });
@@ -155,7 +156,7 @@ describe("the kernel's scan", () => {
         agree(bytes);
         agree(lengthDelimited(1, bytes));
       }),
-      { numRuns: 3000 },
+      { numRuns: often(1000, 3000) },
     );
   });
 
