@@ -125,12 +125,12 @@ export const wireParts = Effect.fnUntraced(function* (options: PartsOptions) {
     publisher.publishTo(subject, payload, msgId);
   const history = makeAlertHistory(publish);
   const alerting = { dataDir: dataDir.alerting, externalUrl: options.externalUrl, publish, history, onDeath };
-  const { claimsUrl } = config.streams;
+  const { claimsUrl, claimsLeaseMs } = config.streams;
   const claims =
     claimsUrl === undefined
       ? undefined
       : yield* Effect.acquireRelease(
-          Effect.sync(() => openClaimStore(claimsUrl, (level, line) => log[level](line))),
+          Effect.sync(() => openClaimStore(claimsUrl, (level, line) => log[level](line), claimsLeaseMs)),
           (store) => Effect.promise(() => store.close()),
         );
   const alertManager = makeAlertManager({

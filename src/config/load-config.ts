@@ -191,6 +191,7 @@ function toConfig(
     streams: {
       ...(streams.url === undefined ? {} : { url: streams.url }),
       ...(streams.claims_url === undefined ? {} : { claimsUrl: streams.claims_url }),
+      claimsLeaseMs: streams.claims_lease,
       listen: streams.listen,
       maxAgeMs: streams.max_age,
       maxBytes: streams.max_size,

@@ -121,6 +121,12 @@ export const streamsSchema = object("streams section", {
     "A NATS server with JetStream that several Tocsins with the same rules share: each notification is claimed there, so that only one of them sends it.",
     "this Tocsin is the only one",
   ),
+  claims_lease: defaulted(
+    duration(2000, 600_000),
+    10_000,
+    "One that has claimed a notification and is not heard of for so long is taken for dead, and another one sends it; the same in all that share the server.",
+    "10s",
+  ),
   listen: defaulted(hostPort, "127.0.0.1:4222", "Address of the started nats-server, for agents that publish to it."),
   max_age: defaulted(duration(), 7 * DAY, "Oldest message that a partition's stream keeps; 0: any age.", "7d"),
   max_size: defaulted(

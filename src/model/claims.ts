@@ -22,6 +22,8 @@ export interface ToldByAny {
 
 /** Where the entries are; all who share it see the same. Rejects when it does not answer. */
 export interface ClaimStore {
+  /** Whoever holds a claim and is not heard of for so long is taken for dead, by all who share the store; default 10 s. */
+  readonly leaseMs?: number;
   read(key: string): Promise<{ readonly entry: ClaimEntry; readonly revision: number } | undefined>;
   /** Resolves with the new revision; undefined when somebody has written since that revision (0: there was none). */
   write(key: string, entry: ClaimEntry, revision: number): Promise<number | undefined>;

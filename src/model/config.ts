@@ -44,6 +44,8 @@ export interface Config {
     readonly url?: string;
     /** URL of a NATS server where notifications are claimed; undefined: nobody else sends them. */
     readonly claimsUrl?: string;
+    /** Whoever has claimed one and is not heard of for so long is taken for dead. */
+    readonly claimsLeaseMs: number;
     /** Address of the embedded server, for agents. */
     readonly listen: string;
     readonly maxAgeMs: number;

@@ -51,7 +51,7 @@ const TRIES = 20;
 
 export function makeClaims(options: ClaimsOptions): Claims {
   const { store, self } = options;
-  const leaseMs = options.leaseMs ?? LEASE_MS;
+  const leaseMs = options.leaseMs ?? store.leaseMs ?? LEASE_MS;
   const now = options.now ?? (() => performance.now());
   const counts = { leftToOthers: 0, takenOver: 0, unclaimed: 0 };
   /** The entries of others that are held, and since when this has seen each unchanged. */

@@ -24,7 +24,7 @@ const WRONG_LAST_SEQUENCE = 10071;
  * The entries of claims, one message for each subject in a stream that several Tocsins share. Connects in the background, for as long as
  * it takes, and again whenever the connection is lost; meanwhile reads and writes reject at once.
  */
-export function openClaimStore(url: string, say: Say): SharedClaimStore {
+export function openClaimStore(url: string, say: Say, leaseMs?: number): SharedClaimStore {
   const closing = new AbortController();
   let bus: Bus | undefined;
   let made = false;
@@ -64,6 +64,7 @@ export function openClaimStore(url: string, say: Say): SharedClaimStore {
     return bus;
   };
   return {
+    ...(leaseMs === undefined ? {} : { leaseMs }),
     connected: () => bus !== undefined && made && bus.connected(),
     read: async (key) => {
       const message = await usable().jsm.streams.getMessage(CLAIMS_STREAM, { last_by_subj: claimSubject(nameOf(key)) });
