@@ -31,6 +31,7 @@ const alertmanager = (port: number) => `route:
   - { matchers: [alertname="Waits"], group_wait: 1h, receiver: pager }
   - { matchers: [alertname="Nobody"], receiver: nobody }
   - { matchers: [alertname="Broken"], receiver: broken }
+  - { matchers: [alertname="Fallen"], receiver: fallen, group_interval: 1h }
   - { matchers: [alertname="Muted"], receiver: pager, mute_time_intervals: [always] }
   - { matchers: [alertname="Escalated"], escalation: ops, receiver: pager }
 inhibit_rules:
@@ -40,6 +41,7 @@ time_intervals:
 receivers:
 - { name: pager, webhook_configs: [{ url: "http://127.0.0.1:${port}/pager" }] }
 - { name: broken, webhook_configs: [{ url: "http://127.0.0.1:${port}/broken" }] }
+- { name: fallen, fallback_receiver: pager, webhook_configs: [{ url: "http://127.0.0.1:${port}/broken" }] }
 - { name: nobody }
 escalations:
 - { name: ops, steps: [{ notify: [pager] }], repeat_after: 1h, ack_timeout: 1h }
@@ -54,6 +56,11 @@ const RULES = `groups:
   - { alert: Gone, expr: nothing_such > 1 }
   - { alert: Ill, expr: 'label_replace(load, "instance", "same", "", "") > 0' }
   - { alert: Quiet, expr: load > 5, shadow: true }
+- name: candidates
+  interval: 1s
+  shadow: true
+  rules:
+  - { alert: Tried, expr: load > 5 }
 `;
 const CONFIG = `agent: { enabled: false }
 alertmanager_config_file: alertmanager.yml
@@ -76,8 +83,34 @@ async function why(tocsin: Tocsin, params: Record<string, string>): Promise<Expl
 
 const cli = (args: readonly string[]): Promise<Ran> => runCli(args, { NO_COLOR: "1" });
 
+/** What is no alert, no time and no receiver gets 400 with the reason. */
+async function checkRefusals(tocsin: Tocsin): Promise<void> {
+  const status = async (query: string) => {
+    const response = await fetch(`${tocsin.url}/api/v1/alerts/explain?${query}`);
+    return [response.status, ((await response.json()) as { error?: string }).error ?? ""] as const;
+  };
+  const labels = `labels=${encodeURIComponent('alertname="A"')}`;
+  for (const [query, error] of [
+    ["", "which alert?"],
+    [`labels=${encodeURIComponent('alertname=~"("')}`, "labels"],
+    [`labels=${encodeURIComponent('alertname="A')}`, "1:11: parse error"],
+    [`match[]=${encodeURIComponent('{alertname="A"')}`, "match[]"],
+    [`labels=${encodeURIComponent('alertname=""')}`, "which alert?"],
+    [`${labels}&time=yesterday`, "time"],
+    [`${labels}&time=99999999999`, "future"],
+    [`${labels}&window=-1h`, "window"],
+    [`${labels}&window=soon`, "window"],
+    [`${labels}&receiver=none`, "receiver"],
+    [`${labels}&limit=x`, "limit"],
+  ] as const) {
+    const [code, said] = await status(query);
+    expect([query, code, said]).toEqual([query, 400, expect.stringContaining(error)]);
+  }
+  expect((await status(labels))[0]).toBe(200);
+}
+
 describe("why somebody was paged, or nobody", () => {
-  it("is told for each reason, from records of the real program, over a restart and in its command", async () => {
+  it("is told for each reason, from records of the real program, over a restart and in its command; a wrong question is refused", async () => {
     const port = await startHook();
     const files = { "alertmanager.yml": alertmanager(port), "rules.yml": RULES };
     let tocsin = await startTocsin({ config: CONFIG, files });
@@ -88,7 +121,7 @@ describe("why somebody was paged, or nobody", () => {
       createdBy: "ann",
       comment: "moving house",
     })) as { silenceID: string };
-    const posted = ["Hushed", "Waits", "Nobody", "Broken", "Muted", "Big", "Escalated"];
+    const posted = ["Hushed", "Waits", "Nobody", "Broken", "Fallen", "Muted", "Big", "Escalated"];
     await post(
       tocsin,
       "/api/v2/alerts",
@@ -109,6 +142,7 @@ describe("why somebody was paged, or nobody", () => {
       Waits: ["not_paged", "group_wait"],
       Nobody: ["not_paged", "no_integrations"],
       Broken: ["not_paged", "delivery_failed"],
+      Fallen: ["paged", "fallback_told"],
       Muted: ["not_paged", "muted_time_interval"],
       Big: ["paged", "repeat_interval"],
       Small: ["not_paged", "inhibited"],
@@ -119,6 +153,7 @@ describe("why somebody was paged, or nobody", () => {
       Gone: ["inactive", "no_data"],
       Ill: ["inactive", "rule_unhealthy"],
       Quiet: ["not_paged", "shadow"],
+      Tried: ["not_paged", "shadow"],
       NoSuch: ["unknown_alert", "no_rule"],
     };
     const verdictOf = async (alertname: string) => {
@@ -145,6 +180,24 @@ describe("why somebody was paged, or nobody", () => {
     expect(seen.Hushed).toContain("moving house");
     expect(seen.Small).toContain(`inhibited by {alertname="Big", instance="a"}`);
     expect(seen.Low).toContain("load was 9 for");
+    expect(seen.Fallen).toMatch(
+      /: Paged: pager was told at \S+; it stands in as the fallback: fallen\/webhook\[0\] could not be told and was given up at \S+: .*400.*; fallen is tried again when the group is looked at next, at /,
+    );
+    expect(seen.Escalated).toMatch(
+      /step 1 of escalation ops, which begins anew, pages pager and comes at \S+ unless somebody acknowledges before/,
+    );
+    expect(seen.Held).toContain("it fires when it has held for 1h, at ");
+    expect(seen.Waits).toContain("the group_wait of 1h is not over");
+    expect(seen.Muted).toContain("time interval always");
+    expect(seen.Gone).toContain("there was no data");
+    const advice = async (alertname: string) =>
+      (await why(tocsin, { labels: `alertname="${alertname}"` })).instances[0]!.advice.join();
+    expect(await advice("Quiet")).toContain("take `shadow` out of the rule Quiet in group g of ");
+    expect(await advice("Tried")).toContain("the key `shadow` stands on group candidates of ");
+    // Nobody has such an instance.
+    const other = await why(tocsin, { labels: `alertname="High",instance="nowhere"` });
+    expect(other).toMatchObject({ verdict: "inactive", instances: [{ fingerprint: null, reason: "no_data" }] });
+    expect(other.sentence).toContain(`No alert with alertname="High", instance="nowhere": Not paged because `);
 
     // From the stream alone, whose records are those of the process before.
     const before = Date.now();
@@ -179,33 +232,7 @@ describe("why somebody was paged, or nobody", () => {
     expect(wrong.err).toContain("parse error");
     const json = await cli(["why", 'alertname="Hushed"', "--url", tocsin.url, "--json"]);
     expect((JSON.parse(json.out) as ExplainAnswer).verdict).toBe("not_paged");
-    await tocsin.stop();
-  });
-
-  it("refuses what is no alert, no time and no receiver, with the reason", async () => {
-    const tocsin = await startTocsin();
-    const status = async (query: string) => {
-      const response = await fetch(`${tocsin.url}/api/v1/alerts/explain?${query}`);
-      return [response.status, ((await response.json()) as { error?: string }).error ?? ""] as const;
-    };
-    const labels = `labels=${encodeURIComponent('alertname="A"')}`;
-    for (const [query, error] of [
-      ["", "which alert?"],
-      [`labels=${encodeURIComponent('alertname=~"("')}`, "labels"],
-      [`labels=${encodeURIComponent('alertname="A')}`, "1:11: parse error"],
-      [`match[]=${encodeURIComponent('{alertname="A"')}`, "match[]"],
-      [`labels=${encodeURIComponent('alertname=""')}`, "which alert?"],
-      [`${labels}&time=yesterday`, "time"],
-      [`${labels}&time=99999999999`, "future"],
-      [`${labels}&window=-1h`, "window"],
-      [`${labels}&window=soon`, "window"],
-      [`${labels}&receiver=none`, "receiver"],
-      [`${labels}&limit=x`, "limit"],
-    ] as const) {
-      const [code, said] = await status(query);
-      expect([query, code, said]).toEqual([query, 400, expect.stringContaining(error)]);
-    }
-    expect((await status(labels))[0]).toBe(200);
+    await checkRefusals(tocsin);
     await tocsin.stop();
   });
 });
