@@ -95,6 +95,14 @@ describe("claims", () => {
     expect((await y.acquire(FIRING)).verdict).toBe("go");
   });
 
+  it("are given up on after what the store says", async () => {
+    const store = { ...memoryStore(), leaseMs: 30 };
+    const y = makeClaims({ store, self: "y" });
+    await makeClaims({ store: { ...store, leaseMs: 1e9 }, self: "gone" }).acquire(FIRING);
+    expect((await y.acquire(FIRING)).verdict).toBe("go");
+    expect(y.stats().takenOver).toBe(1);
+  });
+
   it("are taken over from one that is not heard of, and not from one that goes on", async () => {
     const store = memoryStore();
     const gone = makeClaims({ store, self: "gone", leaseMs: 1e9 });
