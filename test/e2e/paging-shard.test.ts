@@ -84,8 +84,8 @@ it("pages for living shards, and makes up for the dead one when it is back", { t
   const begun = performance.now();
   await level(living, 42);
   await told(`firing High ${living}`);
-  // Within the interval, with room for a busy machine: less than waiting for a dead shard would take.
-  expect(performance.now() - begun).toBeLessThan(4000);
+  // An interval and room for a busy machine: less than TocsinShardsDown is held back, so nothing here waits for the dead one.
+  expect(performance.now() - begun).toBeLessThan(10_000);
   await level(dead, 60);
   await told("firing TocsinShardsDown");
   const before = ["firing TocsinShardsDown", `firing High ${dead}`, `firing High ${living}`].sort();
