@@ -9,7 +9,7 @@ import { type Server, serversToMeasure, startServer } from "./lib/servers.ts";
 
 export const STEP_MS = 10_000;
 const SPAN_MS = 6 * 3600_000;
-const RUNS = Number(process.env.BENCH_RUNS ?? 5);
+const RUNS = Number(process.env.BENCH_RUNS ?? 15);
 
 const hours = (query: string, step: number): RangeQuery => ({ query, range: SPAN_MS / 1000, step });
 
