@@ -1,5 +1,7 @@
+import { spend } from "../../lib/work-at-hand.ts";
 import { restarted } from "../../model/counter-restart.ts";
 import type { SampleBuffer, SampleView } from "../../model/sample.ts";
+import { SLICE } from "./pace.ts";
 import { PRESENT_FLOAT } from "./vector.ts";
 import type { RateShape, Windows } from "./windows.ts";
 
@@ -17,18 +19,22 @@ function findResets(series: SampleBuffer): number {
   const n = series.length;
   let count = 0;
   let previous = n > 0 ? (values[0] as number) : 0;
-  if (startTs === undefined) {
-    for (let k = 1; k < n; k++) {
-      const v = values[k] as number;
-      if (v < previous) addReset(count++, k);
-      previous = v;
+  for (let from = 1; from < n; from += SLICE) {
+    const to = Math.min(n, from + SLICE);
+    spend(16 * (to - from));
+    if (startTs === undefined) {
+      for (let k = from; k < to; k++) {
+        const v = values[k] as number;
+        if (v < previous) addReset(count++, k);
+        previous = v;
+      }
+    } else {
+      for (let k = from; k < to; k++) {
+        const v = values[k] as number;
+        if (v < previous || restartedByStartTime(startTs, ts, k)) addReset(count++, k);
+        previous = v;
+      }
     }
-    return count;
-  }
-  for (let k = 1; k < n; k++) {
-    const v = values[k] as number;
-    if (v < previous || restartedByStartTime(startTs, ts, k)) addReset(count++, k);
-    previous = v;
   }
   return count;
 }
@@ -135,9 +141,11 @@ export function extrapolatedRate(
     let result = (values[j] as number) - first;
     if (resets !== 0) {
       while (firstReset < resets && (resetIndex[firstReset] as number) <= i) firstReset++;
-      for (let r = firstReset; r < resets && (resetIndex[r] as number) <= j; r++) {
+      let r = firstReset;
+      for (; r < resets && (resetIndex[r] as number) <= j; r++) {
         result += values[(resetIndex[r] as number) - 1] as number;
       }
+      spend(8 * (r - firstReset));
     }
     let by = factor[s] as number;
     if (isCounter && result > 0 && first >= 0) {
@@ -252,6 +260,7 @@ export function countTransitions(
   const before = transitionCounts(n);
   let count = 0;
   for (let k = 1; k < n; k++) {
+    if ((k & (SLICE - 1)) === 0) spend(16 * SLICE);
     const v = values[k] as number;
     const p = values[k - 1] as number;
     if (what === "changes" ? v !== p && !(Number.isNaN(v) && Number.isNaN(p)) : v < p) count++;
