@@ -28,6 +28,12 @@ import { testSendRoutes } from "./routes/test-send.ts";
 import { uiRoutes } from "./routes/ui.ts";
 import { writeRoutes } from "./routes/write.ts";
 
+function noSchemas(): () => never {
+  return () => {
+    throw new Error("a route has a schema, for which there is no compiler");
+  };
+}
+
 /** The HTTP server with all its routes, not listening yet. */
 export function makeServer(deps: ApiDeps): FastifyInstance {
   const prefix = (deps.externalUrl === undefined ? "" : new URL(deps.externalUrl).pathname).replace(/\/+$/, "");
@@ -36,6 +42,8 @@ export function makeServer(deps: ApiDeps): FastifyInstance {
     logger: false,
     bodyLimit: deps.limits.maxBodyBytes,
     routerOptions: { maxParamLength: 4096 },
+    // No route has a schema (bodies are read by who knows them), and the compilers of schemas take a tenth of a second to load.
+    schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
     requestTimeout: 60_000,
     // A proxy in front may leave the path of the external URL as it is, or take it away.
     rewriteUrl: withoutPrefix(prefix),

@@ -16,12 +16,12 @@ const POLICY =
 
 interface Asset {
   readonly type: string;
-  readonly body: string;
+  readonly body: () => string;
 }
 
 /**
- * The page. Its TypeScript is served with the types stripped, once at start, and uPlot as its package ships it: there is
- * no build step, and what the browser runs has the lines of the source.
+ * The page. Its TypeScript is served with the types stripped, once at the first visit (what strips them takes a good part of a
+ * second to load), and uPlot as its package ships it: there is no build step, and what the browser runs has the lines of the source.
  * @param prefix the path that the server is reached under, without a slash at the end
  */
 export function uiRoutes(app: FastifyInstance, prefix = ""): void {
@@ -37,13 +37,13 @@ export function uiRoutes(app: FastifyInstance, prefix = ""): void {
     app.get(url, (_request, reply) => {
       if (index === undefined) return reply.code(404).send("");
       const { asset, headers } = page(index);
-      return reply.headers(headers).type(asset.type).send(asset.body);
+      return reply.headers(headers).type(asset.type).send(asset.body());
     });
   }
   app.get<{ Params: { "*": string } }>("/ui/*", (request, reply) => {
     const asset = assets.get(request.params["*"]);
     if (asset === undefined) return reply.code(404).type("text/plain").send("404 page not found\n");
-    return reply.header("cache-control", "no-cache").type(asset.type).send(asset.body);
+    return reply.header("cache-control", "no-cache").type(asset.type).send(asset.body());
   });
 }
 
@@ -52,16 +52,28 @@ function browserModule(source: string): string {
   return stripTypeScriptTypes(source).replaceAll('from "uplot"', 'from "./vendor/uplot.js"');
 }
 
+function once(make: () => string): () => string {
+  let made: string | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
 function loadAssets(): Map<string, Asset> {
   const assets = new Map<string, Asset>();
   for (const name of readdirSync(UI_DIR, { recursive: true, encoding: "utf8" })) {
     const type = TYPES[name.slice(name.lastIndexOf(".") + 1)];
     if (type === undefined) continue;
     const text = readFileSync(join(UI_DIR, name), "utf8");
-    assets.set(name, { type, body: name.endsWith(".ts") ? browserModule(text) : text });
+    assets.set(name, { type, body: name.endsWith(".ts") ? once(() => browserModule(text)) : () => text });
   }
   const uplot = join(dirname(createRequire(import.meta.url).resolve("uplot/package.json")), "dist");
-  assets.set("vendor/uplot.js", { type: TYPES.js!, body: readFileSync(join(uplot, "uPlot.esm.js"), "utf8") });
-  assets.set("vendor/uplot.css", { type: TYPES.css!, body: readFileSync(join(uplot, "uPlot.min.css"), "utf8") });
+  const vendor = (name: string, type: string, file: string) => {
+    const text = readFileSync(join(uplot, file), "utf8");
+    assets.set(`vendor/${name}`, { type, body: () => text });
+  };
+  vendor("uplot.js", TYPES.js!, "uPlot.esm.js");
+  vendor("uplot.css", TYPES.css!, "uPlot.min.css");
   return assets;
 }
