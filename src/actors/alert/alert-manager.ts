@@ -19,7 +19,6 @@ import type { AlertHistory } from "../history/alert-history.ts";
 import type { CarryOutDeps } from "../notify/carry-out.ts";
 import type { DeadLetter } from "../notify/dead-letters.ts";
 import { makeEventOutlet } from "../notify/event-outlet.ts";
-import type { Ledger } from "../notify/ledger.ts";
 import { makeAttempt } from "../notify/make-attempt.ts";
 import { makeCounterBook, type NotifyState, openNotifyState, startReceivers } from "../notify/notify-desk.ts";
 import type { Redriven } from "../notify/redrive.ts";
@@ -48,6 +47,7 @@ import {
 } from "./dispatcher.ts";
 import { groupActor } from "./group.actor.ts";
 import type { AlertGroup } from "./group.core.ts";
+import { lastFailed, lastTold, later } from "./group-rhythm.ts";
 import { type NotifyDeps, notifyGroup } from "./notify-group.ts";
 import { makePostedDoor } from "./posted-door.ts";
 import { restoreAlerts } from "./restore-alerts.ts";
@@ -126,7 +126,8 @@ type Message =
   | { readonly type: "alerts"; readonly alerts: readonly PostedAlert[] }
   /** Something was posted. */
   | { readonly type: "posted" }
-  | { readonly type: "config"; readonly config: AlertmanagerConfig };
+  /** Another configuration is wanted. */
+  | { readonly type: "config" };
 
 /** The actor that owns the alerts and groups; each group and each receiver is an actor below it. */
 export function makeAlertManager(options: AlertManagerOptions): AlertManager {
@@ -147,6 +148,8 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
     ...(options.ackSecret === undefined ? {} : { secret: options.ackSecret }),
   });
   let dispatcher = makeDispatcher(options.config);
+  /** The configuration that was asked for last; kept here, since a full mailbox drops messages. */
+  let wanted = options.config;
   let changed = false;
   /** Messages taken out of the mailbox and not yet handled; a change of configuration leaves the rest to the next. */
   const backlog: Message[] = [];
@@ -213,14 +216,19 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
         ),
       ),
     );
-    while (true) {
-      const next = yield* Effect.scoped(runConfiguration(kept, log));
+    for (let before: AlertmanagerConfig | undefined; ; ) {
+      const next: AlertmanagerConfig = yield* Effect.scoped(runConfiguration(kept, log, before));
+      before = dispatcher.config;
       dispatcher = makeDispatcher(next, dispatcher.alerts);
     }
   });
 
-  /** Runs groups and receivers of the dispatcher's configuration until another configuration comes. */
-  const runConfiguration = Effect.fnUntraced(function* (state: NotifyState, log: AcceptedAlerts) {
+  /** Runs groups and receivers of the dispatcher's configuration until another configuration comes. `before`: what ran until now. */
+  const runConfiguration = Effect.fnUntraced(function* (
+    state: NotifyState,
+    log: AcceptedAlerts,
+    before: AlertmanagerConfig | undefined,
+  ) {
     const { ledger, redrives } = state;
     const d = dispatcher;
     const carryOut = yield* startReceivers({
@@ -294,12 +302,15 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
     });
     const begin = yield* Clock.currentTimeMillis;
     trace?.configured(d.config, begin);
-    for (const alert of d.alerts.values()) yield* act(groupAlert(d, alert, begin, lastToldAt(begin)), begin);
+    const toldAt = lastToldAt(begin);
+    const failedAt = before === undefined ? () => undefined : lastFailed(state.deadLetters, before, d.config);
+    const rhythmOf = (group: AlertGroup) => later(toldAt(group), failedAt(group));
+    for (const alert of d.alerts.values()) yield* act(groupAlert(d, alert, begin, rhythmOf), begin);
     yield* escalating.run;
-    while (true) {
+    while (wanted.hash === d.config.hash) {
       if (backlog.length === 0) backlog.push(...(yield* mailbox.takeAll));
       for (let message = backlog.shift(); message !== undefined; message = backlog.shift()) {
-        if (message.type === "config") return message.config;
+        if (message.type === "config") break;
         if (message.type === "alerts") yield* post(message.alerts, yield* Clock.currentTimeMillis);
         for (let batch = door.next(); batch !== undefined; batch = door.next()) {
           const now = yield* Clock.currentTimeMillis;
@@ -309,6 +320,7 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
         }
       }
     }
+    return wanted;
   });
 
   return {
@@ -331,7 +343,9 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
       now: wallClock,
     }),
     reload: (config) => {
-      if (config.hash !== dispatcher.config.hash) mailbox.offer({ type: "config", config });
+      if (config.hash === wanted.hash) return;
+      wanted = config;
+      mailbox.offer({ type: "config" });
     },
     deadLetters: () => state?.deadLetters.list() ?? [],
     redrive: async (letters) => (await state?.redrives.redrive(letters, REDRIVE_MS)) ?? [],
@@ -352,17 +366,6 @@ export function makeAlertManager(options: AlertManagerOptions): AlertManager {
       integrations: counters.all(),
     }),
   };
-}
-
-/** When a group whose alerts still fired was told last; undefined when it was not, or all had ended. */
-function lastTold(ledger: Ledger, config: AlertmanagerConfig, group: AlertGroup, now: number): number | undefined {
-  const receiver = config.receivers.find((r) => r.name === group.route.receiver);
-  let last: number | undefined;
-  for (const { name } of receiver?.integrations ?? []) {
-    const entry = ledger.entryOf(group.key, group.route.receiver, name, now);
-    if (entry !== undefined && entry.firing.length > 0) last = Math.max(last ?? 0, entry.time);
-  }
-  return last;
 }
 
 /** The first call makes it, all get the same. */

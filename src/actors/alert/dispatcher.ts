@@ -26,8 +26,10 @@ export interface Dispatcher {
   readonly groups: Map<string, AlertGroup>;
 }
 
-/** A resolved alert is shown and kept for this long. */
+/** A resolved alert is shown and kept for this long, */
 const KEEP_RESOLVED_MS = 15 * 60_000;
+/** and, while a group has yet to tell its end, as long as it is remembered that its beginning was told. */
+const KEEP_UNTOLD_MS = 120 * 3_600_000;
 
 export function makeDispatcher(config: AlertmanagerConfig, alerts = new Map<string, HeldAlert>()): Dispatcher {
   const d = {
@@ -115,14 +117,20 @@ export function retireGroup(d: Dispatcher, group: AlertGroup): boolean {
   return true;
 }
 
-/** Forgets alerts that ended long ago. */
+/** Forgets alerts that ended long ago, but for those whose end has not been told: a restart would forget it. */
 export function dropOldAlerts(d: Dispatcher, now: number): void {
   for (const [key, alert] of d.alerts) {
-    if (isResolved(alert, now) && alert.endsAt < now - KEEP_RESOLVED_MS) {
-      d.alerts.delete(key);
-      dropSource(d.sources, alert);
-    }
+    if (!isResolved(alert, now) || alert.endsAt >= now - KEEP_RESOLVED_MS) continue;
+    if (alert.endsAt >= now - KEEP_UNTOLD_MS && isInGroup(d, alert)) continue;
+    d.alerts.delete(key);
+    dropSource(d.sources, alert);
   }
+}
+
+function isInGroup(d: Dispatcher, { labels, fingerprint }: HeldAlert): boolean {
+  return routesOf(d.root, labels).some((route) =>
+    d.groups.get(groupIdentity(route, groupLabelsOf(route, labels)))?.alerts.has(fingerprint),
+  );
 }
 
 /** Which alerts inhibit each of the given ones; alerts that nothing inhibits are left out. */

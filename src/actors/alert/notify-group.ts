@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import * as Effect from "effect/Effect";
 import { type CarryOutDeps, carryOut } from "../notify/carry-out.ts";
 import type { Intent } from "../notify/ledger.ts";
+import type { Redrives } from "../notify/redrive.ts";
 import { contentOf, transitionKey } from "../notify/transition-key.ts";
 import type { Notification } from "../notify/webhook-payload.ts";
 import type { HeldAlert } from "./alert-store.ts";
@@ -16,8 +17,8 @@ export interface NotifyDeps {
   readonly carryOut: CarryOutDeps;
   /** Leaves a group of a route with an escalation to that. */
   readonly escalate: (group: AlertGroup, all: readonly HeldAlert[], now: number) => Effect.Effect<void>;
-  /** Resolves when nothing that was cut off is under way. */
-  readonly settled: (groupKey: string, receiver: string, slot: string) => Promise<void> | undefined;
+  /** Resolves when nothing that was cut off is under way, with the keys of what has failed. */
+  readonly settled: Redrives["settled"];
   /** Fingerprints of the alerts that inhibit an alert, for all alerts of a flush at once. */
   readonly inhibitedBy: (alerts: readonly HeldAlert[], now: number) => ReadonlyMap<string, readonly string[]>;
   /** Ids of the silences that mute an alert, likewise. */
@@ -104,12 +105,15 @@ const tell = Effect.fnUntraced(function* (
   const { name: slot } = integration;
   // What a crash has cut off is told first: until then nobody knows what the receiver knows.
   const settled = deps.settled(groupKey, receiver.name, slot);
-  if (settled !== undefined) yield* Effect.promise(() => settled);
+  const failed = settled === undefined ? [] : yield* Effect.promise(() => settled);
   const firing = alerts.filter((a) => a.endsAt === 0).map((a) => a.fingerprint);
   const resolved = alerts.filter((a) => a.endsAt !== 0).map((a) => a.fingerprint);
   const options = { repeatIntervalMs, sendResolved: integration.sendResolved, now };
+  // The end of what was told is told, however long that was muted or failed.
   const before =
-    ledger.entryOf(groupKey, receiver.name, slot, now) ?? maybeTold(deps, groupKey, receiver, slot, firing);
+    ledger.entryOf(groupKey, receiver.name, slot, now) ??
+    (firing.length > 0 ? undefined : ledger.unended(groupKey, receiver.name, slot, now)) ??
+    maybeTold(deps, groupKey, receiver, slot, firing);
   const reason = notificationReason(before, firing, resolved, options);
   if (reason === undefined) {
     deps.trace?.quiet(group, slot, before, now);
@@ -120,6 +124,8 @@ const tell = Effect.fnUntraced(function* (
   const content = contentOf(told);
   const times = ledger.timesTold(groupKey, receiver.name, slot, content, now);
   const key = transitionKey(groupKey, receiver.name, slot, content, times);
+  // It has been tried a moment ago, and failed: again with the next flush, as after any failure.
+  if (failed.includes(key)) return false;
   const notification: Notification = {
     key,
     receiver: receiver.name,

@@ -16,6 +16,8 @@ import type { Notification, ToldAlert } from "./webhook-payload.ts";
 export interface Ledger {
   /** What was told last, undefined when nothing or when it has expired. */
   entryOf(groupKey: string, receiver: string, slot: string, now: number): LogEntry | undefined;
+  /** The same though it has expired, while anything of it fired then: its end has still to be told. */
+  unended(groupKey: string, receiver: string, slot: string, now: number): LogEntry | undefined;
   /** How often exactly this content was told already; see `contentOf` in transition-key.ts. */
   timesTold(groupKey: string, receiver: string, slot: string, content: string, now: number): number;
   /** By fingerprint, when an alert's end was told, or about to be told, last. */
@@ -103,6 +105,8 @@ interface EventLine {
 /** Contents of one group that are remembered one by one. */
 const MAX_CONTENTS = 16;
 const MAX_UNPUBLISHED = 10_000;
+/** So long it is remembered at least that something was told as firing: its end may come late, and a repetition needs a key of its own. */
+const REMEMBER_FIRING_MS = 120 * 3_600_000;
 /** In a storm most of it counts, and receivers wait while it is made anew. */
 const COMPACT_BYTES = 16 << 20;
 
@@ -165,7 +169,7 @@ export async function openLedger(disk: Disk, path: string, now: number): Promise
     return true;
   };
   function* live(): Generator<Line> {
-    for (const [key, entry] of entries) if (entry.expiresAt <= time) entries.delete(key);
+    for (const [key, entry] of entries) if (forgottenAt(entry) <= time) entries.delete(key);
     for (const entry of entries.values()) yield { type: "told", id: "", ...entry };
     yield { type: "published", seq: publishedSeq };
     for (const alert of recent.values()) yield { type: "alert", ...alert };
@@ -207,16 +211,23 @@ export async function openLedger(disk: Disk, path: string, now: number): Promise
     const event = { version: 1, type, ...slim(intent), time: new Date(at).toISOString(), ...more };
     return { seq: ++lastSeq, msgId: msgIdOf(id, suffix), receiver, event };
   };
-  const known = (groupKey: string, receiver: string, slot: string, at: number): Told | undefined => {
+  const remembered = (groupKey: string, receiver: string, slot: string, at: number): Told | undefined => {
     const entry = entries.get(entryKey(groupKey, receiver, slot));
-    return entry === undefined || entry.expiresAt <= at ? undefined : entry;
+    return entry === undefined || forgottenAt(entry) <= at ? undefined : entry;
   };
 
   return {
     damagedLines,
-    entryOf: known,
+    entryOf: (groupKey, receiver, slot, at) => {
+      const entry = remembered(groupKey, receiver, slot, at);
+      return entry === undefined || entry.expiresAt <= at ? undefined : entry;
+    },
+    unended: (groupKey, receiver, slot, at) => {
+      const entry = remembered(groupKey, receiver, slot, at);
+      return entry === undefined || entry.firing.length === 0 ? undefined : entry;
+    },
     timesTold: (groupKey, receiver, slot, content, at) => {
-      const entry = known(groupKey, receiver, slot, at);
+      const entry = remembered(groupKey, receiver, slot, at);
       return entry?.contents?.find(([c]) => c === content)?.[1] ?? entry?.atLeast ?? 0;
     },
     endsTold: () => {
@@ -276,6 +287,10 @@ export async function openLedger(disk: Disk, path: string, now: number): Promise
       await log.close();
     },
   };
+}
+
+function forgottenAt({ firing, time, expiresAt }: Told): number {
+  return firing.length === 0 ? expiresAt : Math.max(expiresAt, time + REMEMBER_FIRING_MS);
 }
 
 function counted(before: Told | undefined, content: string): Pick<Told, "contents" | "atLeast"> {

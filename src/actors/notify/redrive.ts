@@ -21,8 +21,8 @@ export interface Redrives {
   redrive(letters: readonly DeadLetter[], waitMs: number): Promise<readonly Redriven[]>;
   /** Takes up what a crash or a stop has cut off; what is not configured any more fails and is a dead letter then. */
   recover(): void;
-  /** Resolves when nothing that was cut off is under way for this slot. */
-  settled(groupKey: string, receiver: string, slot: string): Promise<void> | undefined;
+  /** Resolves when nothing that was cut off is under way for this slot, with the keys of what has failed. */
+  settled(groupKey: string, receiver: string, slot: string): Promise<readonly string[]> | undefined;
   /** Runs for ever, with one configuration. */
   run(deps: CarryOutDeps): Effect.Effect<never, never, Scope.Scope>;
 }
@@ -46,7 +46,7 @@ const AT_A_TIME = 64;
 export function makeRedrives(ledger: Ledger): Redrives {
   const jobs = makeMailbox<Job>("notification-redrives", { capacity: CAPACITY, overflow: "fail" });
   const underWay = new Set<string>();
-  const waiting = new Map<string, Promise<unknown>>();
+  const waiting = new Map<string, Promise<readonly string[]>>();
 
   const start = (intent: Intent): Promise<CarriedOut> | undefined => {
     if (underWay.has(intent.key)) return undefined;
@@ -78,13 +78,14 @@ export function makeRedrives(ledger: Ledger): Redrives {
         const work = start(intent);
         if (work === undefined) continue;
         const slot = JSON.stringify([intent.groupKey, intent.receiver, intent.slot]);
-        const all: Promise<unknown> = Promise.all([waiting.get(slot), work]).then(() => {
+        const all: Promise<readonly string[]> = Promise.all([waiting.get(slot), work]).then(([others = [], { ok }]) => {
           if (waiting.get(slot) === all) waiting.delete(slot);
+          return ok ? others : [...others, intent.key];
         });
         waiting.set(slot, all);
       }
     },
-    settled: (groupKey, receiver, slot) => waiting.get(JSON.stringify([groupKey, receiver, slot]))?.then(() => {}),
+    settled: (groupKey, receiver, slot) => waiting.get(JSON.stringify([groupKey, receiver, slot])),
     run: Effect.fnUntraced(function* (deps: CarryOutDeps) {
       const places = yield* Semaphore.make(AT_A_TIME);
       while (true) {

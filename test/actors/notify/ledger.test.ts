@@ -69,6 +69,14 @@ describe("notification ledger", () => {
     expect(ledger.damagedLines).toBe(1);
     expect(ledger.entryOf("g", "r", "webhook[0]", 1500)).toBeUndefined();
     expect(ledger.entryOf("h", "r", "webhook[0]", 1500)?.time).toBe(2000);
+    // That something fired is remembered for longer: its end has still to be told, and a repetition has another key.
+    const { content } = intent("again", "g", 1);
+    expect(ledger.unended("g", "r", "webhook[0]", 1500)?.time).toBe(99);
+    expect(ledger.timesTold("g", "r", "webhook[0]", content, 1500)).toBe(100);
+    const days = 5 * 86_400_000;
+    ledger = await openLedger(disk, PATH, days + 1500);
+    expect(ledger.unended("g", "r", "webhook[0]", days + 1500)).toBeUndefined();
+    expect(ledger.unended("h", "r", "webhook[0]", days + 1500)?.time).toBe(2000);
     const kept = new TextDecoder().decode(disk.files.get(PATH)).trim().split("\n");
     expect(kept.filter((line) => line.includes('"told"')).length).toBe(1);
   });
