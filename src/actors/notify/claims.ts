@@ -11,6 +11,8 @@ import type { Intent } from "./ledger.ts";
  * - One who went and is not heard of for LEASE_MS is taken over; that is measured here, by a clock that does not go back, from when
  *   its entry was seen first: clocks of others do not matter.
  * - Where the store does not answer, it goes: rather twice than never.
+ * - An entry that is older than what was told from here while the store did not answer says nothing any more: whoever wrote it may
+ *   be gone, and what it says was told may have ended meanwhile.
  */
 export interface Claims {
   /** Never rejects. */
@@ -46,6 +48,8 @@ export const LEASE_MS = 10_000;
 /** So long the store may take to answer. */
 const STORE_WAIT_MS = 1000;
 const POLL_MS = 100;
+/** Slots of which it is remembered that they were told while the store did not answer. */
+const MAX_MISSING = 10_000;
 /** Entries that are written by several at once are tried so often. */
 const TRIES = 20;
 
@@ -56,7 +60,22 @@ export function makeClaims(options: ClaimsOptions): Claims {
   const counts = { leftToOthers: 0, takenOver: 0, unclaimed: 0 };
   /** The entries of others that are held, and since when this has seen each unchanged. */
   const seen = new Map<string, { readonly revision: number; readonly at: number }>();
-  const unclaimed: Claim = { verdict: "go", settle: () => Promise.resolve() };
+  /** When something was told from here that its entry does not say, by key. */
+  const missing = new Map<string, number>();
+  const miss = (key: string, time: number): void => {
+    missing.delete(key);
+    missing.set(key, time);
+    if (missing.size > MAX_MISSING) missing.delete(missing.keys().next().value as string);
+  };
+  const unclaimed = (key: string): Claim => {
+    counts.unclaimed++;
+    return {
+      verdict: "go",
+      settle: async (ok, time) => {
+        if (ok === true) miss(key, time);
+      },
+    };
+  };
 
   const isAlive = (key: string, revision: number): boolean => {
     const known = seen.get(key);
@@ -70,7 +89,7 @@ export function makeClaims(options: ClaimsOptions): Claims {
     const found = await within(store.read(key));
     const { entry, revision } = found ?? { entry: undefined, revision: 0 };
     if (entry?.held && entry.by !== self && isAlive(key, revision)) return "wait";
-    const told = entry?.told;
+    const told = entry?.told !== undefined && entry.told.time < (missing.get(key) ?? 0) ? undefined : entry?.told;
     const verdict = told === undefined || told.by === self ? "go" : judge(told, intent);
     if (verdict === "told") {
       counts.leftToOthers++;
@@ -107,6 +126,7 @@ export function makeClaims(options: ClaimsOptions): Claims {
       if (ok) told = toldBy(self, intent, time);
       for (let i = 0; i < TRIES; i++) {
         const done = await write(key, { by: self, held: false, ...(told === undefined ? {} : { told }) }, revision);
+        if (done !== undefined && ok) missing.delete(key);
         if (done !== undefined || !ok) return;
         // Taken over while it was not heard of: what was told is told all the same.
         revision = (await within(store.read(key)))?.revision ?? 0;
@@ -123,19 +143,22 @@ export function makeClaims(options: ClaimsOptions): Claims {
         try {
           result = await tryOnce(key, intent);
         } catch {
-          counts.unclaimed++;
-          return unclaimed;
+          return unclaimed(key);
         }
         if (typeof result !== "string") {
           if (result.verdict !== "go") return result;
           const { settle } = result;
-          return { verdict: "go", settle: (ok, time) => settle(ok, time).catch(() => undefined) };
+          const said = async (ok: boolean | undefined, time: number) => {
+            await settle(ok, time).catch(() => {
+              if (ok === true) miss(key, time);
+            });
+          };
+          return { verdict: "go", settle: said };
         }
         if (result === "again" && ++refusals > TRIES) break;
         if (result === "wait") await sleep(POLL_MS, undefined, { ref: false });
       }
-      counts.unclaimed++;
-      return unclaimed;
+      return unclaimed(key);
     },
     stats: () => ({ ...counts }),
   };

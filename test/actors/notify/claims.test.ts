@@ -132,6 +132,27 @@ describe("claims", () => {
     expect(claims.stats().unclaimed).toBe(1);
   });
 
+  it("do not believe an entry that is older than what was told while the store did not answer", async () => {
+    for (const lost of ["before it was claimed", "before it was written down"] as const) {
+      const store = memoryStore();
+      const here = makeClaims({ store, self: "here", leaseMs: 30 });
+      const gone = makeClaims({ store, self: "gone" });
+      await settle(await gone.acquire(FIRING), true, 2100);
+      const ended = intentOf([{ name: "a", startsAt: 1000, endsAt: 3000 }], 3000);
+      if (lost === "before it was claimed") store.down = true;
+      const end = await here.acquire(ended);
+      store.down = true;
+      await settle(end, true, 3100);
+      store.down = false;
+      // It fires again, soon, and the other one is not there any more.
+      const again = intentOf([{ name: "a", startsAt: 5000 }], 5000);
+      const claim = await here.acquire(again);
+      expect([lost, claim.verdict]).toEqual([lost, "go"]);
+      await settle(claim, true, 5100);
+      expect((await gone.acquire(again)).verdict).toBe("told");
+    }
+  });
+
   it("know one story of an alert from another", async () => {
     const store = memoryStore();
     const x = makeClaims({ store, self: "x" });
