@@ -214,7 +214,7 @@ export const CALLS: readonly Call[] = [
       ["post"],
       "alerting",
       `Makes alert rules ${what === "promote" ? "live" : "shadow"} ones; 409 with the change to make for those of a file`,
-      ["namespace", "file", "group!", "rule"],
+      ["namespace", "file", "group", "rule"],
       { status: 202 },
     ),
   ),

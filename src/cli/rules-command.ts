@@ -22,16 +22,20 @@ export function addRulesCommands(program: Command): void {
     rules
       .command(name)
       .description(description)
-      .requiredOption("--group <name>", "the rule group")
-      .option("--rule <alert>", "the alert's name (default: all alert rules of the group)")
+      .argument("[alert]", "the alert's name (default: all alert rules of the group)")
+      .option("--group <name>", "the rule group; needed where several have an alert of the name")
+      .option("--rule <alert>", "the alert's name, as the argument")
       .option("--namespace <name>", "of a group that came over the API, where several have the name")
-      .option("--file <path>", "of a group that comes from a rule file, where several have the name")
+      .option(
+        "--file <path>",
+        "of a group that comes from a rule file, where several have the name; the path's end will do",
+      )
       .option("--write", "change the rule file, if it is one, and have the server read it again")
       .addOption(urlOption())
       .addOption(tenantOption("whose rules"))
-      .action(async (options: TurnOptions) => {
+      .action(async (alert: string | undefined, options: TurnOptions) => {
         const { turnRules } = await import("./rules-shadow.ts");
-        process.exitCode = await turnRules(name === "demote", options);
+        process.exitCode = await turnRules(name === "demote", alert, options);
       });
   turn(
     "promote",

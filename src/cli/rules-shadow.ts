@@ -1,6 +1,12 @@
 import { chmodSync, readFileSync, realpathSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { editShadow, ShadowEditError } from "../actors/rule/shadow-edit.ts";
-import type { ShadowEditJson, ShadowRuleJson, TallyJson } from "../api/routes/shadow.ts";
+import type {
+  ShadowCandidateJson,
+  ShadowCandidatesJson,
+  ShadowEditJson,
+  ShadowRuleJson,
+  TallyJson,
+} from "../api/routes/shadow.ts";
 import { formatDuration } from "../lib/duration.ts";
 import { type ApiServer, callApi } from "./api-call.ts";
 
@@ -9,7 +15,7 @@ export interface ShadowListOptions extends ApiServer {
 }
 
 export interface TurnOptions extends ApiServer {
-  readonly group: string;
+  readonly group?: string;
   readonly rule?: string;
   readonly namespace?: string;
   readonly file?: string;
@@ -58,20 +64,36 @@ function span(seconds: number): string {
   return formatDuration(Math.round(seconds) * 1000);
 }
 
-/** `tocsin rules promote` and `demote`. Returns the exit code: 0 when it is so now, 1 when not. */
-export async function turnRules(shadow: boolean, options: TurnOptions): Promise<number> {
-  const { group, rule, namespace, file } = options;
-  const form = new URLSearchParams({ group });
-  if (rule !== undefined) form.set("rule", rule);
-  if (namespace !== undefined) form.set("namespace", namespace);
-  if (file !== undefined) form.set("file", file);
-  const answer = await callApi<ShadowEditJson>(options, `/api/v1/shadow-rules/${shadow ? "demote" : "promote"}`, form);
+/** `tocsin rules promote` and `demote`. Returns the exit code: 0 when it is so now, 1 when not, 2 when what was asked is wrong. */
+export async function turnRules(shadow: boolean, alert: string | undefined, options: TurnOptions): Promise<number> {
+  const { group, namespace, file } = options;
+  const verb = shadow ? "demote" : "promote";
+  if (alert !== undefined && options.rule !== undefined && alert !== options.rule) {
+    complain(`two rules are named, ${alert} and ${options.rule}: leave --rule out`);
+    return 2;
+  }
+  const rule = alert ?? options.rule;
+  if (group === undefined && rule === undefined) {
+    complain(`which one? tocsin rules ${verb} <alert>, or --group <name> for all alert rules of a group`);
+    return 2;
+  }
+  const form = new URLSearchParams();
+  for (const [key, value] of Object.entries({ group, rule, namespace, file })) {
+    if (value !== undefined) form.set(key, value);
+  }
+  const answer = await callApi<ShadowEditJson & ShadowCandidatesJson>(options, `/api/v1/shadow-rules/${verb}`, form);
   if (answer === undefined) return 1;
-  const what = `${rule ?? "the alert rules"} of ${group}`;
+  const what = group === undefined ? `${rule}` : `${rule ?? "the alert rules"} of ${group}`;
   const done = `${what}: ${shadow ? "shadow, nobody is told any more" : "live from the next evaluation on"}`;
   if (answer.status === 202) {
     say(done);
     return 0;
+  }
+  if (answer.status === 400 && answer.data?.candidates !== undefined) {
+    complain(`${rule ?? `group ${group}`} is in several places, and nothing is changed; say which:`);
+    for (const one of answer.data.candidates)
+      process.stderr.write(`  tocsin rules ${verb} ${argumentsOf(one, rule)}\n`);
+    return 1;
   }
   if (answer.status !== 409 || answer.data === undefined) {
     complain(answer.error || `status ${answer.status}`);
@@ -89,7 +111,11 @@ export async function turnRules(shadow: boolean, options: TurnOptions): Promise<
   try {
     write(
       target,
-      editShadow(readFileSync(target, "utf8"), { group, shadow, ...(rule === undefined ? {} : { rule }) }).text,
+      editShadow(readFileSync(target, "utf8"), {
+        group: answer.data.group,
+        shadow,
+        ...(rule === undefined ? {} : { rule }),
+      }).text,
     );
   } catch (e) {
     const known = e instanceof ShadowEditError || (e as NodeJS.ErrnoException).code !== undefined;
@@ -104,6 +130,13 @@ export async function turnRules(shadow: boolean, options: TurnOptions): Promise<
   }
   say(`${target} is changed. ${done}`);
   return 0;
+}
+
+/** What names this one and no other, as a shell takes it. */
+function argumentsOf({ group, namespace, file }: ShadowCandidateJson, rule: string | undefined): string {
+  const word = (text: string) => (/^[\w./:@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+  const place = namespace === undefined ? `--file ${word(file ?? "")}` : `--namespace ${word(namespace)}`;
+  return `${rule === undefined ? "" : `${word(rule)} `}--group ${word(group)} ${place}`;
 }
 
 /** The whole file or nothing of it; its permissions stay. */

@@ -49,7 +49,19 @@ export interface TallyJson {
 /** What the answer is when a rule of a file is to turn: the change that a person has to make. */
 export interface ShadowEditJson {
   readonly file: string;
+  readonly group: string;
   readonly edits: readonly ShadowEdit[];
+}
+
+/** What the answer is when several groups could be meant; with `namespace`, one that came over the API. */
+export interface ShadowCandidatesJson {
+  readonly candidates: readonly ShadowCandidateJson[];
+}
+
+export interface ShadowCandidateJson {
+  readonly group: string;
+  readonly namespace?: string;
+  readonly file?: string;
 }
 
 const MAX_COMPARED = 20;
@@ -134,19 +146,21 @@ async function turn(
     const tenant = tenantOf(request);
     const params = paramsOf(request);
     const given = (name: string) => params.get(name) ?? "";
-    const [place, group, rule] = [given("namespace") || given("file"), given("group"), given("rule") || undefined];
-    if (group === "") throw new QueryError("bad_data", "which one? give namespace (or file), group and rule");
-    const found = rules(tenant).filter((g) => g.name === group && (place === "" || g.file === place));
-    if (found.length === 0) {
-      const where = place === "" ? "" : ` in ${JSON.stringify(place)}`;
-      return sendError(reply, "not_found", `there is no rule group ${JSON.stringify(group)}${where}`);
+    const [place, name, rule] = [given("namespace") || given("file"), given("group"), given("rule") || undefined];
+    if (name === "" && rule === undefined) {
+      throw new QueryError(
+        "bad_data",
+        "which one? give rule or group, and namespace or file where several have the name",
+      );
     }
-    if (found.length > 1) {
-      const places = found.map((g) => g.file).join(", ");
-      throw new QueryError("bad_data", `there is a group ${JSON.stringify(group)} in ${places}: give the namespace`);
-    }
-    const [{ file }] = found as [RuleGroupStatus];
-    if (ruler.list(tenant, file)[file]?.some((g) => g.name === group) === true) {
+    const groups = rules(tenant).filter((g) => (name === "" || g.name === name) && (place === "" || isAt(g, place)));
+    const found = toTurn(groups, rule, shadow);
+    const [first] = found;
+    if (first === undefined) return sendMissing(reply, { name, place, rule, known: groups.length > 0 });
+    const stored = (g: RuleGroupStatus) => ruler.list(tenant, g.file)[g.file]?.some((d) => d.name === g.name) === true;
+    if (found.length > 1) return sendCandidates(reply, rule ?? name, rule !== undefined, found, stored);
+    const { file, name: group } = first;
+    if (stored(first)) {
       await ruler.setShadow(tenant, file, group, rule, shadow);
       return reply.code(202).type("application/json").send(Buffer.from(DONE));
     }
@@ -158,6 +172,64 @@ async function turn(
     if (e instanceof ShadowEditError) return sendError(reply, e.missing ? "not_found" : "bad_data", e.message);
     return sendQueryError(reply, e);
   }
+}
+
+/** A rule file may be named by the end of its path. */
+function isAt({ file }: RuleGroupStatus, place: string): boolean {
+  return file === place || file.endsWith(`/${place}`);
+}
+
+/**
+ * The groups that are meant: a name that is given alone is that of rules that have still to turn, if any has. A group without alert
+ * rules is among them when it is asked for as a whole.
+ */
+function toTurn(groups: readonly RuleGroupStatus[], rule: string | undefined, shadow: boolean): RuleGroupStatus[] {
+  if (rule === undefined) return [...groups];
+  const named = (g: RuleGroupStatus, open: boolean) =>
+    g.rules.some((r) => r.type === "alerting" && r.name === rule && (!open || (r.shadow === true) !== shadow));
+  const open = groups.filter((g) => named(g, true));
+  return open.length > 0 ? open : groups.filter((g) => named(g, false));
+}
+
+interface Missing {
+  readonly name: string;
+  readonly place: string;
+  readonly rule: string | undefined;
+  /** Whether there is such a group, without such a rule. */
+  readonly known: boolean;
+}
+
+function sendMissing(reply: FastifyReply, { name, place, rule, known }: Missing): FastifyReply {
+  const where = place === "" ? "" : ` in ${JSON.stringify(place)}`;
+  const group = name === "" ? "" : ` group ${JSON.stringify(name)}`;
+  const what =
+    rule === undefined || (!known && name !== "")
+      ? `there is no rule${group}${where}`
+      : `there is no alert rule ${JSON.stringify(rule)}${group === "" ? "" : ` in${group}`}${where}`;
+  return sendError(reply, "not_found", `${what}; /api/v1/rules has all there are`);
+}
+
+function sendCandidates(
+  reply: FastifyReply,
+  name: string,
+  isRule: boolean,
+  found: readonly RuleGroupStatus[],
+  stored: (group: RuleGroupStatus) => boolean,
+): FastifyReply {
+  const candidates: readonly ShadowCandidateJson[] = found.map((g) =>
+    stored(g) ? { group: g.name, namespace: g.file } : { group: g.name, file: g.file },
+  );
+  const texts = candidates.map(
+    ({ group, namespace, file }) =>
+      `group ${JSON.stringify(group)} of ${namespace === undefined ? "file" : "namespace"} ${JSON.stringify(namespace ?? file)}`,
+  );
+  const what = isRule
+    ? `alert rule ${JSON.stringify(name)} is in several groups`
+    : `several groups are named ${JSON.stringify(name)}`;
+  const error = `${what}, and none is changed: ${texts.join(", ")}; say which with group and namespace or file`;
+  const data: ShadowCandidatesJson = { candidates };
+  const body = JSON.stringify({ status: "error", errorType: "bad_data", error, data });
+  return reply.code(400).type("application/json").send(Buffer.from(body));
 }
 
 const DONE = JSON.stringify({ status: "success", data: null });
@@ -177,7 +249,7 @@ function sendEdit(reply: FastifyReply, file: string, wanted: Parameters<typeof e
     (e) => `${file}:${e.line}: ${e.before.trim()} -> ${e.after.trim().replace(/\n\s*/g, " | ")}`,
   );
   const error = `the group comes from a file; change it, or run tocsin rules ${wanted.shadow ? "demote" : "promote"} --write: ${places.join("; ")}`;
-  const data: ShadowEditJson = { file, edits };
+  const data: ShadowEditJson = { file, group: wanted.group, edits };
   const body = JSON.stringify({ status: "error", errorType: "conflict", error, data });
   return reply.code(409).type("application/json").send(Buffer.from(body));
 }
