@@ -5,7 +5,8 @@
  * - one job at a time, in the order of asking; what waits is bounded by the shards, which have one job each under way;
  * - a job that is called off, or whose thread dies, rejects; its half-written blocks are temporary folders that their shard
  *   removes;
- * - it owns nothing: its death costs the job at hand.
+ * - it owns nothing: its death costs the job at hand;
+ * - its thread is there from the first job on: a start does not wait for it, and hours pass before a new server has one.
  */
 import * as Effect from "effect/Effect";
 import { JobCancelled, JobFailed, type JobResult, type StorageJob } from "../../storage/engine/jobs.ts";
@@ -35,6 +36,7 @@ export function makeCompactor(): Compactor {
   let atWork: Waiting | undefined;
   let alive = false;
   let nextId = 1;
+  let wake = () => {};
 
   const startNext = () => {
     if (!alive || atWork !== undefined) return;
@@ -55,7 +57,15 @@ export function makeCompactor(): Compactor {
     finish(message.id, { error: wasCancelled ? new JobCancelled() : new JobFailed(message.message, message.block) });
   };
 
+  const someJob = Effect.promise(
+    () =>
+      new Promise<void>((resolve) => {
+        if (queue.length > 0) resolve();
+        else wake = resolve;
+      }),
+  );
   const run = Effect.gen(function* () {
+    yield* someJob;
     yield* Effect.acquireRelease(
       Effect.sync(() => {
         alive = true;
@@ -101,6 +111,7 @@ export function makeCompactor(): Compactor {
           },
         });
         startNext();
+        wake();
       }),
     mailbox: () => mailbox.stats(),
   };
