@@ -16,7 +16,7 @@ const DAY_MS = DAY_S * 1000;
 const DAYS = Number(process.env.BENCH_DAYS ?? 30);
 const INTERVAL_MS = Number(process.env.BENCH_INTERVAL ?? 60) * 1000;
 const HOSTS = Number(process.env.BENCH_HOSTS ?? 50);
-const RUNS = Number(process.env.BENCH_RUNS ?? 3);
+const RUNS = Number(process.env.BENCH_RUNS ?? 15);
 
 const all = DAYS * DAY_S;
 const QUERIES: readonly RangeQuery[] = [
