@@ -86,7 +86,8 @@ function read(file: string): AlertmanagerConfig {
 
 function describe({ receiver, results }: TestSent): string[] {
   return results.map(({ integration, delivered, status, ms, error, resolved }) => {
-    const code = status === undefined ? "" : ` (status ${status})`;
+    // A reason that has the status says it once.
+    const code = status === undefined || /status code \d/.test(error ?? "") ? "" : ` (status ${status})`;
     const ended =
       resolved === undefined ? "" : resolved.delivered ? ", and ended again" : `, not ended: ${resolved.error}`;
     const how = delivered ? `delivered${code} in ${ms} ms${ended}` : `failed${code} after ${ms} ms: ${error ?? ""}`;

@@ -6,6 +6,7 @@ import { fingerprint } from "../alert/fingerprint.ts";
 import type { Integration } from "../alert/integration-config.ts";
 import { notificationSubject } from "../history/event-subjects.ts";
 import type { Attempt, ProviderAnswer } from "./attempt.ts";
+import { plainReason } from "./plain-reason.ts";
 import type { Notification, ToldAlert } from "./webhook-payload.ts";
 import { withoutSecrets } from "./without-secrets.ts";
 
@@ -99,7 +100,9 @@ export function makeTestSender(options: TestSenderOptions): TestSender {
       const reason = late ? `no answer within ${patienceMs} ms` : e instanceof Error ? e.message : String(e);
       made = { ok: false, retry: false, reason };
     }
-    const error = made.ok ? undefined : withoutSecrets(integration, made.reason);
+    // A secret may come to light when JSON is read, as one with escaped slashes.
+    const clean = (text: string) => withoutSecrets(integration, text);
+    const error = made.ok ? undefined : clean(plainReason(clean(made.reason)));
     return { ok: made.ok, error, status, ms: Math.round(performance.now() - started) };
   };
 
