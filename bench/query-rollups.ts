@@ -3,7 +3,7 @@
  * samples. Cold and warm as in query-blocks.ts.
  *
  * BENCH_INTERVAL: seconds between two samples of a series, 900 by default, so that it loads within a minute. Denser ones make raw
- * samples dearer, not rollups. BENCH_HOSTS is at least 8, BENCH_DAYS at least 4.
+ * samples dearer, not rollups. BENCH_HOSTS is at least 8, BENCH_DAYS at least 7.
  */
 import { coldAndWarm, type History, loadHistory, samplesOf } from "./lib/history.ts";
 import { printTimes, type RangeQuery, type TimeColumn } from "./lib/range-queries.ts";
@@ -19,7 +19,7 @@ const INTERVAL_MS = Number(process.env.BENCH_INTERVAL ?? 900) * 1000;
 const HOSTS = Number(process.env.BENCH_HOSTS ?? 50);
 const RUNS = Number(process.env.BENCH_RUNS ?? 15);
 
-const range = (DAYS - 2) * DAY_S;
+const range = (DAYS - 5) * DAY_S;
 const QUERIES: readonly RangeQuery[] = [
   { query: "sum by (service) (rate(http_requests_total[1h]))", range, step: HOUR_S },
   { query: "sum by (service) (rate(http_requests_total[6h]))", range, step: 6 * HOUR_S },
