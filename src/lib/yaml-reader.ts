@@ -34,7 +34,9 @@ export function readYaml(file: string, text: string): YamlReader {
   const problems: YamlProblem[] = [];
   for (const e of doc.errors) {
     const { line, col } = lines.linePos(e.pos[0]);
-    problems.push({ file, line, column: col, message: e.message });
+    const message =
+      e.code === "MULTIPLE_DOCS" ? "a second YAML document begins here: there must be one alone" : e.message;
+    problems.push({ file, line, column: col, message });
   }
   const resolve = (node: Node | undefined): Node | undefined =>
     isAlias(node) ? (node as Alias).resolve(doc) : node === null ? undefined : node;
@@ -50,7 +52,10 @@ export function placeOf(reader: YamlReader, node: Node | undefined): { line: num
 }
 
 export function report(reader: YamlReader, node: Node | undefined, message: string): void {
-  reader.problems.push({ file: reader.file, ...placeOf(reader, node), message });
+  const { line, column } = placeOf(reader, node);
+  // A node that is looked at several times has its mistake once. Only the last are compared: there may be very many.
+  const isSame = (p: YamlProblem) => p.line === line && p.column === column && p.message === message;
+  if (!reader.problems.slice(-20).some(isSame)) reader.problems.push({ file: reader.file, line, column, message });
 }
 
 /**

@@ -1,5 +1,5 @@
 import { globSync, readFileSync } from "node:fs";
-import type { Node } from "yaml";
+import { isMap, type Node } from "yaml";
 import { parseDuration } from "../../lib/duration.ts";
 import {
   field,
@@ -98,7 +98,14 @@ export function parseRuleGroup(
   const r = readYaml(file, text);
   if (r.problems.length > 0) return { group: undefined, problems: r.problems };
   if (r.root === undefined) {
-    return { group: undefined, problems: [{ file, line: 0, column: 0, message: "there is no rule group" }] };
+    return {
+      group: undefined,
+      problems: [{ file, line: 0, column: 0, message: "there is no rule group: the text is empty" }],
+    };
+  }
+  if (isMap(r.root) && r.root.has("groups") && !r.root.has("name")) {
+    report(r, r.root, "this is a file of rule groups: send each of its groups by itself, from its name on");
+    return { group: undefined, problems: r.problems };
   }
   const group = readGroup(r, r.root, options);
   return { group, problems: [...r.problems].sort((a, b) => a.line - b.line || a.column - b.column) };

@@ -3,7 +3,7 @@ import type { DeadLetter } from "../../actors/notify/dead-letters.ts";
 import { labelsToObject } from "../../model/labels.ts";
 import { QueryError } from "../../model/query.ts";
 import type { ApiDeps } from "../deps.ts";
-import type { Params } from "../params.ts";
+import { invalidParameter, type Params } from "../params.ts";
 import { paramsOf } from "../request.ts";
 import { sendData, sendError, sendQueryError } from "../respond.ts";
 
@@ -62,8 +62,12 @@ export function deadLetterRoutes(app: FastifyInstance, deps: Pick<ApiDeps, "aler
     try {
       const params = paramsOf(request);
       if (!["id[]", "receiver_name", "all"].some((name) => (params.get(name) ?? "") !== "")) {
-        throw new QueryError("bad_data", "which ones? give id[], receiver_name or all=true");
+        throw new QueryError("bad_data", "which ones? give id[], receiver_name or all=true, in the query or as a form");
       }
+      // Somebody who writes all=false does not want all.
+      const all = params.get("all") ?? "";
+      if (all !== "" && all !== "true")
+        throw invalidParameter("all", `it is true or left out, not ${JSON.stringify(all)}`);
       const noReceiver = unknownReceiver(params);
       if (noReceiver !== undefined) return sendError(reply, "not_found", noReceiver);
       const letters = deps.alertManager.deadLetters();

@@ -28,7 +28,7 @@ export function healthRoutes(app: FastifyInstance, deps: ApiDeps): void {
       } catch (e) {
         if (!(e instanceof ConfigError)) throw e;
         deps.log.error({ problems: e.problems }, "configuration not reloaded, the old one goes on");
-        return reply.code(500).type("text/plain").send(`failed to reload config:\n${e.message}\n`);
+        return reply.code(500).type("text/plain").send(`failed to reload config, the old one goes on:\n${e.message}\n`);
       }
     },
   });

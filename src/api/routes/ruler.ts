@@ -58,6 +58,13 @@ function groupOf(ruler: Ruler, tenant: string, { namespace, group }: Path["Param
 
 function textOf(request: FastifyRequest): string {
   const body = request.body;
+  const encoding = request.headers["content-encoding"] ?? "identity";
+  if (encoding !== "identity") {
+    throw new RulerError(
+      "bad",
+      `Content-Encoding ${JSON.stringify(encoding)} is not taken here: send the rule group as plain text`,
+    );
+  }
   try {
     return Buffer.isBuffer(body) ? new TextDecoder("utf-8", { fatal: true }).decode(body) : "";
   } catch {

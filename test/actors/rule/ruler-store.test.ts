@@ -143,7 +143,7 @@ rules:
     ["a mistake", "name: g\nrules:\n  - record: a\n    expr: sum(\n", /:4:\d+: could not parse expression/],
     ["an unknown key", "name: g\nsource_tenants: [a]\n", /:2:1: unknown key "source_tenants"/],
     ["no name", "rules: []\n", /Groupname must not be empty/],
-    ["a whole file", "groups: []\n", /unknown key "groups"/],
+    ["a whole file", "groups: []\n", /:1:1: this is a file of rule groups/],
     ["no YAML", "name: [", /:\d+:\d+: /],
     ["a list", "- a\n", /must be a mapping/],
   ])("refuses %s, with its place", async (_, text, message) => {

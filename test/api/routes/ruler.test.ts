@@ -95,4 +95,27 @@ describe("the ruler", () => {
     }
     expect((await call("POST", "/config/v1/rules/ns")).status).toBe(400);
   });
+
+  it.each([
+    ["nothing", "", "the text is empty"],
+    ["a whole file", "groups:\n- name: g\n  rules: []\n", ":1:1: this is a file of rule groups: send each"],
+    ["two documents", `${GROUP}---\n${GROUP}`, ":6:1: a second YAML document begins here"],
+    ["a list", "- name: g\n", "the group must be a mapping"],
+    ["labels that are a list", `${GROUP}    labels: [a]\n`, ":6:13: labels must be a mapping"],
+    ["a broken template", `${GROUP}    annotations: {s: "{{ .X"}\n`, 'template of "s" in alert Down'],
+  ])("says of %s what is wrong with it", async (_what, text, says) => {
+    const { status, body } = await server()("POST", "/config/v1/rules/ns", text);
+    expect([status, body]).toEqual([400, expect.stringContaining(says)]);
+  });
+
+  it("takes no compressed text for a group", async () => {
+    const app = wholeServer();
+    onTestFinished(() => app.close());
+    const headers = { "content-type": "application/yaml", "content-encoding": "gzip" };
+    const answer = await app.inject({ method: "POST", url: "/config/v1/rules/ns", headers, payload: GROUP });
+    expect([answer.statusCode, answer.body]).toEqual([
+      400,
+      expect.stringContaining("send the rule group as plain text"),
+    ]);
+  });
 });
