@@ -166,9 +166,13 @@ alertmanager_config_file: am.yml
   });
 
   it("works under a path of a proxy in front, whether that takes the path away or not", async () => {
+    const port = await freePort();
+    const own = await freePort();
+    const inside = await startTocsin({
+      port: own,
+      config: `agent: { enabled: false }\nexternal_url: http://127.0.0.1:${port}/mon/\n`,
+    });
     for (const strips of [true, false]) {
-      const port = await freePort();
-      const own = await freePort();
       const proxy = createServer((request, response) => {
         const path = request.url ?? "";
         if (!path.startsWith("/mon")) return void response.writeHead(404).end();
@@ -179,10 +183,6 @@ alertmanager_config_file: am.yml
         });
       });
       await new Promise<void>((resolve) => proxy.listen(port, "127.0.0.1", resolve));
-      const inside = await startTocsin({
-        port: own,
-        config: `agent: { enabled: false }\nexternal_url: http://127.0.0.1:${port}/mon/\n`,
-      });
       try {
         const page = await browser.newPage();
         const missing: string[] = [];
@@ -199,10 +199,11 @@ alertmanager_config_file: am.yml
         expect(missing).toEqual([]);
         await page.close();
       } finally {
-        await inside.stop();
         proxy.close();
+        proxy.closeAllConnections();
       }
     }
+    await inside.stop();
   });
 
   it("logged no error", () => {

@@ -7,7 +7,11 @@ import { freePort, killLeftOvers, processesOf, push, query, startTocsin, tempDir
 afterAll(killLeftOvers);
 
 describe("start and stop", () => {
-  it("stops cleanly on SIGTERM, leaves nothing running, and has its history when started again", async () => {
+  /** Unix seconds. */
+  let pushedAt: number;
+  let dir: string;
+
+  it("stops cleanly on SIGTERM and leaves nothing running", async () => {
     const first = await startTocsin();
     const now = Date.now();
     const labels = { __name__: "history", host: "a" };
@@ -27,27 +31,24 @@ describe("start and stop", () => {
     await until(async () => (await query(first.url, "history", now / 1000)).length === 1, "the sample is there");
     expect(await first.stop()).toBe(0);
     expect(processesOf(first.dir)).toEqual([]);
-
-    const second = await startTocsin({ dir: first.dir });
-    const found = await query(second.url, "count_over_time(history[1m])", now / 1000);
-    expect(found).toEqual([{ metric: { host: "a" }, value: [now / 1000, "2"] }]);
-    expect(await second.stop()).toBe(0);
+    ({ dir } = first);
+    pushedAt = now / 1000;
   });
 
-  it("takes its children along when it is killed", async () => {
-    const tocsin = await startTocsin();
+  it("has its history when started again, refuses others its data dir, and takes its children along when killed", async () => {
+    const tocsin = await startTocsin({ dir });
+    const found = await query(tocsin.url, "count_over_time(history[1m])", pushedAt);
+    expect(found).toEqual([{ metric: { host: "a" }, value: [pushedAt, "2"] }]);
+
+    const second = await startTocsin({ dir, wait: false });
+    expect(await second.ended).toBe(1);
+    expect(second.output()).toContain("another tocsin process uses the data dir");
+    expect((await fetch(`${tocsin.url}/-/ready`)).status).toBe(200);
+
     expect(processesOf(tocsin.dir).length).toBeGreaterThan(1);
     process.kill(tocsin.pid, "SIGKILL");
     expect(await tocsin.ended).toBe("SIGKILL");
     await until(() => processesOf(tocsin.dir).length === 0, "its nats-server ended too");
-  });
-
-  it("refuses a data dir that another process uses, with one clear line", async () => {
-    const first = await startTocsin();
-    const second = await startTocsin({ dir: first.dir, wait: false });
-    expect(await second.ended).toBe(1);
-    expect(second.output()).toContain("another tocsin process uses the data dir");
-    await first.stop();
   });
 
   it("refuses a port in use", async () => {
