@@ -4,7 +4,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 
 import { join } from "node:path";
 import { jetstream } from "@nats-io/jetstream";
 import { connect, headers, type NatsConnection } from "@nats-io/transport-node";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { addDefinition, addSample, encodeFrame, makeFrameBuilder } from "../../src/streams/codec/frame-encode.ts";
 import { partitionOf, seriesHash } from "../../src/streams/codec/series-hash.ts";
 import { halt } from "../support/halt.ts";
@@ -37,141 +37,74 @@ async function keptDisk(dir: string) {
 }
 const canMount = spawnSync("unshare", ["-rm", "sh", "-c", "mount -t tmpfs tmpfs /mnt"]).status === 0;
 
-describe("when something under it fails", () => {
-  it.skipIf(!canMount)(
-    "a full disk: says so at once, takes samples again when there is space, loses nothing (passed over where mounting is forbidden)",
-    async () => {
-      const tocsin = await startTocsin({ config: TWO_PARTITIONS, streams: "max_size: 64MB", wrapper: smallDisk });
-      const load = startPushing(tocsin);
-      await until(() => load.acknowledged() > 20, "the load flows");
-      // Seen from outside of its namespace.
-      const disk = join("/proc", String(tocsin.pid), "root", tocsin.dir, "data");
-      fill(join(disk, "fill"));
-      await until(() => load.refusals.some((r) => r.status === 503), "senders are refused");
-      const refusal = load.refusals.find((r) => r.status === 503);
-      expect(refusal?.text).toMatch(/no space left on device/);
-      expect(tocsin.output()).toMatch(/nats-server cannot store .*no sample is taken until/);
-      expect(await metric(tocsin, "tocsin_bus_storage_failed")).toBe(1);
+describe.skipIf(!canMount)("on a disk that gets full (passed over where mounting is forbidden)", () => {
+  const dir = tempDir();
+  const streams = "max_size: 64MB";
+  let disk: Awaited<ReturnType<typeof keptDisk>>;
+  let tocsin: Tocsin;
+  let stored: readonly number[];
+  beforeAll(async () => {
+    disk = await keptDisk(join(dir, "data"));
+  });
+  afterAll(() => disk?.end());
+  const start = (wait: boolean) => startTocsin({ dir, config: TWO_PARTITIONS, streams, wrapper: disk.wrapper, wait });
 
-      rmSync(join(disk, "fill"));
-      const before = load.acknowledged();
-      await until(() => load.acknowledged() > before + 20, "samples are taken again");
-      await load.stop();
-      expect(await metric(tocsin, "tocsin_bus_storage_failed")).toBe(0);
-      // A refused sample may be there nevertheless; an acknowledged one must.
-      await until(async () => missing(await storedNumbers(tocsin), load.numbers()) === 0, "nothing is lost");
-      expect(await tocsin.stop()).toBe(0);
-    },
-  );
-
-  it.skipIf(!canMount)(
-    "a start on a full disk: answers from what it has, says so, and takes samples when there is space",
-    async () => {
-      const dir = tempDir();
-      const disk = await keptDisk(join(dir, "data"));
-      try {
-        const first = await startTocsin({
-          dir,
-          config: TWO_PARTITIONS,
-          streams: "max_size: 64MB",
-          wrapper: disk.wrapper,
-        });
-        const load = startPushing(first);
-        await until(() => load.acknowledged() > 20, "the load flows");
-        await load.stop();
-        await until(async () => missing(await storedNumbers(first), load.numbers()) === 0, "it is there");
-        // Seen is not yet on disk: what the bus alone has is not read on a full one.
-        await until(async () => (await metric(first, "tocsin_stream_lag_messages")) === 0, "it is in the shards' logs");
-        fill(join(disk.path, "fill"));
-        // As it ends when there is no space either.
-        process.kill(first.pid, "SIGKILL");
-        await first.ended;
-        for (const pid of processesOf(dir)) if (pid !== disk.pid) process.kill(pid, "SIGKILL");
-
-        const second = await startTocsin({
-          ...{ dir, config: TWO_PARTITIONS, streams: "max_size: 64MB", wrapper: disk.wrapper },
-          wait: false,
-        });
-        const answers = () => storedNumbers(second).catch(() => new Set<number>());
-        await until(async () => missing(await answers(), load.numbers()) === 0, "what is stored is served");
-        const ready = await fetch(`${second.url}/-/ready`);
-        expect({ status: ready.status, text: await ready.text() }).toEqual({
-          status: 503,
-          text: expect.stringMatching(/its disk is full: nothing is stored until there is space/),
-        });
-        expect(await metric(second, "tocsin_storage_disk_full")).toBe(1);
-        expect(second.output()).not.toMatch(/died/);
-
-        rmSync(join(disk.path, "fill"));
-        const again = startPushing(second, 1_000_000);
-        await until(() => again.acknowledged() > 20, "samples are taken again");
-        await again.stop();
-        await until(async () => missing(await storedNumbers(second), again.numbers()) === 0, "they are there");
-        expect(await metric(second, "tocsin_storage_disk_full")).toBe(0);
-        expect(await second.stop()).toBe(0);
-      } finally {
-        disk.end();
-      }
-    },
-  );
-
-  it("nats-server comes back without its store: the loss is said, samples are taken again", async () => {
-    const tocsin = await startTocsin({ config: TWO_PARTITIONS });
+  it("says so at once, takes samples again when there is space, loses nothing", async () => {
+    tocsin = await start(true);
     const load = startPushing(tocsin);
     await until(() => load.acknowledged() > 20, "the load flows");
-    const nats = natsServerOf(tocsin);
-    // Stopped, so that it cannot be started again before its store is gone.
-    await halt(nats);
-    rmSync(join(tocsin.dir, "data/nats/store"), { recursive: true });
-    process.kill(nats, "SIGKILL");
+    fill(join(disk.path, "fill"));
+    await until(() => load.refusals.some((r) => r.status === 503), "senders are refused");
+    const refusal = load.refusals.find((r) => r.status === 503);
+    expect(refusal?.text).toMatch(/no space left on device/);
+    expect(tocsin.output()).toMatch(/nats-server cannot store .*no sample is taken until/);
+    expect(await metric(tocsin, "tocsin_bus_storage_failed")).toBe(1);
+
+    rmSync(join(disk.path, "fill"));
     const before = load.acknowledged();
     await until(() => load.acknowledged() > before + 20, "samples are taken again");
     await load.stop();
-    expect(tocsin.output()).toMatch(/stream SAMPLES_0 .*made anew/);
-    const after = load.numbers().slice(before + 1);
-    await until(async () => missing(await storedNumbers(tocsin), after) === 0, "what came after is there");
-    expect(await tocsin.stop()).toBe(0);
+    expect(await metric(tocsin, "tocsin_bus_storage_failed")).toBe(0);
+    // A refused sample may be there nevertheless; an acknowledged one must.
+    await until(async () => missing(await storedNumbers(tocsin), load.numbers()) === 0, "nothing is lost");
+    stored = load.numbers();
   });
 
-  it("a shard's WAL is deleted while it is down: it says how much is gone, and goes on", async () => {
-    const first = await startTocsin({ config: TWO_PARTITIONS });
-    const load = startPushing(first);
-    await until(() => load.acknowledged() > 20, "the load flows");
-    await load.stop();
-    // What is still in the stream is read again; so the stream is emptied, as it is half a minute later.
-    await withBus(first, async (nc) => {
-      const manager = await jetstream(nc).jetstreamManager();
-      for (const name of ["SAMPLES_0", "SAMPLES_1"]) await manager.streams.purge(name);
-    });
-    expect(await first.stop()).toBe(0);
-    rmSync(join(first.dir, "data/shards/0/wal"), { recursive: true });
+  it("is started on it: answers from what it has, says so, and takes samples when there is space", async () => {
+    // Seen is not yet on disk: what the bus alone has is not read on a full one.
+    await until(async () => (await metric(tocsin, "tocsin_stream_lag_messages")) === 0, "it is in the shards' logs");
+    fill(join(disk.path, "fill"));
+    // As it ends when there is no space either.
+    process.kill(tocsin.pid, "SIGKILL");
+    await tocsin.ended;
+    for (const pid of processesOf(dir)) if (pid !== disk.pid) process.kill(pid, "SIGKILL");
 
-    const second = await startTocsin({ dir: first.dir, config: TWO_PARTITIONS });
-    expect(second.output()).toMatch(/shard 0: the WAL is empty, but stream SAMPLES_0 begins at message \d+/);
-    expect(await metric(second, 'tocsin_shard_messages_missed_total{partition="0"}')).toBeGreaterThan(0);
-    expect(await metric(second, 'tocsin_shard_messages_missed_total{partition="1"}')).toBe(0);
-    const again = startPushing(second);
-    await until(() => again.acknowledged() > 20, "it takes samples");
+    const second = await start(false);
+    const answers = () => storedNumbers(second).catch(() => new Set<number>());
+    await until(async () => missing(await answers(), stored) === 0, "what is stored is served");
+    const ready = await fetch(`${second.url}/-/ready`);
+    expect({ status: ready.status, text: await ready.text() }).toEqual({
+      status: 503,
+      text: expect.stringMatching(/its disk is full: nothing is stored until there is space/),
+    });
+    expect(await metric(second, "tocsin_storage_disk_full")).toBe(1);
+    expect(second.output()).not.toMatch(/died/);
+
+    rmSync(join(disk.path, "fill"));
+    const again = startPushing(second, 1_000_000);
+    await until(() => again.acknowledged() > 20, "samples are taken again");
     await again.stop();
     await until(async () => missing(await storedNumbers(second), again.numbers()) === 0, "they are there");
-    await second.stop();
-  });
-
-  it("stops in time while nats-server is silent, and answers the senders that wait", async () => {
-    const tocsin = await startTocsin({ config: TWO_PARTITIONS });
-    const nats = natsServerOf(tocsin);
-    await halt(nats);
-    const waiting = [1, 2, 3].map((n) => push(tocsin.url, [series(n)]));
-    await until(async () => (await metric(tocsin, "tocsin_gateway_frames_in_flight")) > 0, "they wait for the bus");
-    expect(await tocsin.stop()).toBe(0);
-    for (const answer of await Promise.all(waiting)) expect(answer.status).toBe(503);
-    expect(processesOf(tocsin.dir)).toEqual([]);
+    expect(await metric(second, "tocsin_storage_disk_full")).toBe(0);
+    expect(await second.stop()).toBe(0);
   });
 });
 
-describe("hostile messages on the bus", () => {
-  it("harm nothing, are counted, and do not flood the log", async () => {
-    const tocsin = await startTocsin({ config: TWO_PARTITIONS });
+describe("when something under it fails, one after the other", () => {
+  let tocsin: Tocsin;
+
+  it("hostile messages on the bus harm nothing, are counted, and do not flood the log", async () => {
+    tocsin = await startTocsin({ config: TWO_PARTITIONS });
     const good = series(1);
     expect((await push(tocsin.url, [good])).status).toBe(204);
     await withBus(tocsin, async (nc) => {
@@ -210,7 +143,54 @@ describe("hostile messages on the bus", () => {
     expect((await push(tocsin.url, [series(2)])).status).toBe(204);
     await until(async () => missing(await storedNumbers(tocsin), [1, 2]) === 0, "good samples are taken");
     expect(tocsin.output()).not.toMatch(/died/);
-    await tocsin.stop();
+  });
+
+  it("nats-server comes back without its store: the loss is said, samples are taken again", async () => {
+    const load = startPushing(tocsin, 1_000);
+    await until(() => load.acknowledged() > 20, "the load flows");
+    const nats = natsServerOf(tocsin);
+    // Stopped, so that it cannot be started again before its store is gone.
+    await halt(nats);
+    rmSync(join(tocsin.dir, "data/nats/store"), { recursive: true });
+    process.kill(nats, "SIGKILL");
+    const before = load.acknowledged();
+    await until(() => load.acknowledged() > before + 20, "samples are taken again");
+    await load.stop();
+    expect(tocsin.output()).toMatch(/stream SAMPLES_0 .*made anew/);
+    const after = load.numbers().slice(before + 1);
+    await until(async () => missing(await storedNumbers(tocsin), after) === 0, "what came after is there");
+  });
+
+  it("a shard's WAL is deleted while it is down: it says how much is gone, and goes on", async () => {
+    const load = startPushing(tocsin, 100_000);
+    await until(() => load.acknowledged() > 20, "the load flows");
+    await load.stop();
+    // What is still in the stream is read again; so the stream is emptied, as it is half a minute later.
+    await withBus(tocsin, async (nc) => {
+      const manager = await jetstream(nc).jetstreamManager();
+      for (const name of ["SAMPLES_0", "SAMPLES_1"]) await manager.streams.purge(name);
+    });
+    expect(await tocsin.stop()).toBe(0);
+    rmSync(join(tocsin.dir, "data/shards/0/wal"), { recursive: true });
+
+    tocsin = await startTocsin({ dir: tocsin.dir, config: TWO_PARTITIONS });
+    expect(tocsin.output()).toMatch(/shard 0: the WAL is empty, but stream SAMPLES_0 begins at message \d+/);
+    expect(await metric(tocsin, 'tocsin_shard_messages_missed_total{partition="0"}')).toBeGreaterThan(0);
+    expect(await metric(tocsin, 'tocsin_shard_messages_missed_total{partition="1"}')).toBe(0);
+    const again = startPushing(tocsin, 1_000_000);
+    await until(() => again.acknowledged() > 20, "it takes samples");
+    await again.stop();
+    await until(async () => missing(await storedNumbers(tocsin), again.numbers()) === 0, "they are there");
+  });
+
+  it("stops in time while nats-server is silent, and answers the senders that wait", async () => {
+    const nats = natsServerOf(tocsin);
+    await halt(nats);
+    const waiting = [1, 2, 3].map((n) => push(tocsin.url, [series(n)]));
+    await until(async () => (await metric(tocsin, "tocsin_gateway_frames_in_flight")) > 0, "they wait for the bus");
+    expect(await tocsin.stop()).toBe(0);
+    for (const answer of await Promise.all(waiting)) expect(answer.status).toBe(503);
+    expect(processesOf(tocsin.dir)).toEqual([]);
   });
 });
 
