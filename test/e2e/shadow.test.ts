@@ -1,8 +1,11 @@
 import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
-import { type Ran, runCli } from "./cli.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { turnRules } from "../../src/cli/rules-shadow.ts";
+import { testReceiver } from "../../src/cli/test-receiver.ts";
+import { heard } from "../cli/heard.ts";
+import { runCli } from "./cli.ts";
 import { freePort, killLeftOvers, push, query, startTocsin, type Tocsin, until } from "./tocsin.ts";
 
 const hooks: Server[] = [];
@@ -51,7 +54,27 @@ rules:
     expr: level > 0
 `;
 
-const cli = (...args: string[]): Promise<Ran> => runCli(args);
+const cli = (...args: string[]) => runCli(args);
+
+/** Both tests ask the same server: a start costs more than either. */
+let t: Tocsin;
+let pages: Page[];
+let tests: Page[];
+beforeAll(async () => {
+  const [live, tested] = [await startHook(), await startHook()];
+  pages = live.pages;
+  tests = tested.pages;
+  const alertmanager = `route: { receiver: hook, group_by: [...], group_wait: 0s, group_interval: 1s }
+receivers:
+- { name: hook, webhook_configs: [{ url: "${live.url}" }] }
+- { name: "hook/1", webhook_configs: [{ url: "${tested.url}" }] }
+- { name: nobody }
+`;
+  t = await startTocsin({
+    config: "agent: { enabled: false }\nrule_files: [rules.yml]\nalertmanager_config_file: alertmanager.yml\n",
+    files: { "rules.yml": RULES, "alertmanager.yml": alertmanager },
+  });
+});
 
 async function json<T>(
   t: Tocsin,
@@ -69,13 +92,6 @@ const names = (alerts: readonly { labels: Record<string, string> }[]) =>
 
 describe("shadow rules and tests of receivers, over HTTP and the command line", () => {
   it("a shadow rule pages nobody until it is promoted, in its file or over the API", async () => {
-    const { url, pages } = await startHook();
-    const files = {
-      "rules.yml": RULES,
-      "alertmanager.yml": `route: { receiver: hook, group_by: [...], group_wait: 0s, group_interval: 1s }\nreceivers: [{ name: hook, webhook_configs: [{ url: "${url}" }] }, { name: nobody }]\n`,
-    };
-    const config = "agent: { enabled: false }\nrule_files: [rules.yml]\nalertmanager_config_file: alertmanager.yml\n";
-    const t = await startTocsin({ config, files });
     const told = () => names(pages.flatMap((p) => p.alerts));
     const firing = async (shadow: string) => {
       const { data } = await json<{ alerts: { labels: Record<string, string>; shadow?: boolean }[] }>(
@@ -113,47 +129,41 @@ describe("shadow rules and tests of receivers, over HTTP and the command line", 
 
     // One of the file: the answer is the change to make, and --write makes it.
     const file = join(t.dir, "rules.yml");
-    const promote = ["--group", "levels", "--rule", "LevelHigh", "--url", t.url];
-    const told409 = await cli("rules", "promote", ...promote);
+    const turn = (shadow: boolean, group: string, rule?: string) =>
+      heard(() => turnRules(shadow, rule, { group, url: t.url }));
+    const told409 = await turn(false, "levels", "LevelHigh");
     expect(told409).toMatchObject({ code: 1, out: expect.stringContaining(`${file}:11`) });
     expect(readFileSync(file, "utf8")).toBe(RULES);
-    expect(await cli("rules", "promote", ...promote, "--write")).toMatchObject({ code: 0, err: "" });
+    expect(await cli("rules", "promote", "LevelHigh", "--url", t.url, "--write")).toMatchObject({ code: 0, err: "" });
     expect(readFileSync(file, "utf8")).toBe(RULES.replace("shadow: true  #", "shadow: false  #"));
     await until(() => told().includes("LevelHigh candidate"), "the promoted rule's page");
 
     // One that came over the API is changed where it is stored.
-    expect(await cli("rules", "promote", "--group", "over-api", "--url", t.url)).toMatchObject({ code: 0 });
+    expect(await turn(false, "over-api")).toMatchObject({ code: 0 });
     await until(() => told().includes("FromApi"), "its page");
     const stored = await (await fetch(`${t.url}/config/v1/rules/ns/over-api`)).text();
     expect(stored).toBe(API_GROUP.replace("shadow: true\n", ""));
     // A shadow rule again: what fires is ended for its receivers.
-    expect(await cli("rules", "demote", "--group", "over-api", "--url", t.url)).toMatchObject({ code: 0 });
+    expect(await turn(true, "over-api")).toMatchObject({ code: 0 });
     const ended = () => pages.some((p) => p.status === "resolved" && names(p.alerts)[0] === "FromApi");
     await until(ended, "its end");
-    expect(await cli("rules", "promote", "--group", "nope", "--url", t.url)).toMatchObject({
+    expect(await turn(false, "nope")).toMatchObject({
       code: 1,
       err: expect.stringContaining("no rule group"),
     });
-    await t.stop();
   });
 
   it("a test reaches the receiver, is marked, and what is wrong with the call is said", async () => {
-    const { url, pages } = await startHook();
-    const alertmanager = `route: { receiver: nobody }\nreceivers: [{ name: "hook/1", webhook_configs: [{ url: "${url}" }] }, { name: nobody }]\n`;
-    const t = await startTocsin({
-      config: "agent: { enabled: false }\nalertmanager_config_file: alertmanager.yml\n",
-      files: { "alertmanager.yml": alertmanager },
-    });
     const sent = await cli("test", "receiver", "hook/1", "--label", "team=a", "--url", t.url);
     expect(sent).toMatchObject({
       code: 0,
       out: expect.stringMatching(/^hook\/1\/webhook\[0\] {2}delivered \(status 200\) in \d+ ms\n$/),
     });
-    expect(pages[0]?.alerts[0]?.labels).toEqual({ alertname: "TocsinTest", team: "a", tocsin_test: "true" });
+    expect(tests[0]?.alerts[0]?.labels).toEqual({ alertname: "TocsinTest", team: "a", tocsin_test: "true" });
     const post = (path: string, body: string) => json(t, path, { method: "POST", body });
     expect(await post("/api/v1/receivers/x/test", "")).toMatchObject({
       status: 404,
-      error: expect.stringContaining("hook/1, nobody"),
+      error: expect.stringContaining("hook, hook/1, nobody"),
     });
     expect(await post("/api/v1/receivers/nobody/test", "")).toMatchObject({ status: 400 });
     expect(await post("/api/v1/receivers/hook%2F1/test", "{")).toMatchObject({ status: 400 });
@@ -162,14 +172,16 @@ describe("shadow rules and tests of receivers, over HTTP and the command line", 
       error: "label a must be a text",
     });
     expect(await post("/api/v1/receivers/hook%2F1/test", '{"wait":1}')).toMatchObject({ status: 400 });
-    expect(pages).toHaveLength(1);
+    expect(tests).toHaveLength(1);
     // It is no alert: nobody is told of it again, and nothing shows it.
-    expect(await (await fetch(`${t.url}/api/v2/alerts`)).json()).toEqual([]);
-    await t.stop();
+    const held = await (await fetch(`${t.url}/api/v2/alerts`)).text();
+    expect(held).not.toContain("TocsinTest");
+    expect(pages.flatMap((p) => p.alerts).map((a) => a.labels.alertname)).not.toContain("TocsinTest");
     // The same without a server.
-    const here = await cli("test", "receiver", "hook/1", "--config", join(t.dir, "alertmanager.yml"), "-o", "json");
+    const options = { config: join(t.dir, "alertmanager.yml"), url: "", resolve: true, output: "json" };
+    const here = await heard(() => testReceiver("hook/1", options));
     expect(here.code).toBe(0);
     expect(JSON.parse(here.out)).toMatchObject({ receiver: "hook/1", results: [{ delivered: true, status: 200 }] });
-    expect(await cli("test", "receiver", "x", "--config", join(t.dir, "alertmanager.yml"))).toMatchObject({ code: 1 });
+    expect(await heard(() => testReceiver("x", options))).toMatchObject({ code: 1 });
   });
 });
