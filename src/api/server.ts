@@ -54,7 +54,13 @@ export function makeServer(deps: ApiDeps): FastifyInstance {
     // What the server itself refuses before a route is found.
     frameworkErrors: (error, request, reply) => {
       const isUrl = error.code === "FST_ERR_BAD_URL";
-      const reason = isUrl ? `the path ${request.url} is not UTF-8 in percent encoding` : error.message;
+      // Its own text has all of the path in it, however long.
+      const isLong = error.code === "FST_ERR_MAX_PARAM_LENGTH";
+      const reason = isUrl
+        ? `the path ${request.url} is not UTF-8 in percent encoding`
+        : isLong
+          ? "a name in the path is longer than 4096 characters"
+          : error.message;
       return sendError(reply, "bad_data", reason);
     },
   });

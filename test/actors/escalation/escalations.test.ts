@@ -245,6 +245,14 @@ describe("the API", () => {
         status: "acknowledged",
         acknowledgement: { via: "link" },
       });
+      // Pressed again, or looked at again, it says so and stays acknowledged, from now on; a changed signature still is none.
+      expect((yield* inject("GET", link)).body).toContain("bob acknowledged it at");
+      const twice = yield* inject("POST", link);
+      expect([twice.statusCode, stateOf()]).toEqual([200, "acknowledged"]);
+      const signature = /signature=([^&]+)/.exec(link)?.[1] as string;
+      const other = signature.startsWith("A") ? "B" : "A";
+      const tampered = yield* inject("POST", link.replace(signature, other + signature.slice(1)));
+      expect([tampered.statusCode, tampered.body]).toEqual([403, expect.stringContaining("not one of this server")]);
 
       const list = (yield* inject("GET", "/api/v1/escalations?escalation_state=active")).json();
       expect(list.data.escalations).toMatchObject([
@@ -254,6 +262,7 @@ describe("the API", () => {
         "triggered",
         "paged",
         "told",
+        "acknowledged",
         "acknowledged",
       ]);
       const again = yield* inject("POST", `/api/v1/escalations/${id}/ack`, { by: "ann", comment: "mine" });

@@ -108,6 +108,12 @@ describe("the ruler", () => {
     expect([status, body]).toEqual([400, expect.stringContaining(says)]);
   });
 
+  it("refuses a name that is too long without saying all of it back", async () => {
+    const { status, body } = await server()("POST", `/config/v1/rules/${"n".repeat(5000)}`, GROUP);
+    expect(status).toBe(400);
+    expect(JSON.parse(body)).toMatchObject({ error: "a name in the path is longer than 4096 characters" });
+  });
+
   it("takes no compressed text for a group", async () => {
     const app = wholeServer();
     onTestFinished(() => app.close());
