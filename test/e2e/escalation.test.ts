@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { often } from "../support/often.ts";
 import { freePort, killLeftOvers, startTocsin, until } from "./tocsin.ts";
 
 interface Page {
@@ -93,9 +94,9 @@ describe("an escalation", () => {
     await until(() => pages.length >= 1, "the first one is paged");
     await kill(); // right behind the first page
     await until(() => pages.length >= 2, "the second one is paged after a restart");
-    await kill();
+    for (let n = often(0, 1); n > 0; n--) await kill();
     await until(() => pages.length >= 4, "the third one is, and then the first again");
-    // Each step once, in order, over two kills.
+    // Each step once, in order, over the kills.
     expect(to().slice(0, 4)).toEqual(["ann", "bob", "boss", "ann"]);
     expect(pages[0]).toMatchObject({ status: "firing", step: 1 });
     expect(pages.slice(0, 4).every((p) => p.escalation === pages[0]!.escalation)).toBe(true);
