@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { testReceiver } from "../../src/cli/test-receiver.ts";
@@ -93,7 +93,9 @@ const CASES: readonly Case[] = [
 ];
 
 async function test(section: string) {
-  const file = join(freshFolder(), "alertmanager.yml");
+  const dir = freshFolder();
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  const file = join(dir, "alertmanager.yml");
   writeFileSync(file, `route: {receiver: r}\nreceivers:\n- name: r\n  ${section}\n`);
   return heard(() => testReceiver("r", { config: file, url: "", resolve: true, output: "table" }));
 }
@@ -144,7 +146,9 @@ it("one integration that works beside one that nothing listens for", async () =>
 });
 
 it("a name that no receiver has, and a label without a value", async () => {
-  const file = join(freshFolder(), "alertmanager.yml");
+  const dir = freshFolder();
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  const file = join(dir, "alertmanager.yml");
   writeFileSync(file, "route: {receiver: r}\nreceivers: [{name: r}, {name: s}]\n");
   const options = { config: file, url: "", resolve: true, output: "table" };
   expect(await heard(() => testReceiver("x", options))).toEqual({

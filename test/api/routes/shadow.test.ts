@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { checkExpression } from "../../../src/actors/rule/check-expression.ts";
@@ -35,6 +35,7 @@ const text = (name: string, alert: string, shadow: boolean) =>
 /** Two namespaces and a file have the alert Down as a shadow rule, another file has it live; Slow is in the file alone. */
 async function server() {
   const dir = freshFolder();
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   const ruler = makeRuler({
     disk: realDisk,
     dir: join(dir, "rules"),
