@@ -4,7 +4,7 @@ import type { Disk } from "../../lib/disk.ts";
 import type { Ledger } from "../notify/ledger.ts";
 import { type AcceptedAlerts, type AcceptedBatch, openAcceptedAlerts } from "./accepted-alerts.ts";
 import { type LoadedAlerts, loadAlerts } from "./alert-snapshot.ts";
-import { type HeldAlert, holdAlert, mergeAlert } from "./alert-store.ts";
+import { type HeldAlert, holdAlert, isResolved, mergeAlert } from "./alert-store.ts";
 
 /** Where alerts are kept. */
 export interface AlertFiles {
@@ -53,7 +53,10 @@ export const restoreAlerts = Effect.fnUntraced(function* (
   const alerts = new Map(saved.alerts.map((a) => [a.fingerprint, a]));
   takeAgain(alerts, log.restored, { now, resolveTimeoutMs, endsTold });
   for (const { alert, time } of ledger.recentAlerts()) {
-    if (time < saved.savedAt || alerts.has(alert.fingerprint)) continue;
+    const held = alerts.get(alert.fingerprint);
+    // It may have ended and begun anew since it was saved: its old end is not the end of what was told last.
+    const isAnew = held !== undefined && isResolved(held, time) && alert.startsAt > held.startsAt;
+    if (time < saved.savedAt || (held !== undefined && !isAnew)) continue;
     alerts.set(alert.fingerprint, { ...alert, endsAt: now + resolveTimeoutMs, updatedAt: time, timeout: true });
   }
   return { alerts: [...alerts.values()], log };

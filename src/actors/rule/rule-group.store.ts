@@ -171,6 +171,8 @@ function makeStore(
     whole = false;
     await closeLog();
     const before = logFile(path, generation);
+    // Of another base of that generation, when one was damaged and generations began anew.
+    if (await removed(disk, logFile(path, generation + 1))) await disk.syncDir(folder);
     const bytes = encoder.encode(JSON.stringify(storedGroup(runtime, generation + 1)));
     await replaceFile(disk, path, bytes);
     generation++;
@@ -225,6 +227,11 @@ function makeStore(
       whole = false;
     },
   };
+}
+
+/** Removes a file; false when it was not there. */
+async function removed(disk: Disk, path: string): Promise<boolean> {
+  return (await ifThere(disk.remove(path).then(() => true))) === true;
 }
 
 function logFile(path: string, generation: number): string {
