@@ -168,6 +168,31 @@ it.effect("an end that was muted is told, though it has been forgotten that its 
   ),
 );
 
+it.effect("an alert that began anew since it was saved is not taken for ended after a kill", () =>
+  quiet(
+    Effect.gen(function* () {
+      yield* begin();
+      const first = world(configWith("repeat_interval: 5h"));
+      const fiber = yield* start(first);
+      firing(first);
+      yield* pass(MINUTE);
+      over(first);
+      yield* pass(2 * MINUTE);
+      const saved = first.disk.files.get("/alerting/alerts.json") as Uint8Array;
+      first.manager.receive([posted(A, { startsAt: now, endsAt: now + 86_400_000 })]);
+      yield* pass(2 * MINUTE);
+      expect(first.said()).toEqual(["firing", "resolved", "firing"]);
+      yield* Fiber.interrupt(fiber);
+      first.disk.files.set("/alerting/alerts.json", saved);
+      const second = world(configWith("repeat_interval: 5h"), first.disk);
+      const again = yield* start(second);
+      yield* pass(2 * MINUTE);
+      expect(second.said()).toEqual([]);
+      yield* Fiber.interrupt(again);
+    }),
+  ),
+);
+
 describe("another configuration", () => {
   it.effect("a receiver that it mends is tried at once", () =>
     quiet(
