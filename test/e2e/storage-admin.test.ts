@@ -275,7 +275,7 @@ describe(`the admin calls${passedOver}`, () => {
     await tocsin.killGroup();
     tocsin = await startTocsin({ dir: tocsin.dir, config: CONFIG });
     expect(await everything(tocsin.url)).toEqual(after);
-    await tocsin.stop();
+    expect(await tocsin.stop()).toBe(0);
     tocsin = await startTocsin({ dir: tocsin.dir, config: CONFIG });
     expect(await everything(tocsin.url)).toEqual(after);
   });

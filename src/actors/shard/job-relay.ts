@@ -13,10 +13,12 @@ export function makeJobSender(post: (message: FromShard) => void): {
 } {
   const waiting = new Map<number, (outcome: JobOutcome) => void>();
   let nextId = 0;
+  let closed = false;
   return {
     run: (job, signal) =>
       new Promise((resolve, reject) => {
-        if (signal.aborted) return reject(new JobCancelled());
+        // The keeper is stopped behind its shard: it may ask for one more, whose end nobody would tell.
+        if (closed || signal.aborted) return reject(new JobCancelled());
         const id = nextId++;
         const cancel = () => post({ kind: "cancelJob", id });
         signal.addEventListener("abort", cancel, { once: true });
@@ -34,6 +36,7 @@ export function makeJobSender(post: (message: FromShard) => void): {
       settle?.(outcome);
     },
     close: () => {
+      closed = true;
       for (const settle of [...waiting.values()]) settle({ cancelled: true });
       waiting.clear();
     },

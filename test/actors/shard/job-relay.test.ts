@@ -18,4 +18,12 @@ describe("a shard that stops while the compactor works for it", () => {
     sender.heard({ kind: "jobDone", id: 0, outcome: { cancelled: true } });
     await expect(sender.run(JOB, stopping.signal)).rejects.toBeInstanceOf(JobCancelled);
   });
+
+  it("gives no job away behind its end, whose outcome nobody would tell", async () => {
+    const posted: FromShard[] = [];
+    const sender = makeJobSender((message) => posted.push(message));
+    sender.close();
+    await expect(sender.run(JOB, new AbortController().signal)).rejects.toBeInstanceOf(JobCancelled);
+    expect(posted).toEqual([]);
+  });
 });
