@@ -54,7 +54,7 @@ const AFTER_MS = 3_600_000;
 export function makeExplainer(options: ExplainerOptions): Explainer {
   return async (request) => {
     const { tenant, matchers, time } = request;
-    const records = openRecords(options.history, options.readStream);
+    const records = openRecords(options.history, options.readStream, time);
     const rules = rulesFor(options.rules(tenant), matchers);
     const known = await instances(options, records, request);
     const ruleEvents = await ruleRecords(records, tenant, rules, time - Math.max(request.windowMs, AFTER_MS));

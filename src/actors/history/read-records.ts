@@ -5,6 +5,7 @@ export type ReadStream = (request: {
   readonly stream: "alerts" | "notifications";
   readonly subjects: readonly string[];
   readonly from?: number;
+  readonly around?: number;
   readonly lastOnly?: boolean;
   readonly limit: number;
   readonly patienceMs: number;
@@ -34,7 +35,8 @@ const PATIENCE_MS = 800;
 const LEAST_MS = 250;
 const decoder = new TextDecoder();
 
-export function openRecords(history: AlertHistory, readStream: ReadStream): Records {
+/** @param around Unix ms: of many records those around this time are read */
+export function openRecords(history: AlertHistory, readStream: ReadStream, around: number): Records {
   const problems = new Set<string>();
   const until = performance.now() + PATIENCE_MS;
   const begins = new Map<string, number | null>();
@@ -43,7 +45,7 @@ export function openRecords(history: AlertHistory, readStream: ReadStream): Reco
     begin: (stream) => begins.get(stream) ?? null,
     read: async (stream, subjects, { from, lastOnly, patienceMs = PATIENCE_MS } = {}) => {
       const left = Math.max(LEAST_MS, Math.min(patienceMs, until - performance.now()));
-      const limits = { limit: LIMIT, patienceMs: left };
+      const limits = { around, limit: LIMIT, patienceMs: left };
       const window = from === undefined ? {} : { from };
       const newest = lastOnly === undefined ? {} : { lastOnly };
       const out: HistoryEvent[] = [];
@@ -51,11 +53,7 @@ export function openRecords(history: AlertHistory, readStream: ReadStream): Reco
         const answer = await readStream({ stream, subjects, ...window, ...newest, ...limits });
         begins.set(stream, answer.begin ?? null);
         for (const m of answer.messages) out.push(...decoded(m));
-        if (answer.truncated) {
-          problems.add(
-            "there are more records than can be read at once, so alerts may be missing here: give all labels of the alert, or a shorter window",
-          );
-        }
+        if (answer.truncated) problems.add(tooMany(answer.messages));
       } catch (e) {
         const why = e instanceof Error ? e.message : String(e);
         const since = new Date(history.since()).toISOString();
@@ -68,6 +66,15 @@ export function openRecords(history: AlertHistory, readStream: ReadStream): Reco
       return out.sort((a, b) => a.time - b.time);
     },
   };
+}
+
+function tooMany(read: readonly { readonly time: number }[]): string {
+  const [first, last] = [read[0], read.at(-1)];
+  const which =
+    first === undefined || last === undefined
+      ? "none was read in time"
+      : `only those from ${new Date(first.time).toISOString()} to ${new Date(last.time).toISOString()} were read`;
+  return `there are more records than can be read at once, so alerts may be missing here (${which}): give all labels of the alert, or a shorter window`;
 }
 
 function decoded(m: { readonly subject: string; readonly time: number; readonly data: Uint8Array }): HistoryEvent[] {

@@ -287,7 +287,7 @@ describe("records", () => {
     );
     const subject = notificationSubject("web", "{}:{}");
     for (let i = 0; i < 5; i++) history.record(subject, { type: "quiet", time: iso(i), n: i });
-    const records = openRecords(history, () => Promise.reject(new Error("the bus is not connected")));
+    const records = openRecords(history, () => Promise.reject(new Error("the bus is not connected")), T);
     const read = await records.read("notifications", [subject]);
     expect(read.map((e) => [e.event.n, e.from])).toEqual([2, 3, 4].map((n) => [n, "memory"]));
     expect(await records.read("notifications", [notificationSubject("web", '{}:{a="b"}')])).toEqual([]);
@@ -314,7 +314,7 @@ describe("records", () => {
       message("null"),
       message("[1]"),
     ];
-    const records = openRecords(history, () => Promise.resolve({ messages, truncated: false, begin: T }));
+    const records = openRecords(history, () => Promise.resolve({ messages, truncated: false, begin: T }), T);
     const read = await records.read("alerts", ["tocsin.alerts.default.A.*"]);
     expect(read.map((e) => [e.event.to, e.from])).toEqual([
       ["firing", "stream"],
