@@ -3,6 +3,7 @@ import type { Census } from "../actors/runtime/census.ts";
 import { registerAlertmanagerMetrics } from "../api/alertmanager-metrics.ts";
 import type { ApiMetrics } from "../api/deps.ts";
 import { registerEscalationMetrics } from "../api/escalation-metrics.ts";
+import { registerHistoryMetrics } from "../api/history-metrics.ts";
 import { makeApiMetrics, makeRegistry } from "../api/metrics.ts";
 import { registerQueryMetrics } from "../api/query-metrics.ts";
 import { registerResultsCacheMetrics } from "../api/results-cache-metrics.ts";
@@ -48,6 +49,7 @@ export function wireMetrics({ parts, busParts, census, ingestReader, ruleFiles }
     deaths: () => census.deaths(),
     mailboxes: () => census.mailboxes(),
   });
+  registerHistoryMetrics(registry, parts.history.outlets);
   registerEscalationMetrics(registry, alertManager.escalations.stats);
   const postedAlerts = registerAlertmanagerMetrics(registry, {
     alerts: () => alertManager.stats().alerts,

@@ -1,6 +1,6 @@
 import type * as Effect from "effect/Effect";
 import type { EventPublisher } from "../../model/alerts.ts";
-import { makeEventOutlet } from "../notify/event-outlet.ts";
+import { type EventOutlet, makeEventOutlet } from "../notify/event-outlet.ts";
 
 /** One event of alerting, as a stream or this process has it. */
 export interface HistoryEvent {
@@ -30,8 +30,10 @@ export interface AlertHistory {
   recentBelow(prefix: string): HistoryEvent[];
   /** From when on all events are kept here, Unix ms. */
   since(): number;
-  /** Events that the stream will never have, since there were too many while the bus was away. */
-  dropped(): number;
+  /** Counts the events of an outlet that somebody else has, too. */
+  watch(name: string, outlet: Pick<EventOutlet, "waiting" | "dropped">): void;
+  /** What waits for the streams, and what they will never have, since there was too much while the bus was away. */
+  outlets(): { readonly name: string; readonly waiting: number; readonly dropped: number }[];
   /** Publishes what is recorded; does not return. */
   readonly run: Effect.Effect<never>;
 }
@@ -44,6 +46,7 @@ export function makeAlertHistory(
   capacity = CAPACITY,
 ): AlertHistory {
   const outlet = makeEventOutlet("alert-history", publish);
+  const outlets = new Map<string, Pick<EventOutlet, "waiting" | "dropped">>([["alert-history", outlet]]);
   const ring: HistoryEvent[] = [];
   let oldest = 0;
   let since = now();
@@ -76,7 +79,10 @@ export function makeAlertHistory(
     recent: (subjects) => select((s) => subjects.has(s)),
     recentBelow: (prefix) => select((s) => s.startsWith(prefix)),
     since: () => since,
-    dropped: () => outlet.dropped(),
+    watch: (name, other) => {
+      outlets.set(name, other);
+    },
+    outlets: () => Array.from(outlets, ([name, o]) => ({ name, waiting: o.waiting(), dropped: o.dropped() })),
     run: outlet.run,
   };
 }

@@ -66,10 +66,9 @@ export function makeExplainer(options: ExplainerOptions): Explainer {
         return explain({ ...evidence, ruleEvents: ruleEvents.filter((e) => concerns(e, evidence.rules)) });
       }),
     );
-    if (options.history.dropped() > 0)
-      records.problems.add(
-        `${options.history.dropped()} records were dropped while the bus was away: what they said is missing here`,
-      );
+    const dropped = options.history.outlets().reduce((sum, outlet) => sum + outlet.dropped, 0);
+    if (dropped > 0)
+      records.problems.add(`${dropped} records were dropped while the bus was away: what they said is missing here`);
     const begin = (ms: number | null) => (ms === null ? null : isoTime(ms));
     const first = explained[0] as (typeof explained)[number];
     const early = records.begin("alerts");

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import type { EventPublisher } from "../../model/alerts.ts";
 import { makeMailbox } from "../runtime/mailbox.ts";
@@ -13,6 +14,9 @@ export interface EventOutlet {
   /** @param options `msgId`: the same whenever the same event is offered again; `done`: hears that the stream has it */
   offer(subject: string, event: unknown, options?: EventOptions): void;
   readonly run: Effect.Effect<never>;
+  /** Events that the stream has still to take, but for those that are under way. */
+  waiting(): number;
+  /** Events that the stream will never have. */
   dropped(): number;
 }
 
@@ -42,6 +46,8 @@ const BOUNDS: OutletBounds = { events: 250_000, bytes: 128 << 20 };
 /** The bus takes so many well within the time after which an acknowledgement is given up. */
 const IN_FLIGHT = 128;
 const RETRY_MS = 1000;
+/** Between two log lines of what was dropped. */
+const TELL_MS = 60_000;
 
 /** @param keep hears of each event that is offered */
 export function makeEventOutlet(
@@ -61,6 +67,7 @@ export function makeEventOutlet(
   let bytes = 0;
   let dropped = 0;
   let failing = false;
+  let told = { dropped: 0, at: Number.NEGATIVE_INFINITY };
 
   const next = (): Waiting => {
     const event = waiting[head] as Waiting;
@@ -85,6 +92,15 @@ export function makeEventOutlet(
       return Promise.resolve(refused(error));
     }
   };
+  const tellDropped = Effect.fnUntraced(function* () {
+    const now = yield* Clock.currentTimeMillis;
+    if (dropped === told.dropped || now - told.at < TELL_MS) return;
+    const lost = dropped - told.dropped;
+    told = { dropped, at: now };
+    yield* Effect.logWarning(
+      `${name}: ${lost} events were dropped, the oldest ones, since too many wait for the bus: records of that time have a gap`,
+    );
+  });
   /** Until it is taken. */
   const again = Effect.fnUntraced(function* (event: Waiting, first: Refused) {
     for (let refused: Refused | undefined = first; refused !== undefined; ) {
@@ -95,6 +111,7 @@ export function makeEventOutlet(
         );
       }
       yield* Effect.sleep(RETRY_MS);
+      yield* tellDropped();
       refused = yield* Effect.promise(() => tryOnce(event));
     }
   });
@@ -122,12 +139,14 @@ export function makeEventOutlet(
     },
     run: Effect.gen(function* () {
       while (true) {
+        yield* tellDropped();
         const batch: Waiting[] = [];
         while (batch.length < IN_FLIGHT && waiting.length > head) batch.push(next());
         if (batch.length === 0) yield* wake.take;
         else yield* publishAll(batch);
       }
     }),
+    waiting: () => waiting.length - head,
     dropped: () => dropped,
   };
 }

@@ -83,6 +83,7 @@ export function makeRuleManager(options: RuleManagerOptions, groups: readonly Ru
   const engine = boundedEngine(options.engine, QUERIES_AT_ONCE);
   const wake = makeMailbox<void>("rule-manager", { capacity: 1, overflow: "dropNewest" });
   const events = makeEventOutlet("rule-transitions", options.publish, options.history?.keep);
+  options.history?.watch("rule-transitions", events);
   const runtimes = new Map<string, GroupRuntime>();
   const outputs = new Map<string, RuleOutput>();
   const durations = { buckets: RULE_DURATION_BUCKETS.map(() => 0), count: 0, seconds: 0 };

@@ -296,6 +296,40 @@ describe("records", () => {
     ]);
   });
 
+  it("are those around the time where there are too many, and it is said which were read", async () => {
+    const history = makeAlertHistory(
+      () => Promise.resolve(),
+      () => T,
+    );
+    const asked: (number | undefined)[] = [];
+    const at = (n: number) => ({ subject: "s", time: T + n * 1000, data: new TextEncoder().encode("{}") });
+    const records = openRecords(
+      history,
+      ({ around }) => {
+        asked.push(around);
+        return Promise.resolve({ messages: [at(1), at(2), at(7)], truncated: true, begin: T });
+      },
+      T + 5000,
+    );
+    await records.read("alerts", ["s"]);
+    expect(asked).toEqual([T + 5000]);
+    expect([...records.problems]).toEqual([
+      `there are more records than can be read at once, so alerts may be missing here (only those from ${iso(1)} to ${iso(7)} were read): give all labels of the alert, or a shorter window`,
+    ]);
+  });
+
+  it("that were dropped are counted for whoever has an outlet", () => {
+    const history = makeAlertHistory(
+      () => Promise.resolve(),
+      () => T,
+    );
+    history.watch("rule-transitions", { waiting: () => 4, dropped: () => 2 });
+    expect(history.outlets()).toEqual([
+      { name: "alert-history", waiting: 0, dropped: 0 },
+      { name: "rule-transitions", waiting: 4, dropped: 2 },
+    ]);
+  });
+
   it("are told once where stream and process have the same, and what is no record is passed over", async () => {
     const history = makeAlertHistory(
       () => Promise.resolve(),

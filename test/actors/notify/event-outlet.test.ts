@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
+import * as Logger from "effect/Logger";
 import { TestClock } from "effect/testing";
 import { describe, expect, it } from "vitest";
 import { makeEventOutlet } from "../../../src/actors/notify/event-outlet.ts";
@@ -120,4 +121,23 @@ describe("events on their way to a stream", () => {
         expect(small.dropped()).toBe(6);
       }),
     ));
+
+  it("that are dropped are told in the log, at most once a minute, and never silently", () => {
+    const lines: string[] = [];
+    const log = Logger.layer([Logger.make((entry) => void lines.push([entry.message].flat().join(" ")))]);
+    return run(
+      Effect.gen(function* () {
+        const { publish } = fakeStream();
+        const outlet = makeEventOutlet("transitions", publish, undefined, { events: 2, bytes: 1000 });
+        const fiber = yield* Effect.forkChild(Effect.provide(outlet.run, log));
+        for (let i = 0; i < 5; i++) outlet.offer("s", i);
+        expect([outlet.waiting(), outlet.dropped()]).toEqual([2, 3]);
+        yield* settle;
+        expect(lines).toEqual([
+          "transitions: 3 events were dropped, the oldest ones, since too many wait for the bus: records of that time have a gap",
+        ]);
+        yield* Fiber.interrupt(fiber);
+      }),
+    );
+  });
 });
