@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { makeCensus } from "../../src/actors/runtime/census.ts";
 import { registerAlertmanagerMetrics } from "../../src/api/alertmanager-metrics.ts";
 import { registerEscalationMetrics } from "../../src/api/escalation-metrics.ts";
+import { registerHistoryMetrics } from "../../src/api/history-metrics.ts";
 import { makeApiMetrics, makeRegistry } from "../../src/api/metrics.ts";
 import { registerQueryMetrics } from "../../src/api/query-metrics.ts";
 import { registerResultsCacheMetrics } from "../../src/api/results-cache-metrics.ts";
@@ -77,6 +78,7 @@ function exampleRegistry(): Registry {
   };
   registerQueryMetrics(registry, { queue: () => ({ running: 1, waiting: 1 }), missed: () => new Map([[0, 1]]) });
   registerShardMetrics(registry, [shard]);
+  registerHistoryMetrics(registry, () => [{ name: "o", waiting: 1, dropped: 1 }]);
   registerResultsCacheMetrics(registry, makeResultsCache(() => 1).stats);
   registerRuleFileMetrics(registry, () => ({ ok: 1, failed: 1, current: true }));
   const census = makeCensus();
