@@ -1,6 +1,7 @@
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
-import type { Disk } from "../../lib/disk.ts";
+import * as Result from "effect/Result";
+import { type Disk, DiskError } from "../../lib/disk.ts";
 import type { AlertSink } from "../../model/alerts.ts";
 import type { Engine } from "../../model/query.ts";
 import type { Reason } from "./absence.ts";
@@ -138,20 +139,29 @@ const run = Effect.fnUntraced(function* (
   }
 });
 
+/** How often a state that the disk does not give is asked for at a start; behind that it is better to page anew than not at all. */
+const READ_TRIES = 6;
+const READ_AGAIN_MS = 1_000;
+
 const restore = Effect.fnUntraced(function* (spec: RuleGroupSpec, deps: RuleGroupDeps, runtime: GroupRuntime) {
   const open = Effect.tryPromise(() => openGroupStore(deps.disk, deps.stateDir, runtime));
-  const store = yield* open.pipe(
-    Effect.catch((error) =>
-      Effect.gen(function* () {
-        const path = stateFile(deps.stateDir, spec);
-        yield* Effect.logError(
-          `rule group ${spec.name}: state not restored, alerts start anew; ${path} is kept as .damaged (${reason(error.cause)})`,
-        );
-        yield* Effect.ignore(Effect.tryPromise(() => deps.disk.rename(path, `${path}.damaged`)));
-        return yield* open;
-      }),
-    ),
-  );
+  const path = stateFile(deps.stateDir, spec);
+  let opened = yield* Effect.result(open);
+  // A disk that fails may be well in a moment, and what it holds is not damaged.
+  for (let tries = 1; tries < READ_TRIES && Result.isFailure(opened); tries++) {
+    const { cause } = opened.failure;
+    if (!(cause instanceof DiskError)) break;
+    yield* Effect.logWarning(`rule group ${spec.name}: ${path} cannot be read and is tried again (${reason(cause)})`);
+    yield* Effect.sleep(READ_AGAIN_MS);
+    opened = yield* Effect.result(open);
+  }
+  if (Result.isFailure(opened)) {
+    yield* Effect.logError(
+      `rule group ${spec.name}: state not restored, alerts start anew; ${path} is kept as .damaged (${reason(opened.failure.cause)})`,
+    );
+    yield* Effect.ignore(Effect.tryPromise(() => deps.disk.rename(path, `${path}.damaged`)));
+  }
+  const store = Result.isSuccess(opened) ? opened.success : yield* open;
   const now = yield* Clock.currentTimeMillis;
   const gap = runtime.lastEvaluation > 0 ? now - runtime.lastEvaluation : 0;
   if (gap > GAP_INTERVALS * spec.intervalMs) runtime.holdAbsentUntil = now + Math.min(gap, MAX_HOLD_MS);

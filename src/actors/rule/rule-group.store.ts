@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { type Disk, type DiskFile, ifThere, readWhole, replaceFile } from "../../lib/disk.ts";
+import { type Disk, DiskError, type DiskFile, ifThere, readWhole, replaceFile } from "../../lib/disk.ts";
 import { type Labels, labelsFromObject, labelsKey, labelsToObject } from "../../model/labels.ts";
 import type { FiringTally } from "../../model/rules.ts";
 import { REASONS, type Reason, reasonCode } from "./absence.ts";
@@ -146,10 +146,16 @@ export async function openGroupStore(disk: Disk, folder: string, runtime: GroupR
   }
   runtime.lastEvaluation = read.lastEvaluation;
   const store = makeStore(disk, folder, path, runtime, read.generation, read.baseBytes);
-  // Alerts of rules that are gone must not come back with a rule of their name, years later.
-  if (runtime.rules.some((rule) => rule.turned !== undefined)) store.doubt();
-  else if (waiting.some((rule) => rule.instances.size > 0) || read.logged) await store.rewrite();
-  await ifThere(disk.remove(logFile(path, read.generation - 1)));
+  // Alerts of rules that are gone must not come back with a rule of their name, years later. What has been read is good on a disk
+  // that takes nothing, too: the next `save` writes it anew, and tells why it cannot.
+  try {
+    if (runtime.rules.some((rule) => rule.turned !== undefined)) store.doubt();
+    else if (waiting.some((rule) => rule.instances.size > 0) || read.logged) await store.rewrite();
+    await ifThere(disk.remove(logFile(path, read.generation - 1)));
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+    store.doubt();
+  }
   return store;
 }
 
@@ -248,7 +254,7 @@ function linesOf(runtime: GroupRuntime, changed: readonly Changed[]): string {
     const tally = runtime.rules[rule]?.tally;
     if (tally !== undefined) lines.push(JSON.stringify({ rule, tally, at } satisfies LogLine));
   }
-  return `${lines.join("\n")}\n`;
+  return lines.map((line) => `${line}\n`).join("");
 }
 
 function storedGroup(runtime: GroupRuntime, generation: number): StoredGroup {
