@@ -8,9 +8,10 @@ import { makeRequestSeries, requestBodies } from "./request-series.ts";
 import type { Server } from "./servers.ts";
 import { mergeAll } from "./snapshot-size.ts";
 
-/** For the work that is left when all is sent: so long, and a minute more for every five million samples. */
+/** For the work that is left when all is sent: so long, a minute more for every five million samples, and four seconds a day of blocks. */
 const DEADLINE_MS = 300_000;
 const SAMPLES_A_MS = 5_000_000 / 60_000;
+const A_DAY_MS = 4_000;
 /** The rest may be late samples, which wait for two hours. */
 const NEARLY_ALL = 0.999;
 /** Nothing was merged or rolled up for so long: it is over. */
@@ -38,15 +39,15 @@ export async function loadHistory(server: Server, history: History): Promise<{ l
   const start = performance.now();
   await settled(server);
   if (server.name === "victoria-metrics") await mergeAll(server.url);
-  if (server.name === "tocsin") await untilQuiet(server, samplesOf(history), end);
+  if (server.name === "tocsin") await untilQuiet(server, samplesOf(history), end, history.spanMs / 86_400_000);
   return { load: seconds, rest: (performance.now() - start) / 1000 };
 }
 
 const WORK = /^tocsin_storage_(blocks|blocks_samples|cuts_total|compactions_total|rollups_total)\{.*$/gm;
 
 /** Until all samples are in blocks and rolled up, and the counters of work on them stand still. */
-async function untilQuiet(server: Server, samples: number, end: number): Promise<void> {
-  const patience = DEADLINE_MS + samples / SAMPLES_A_MS;
+async function untilQuiet(server: Server, samples: number, end: number, days: number): Promise<void> {
+  const patience = DEADLINE_MS + samples / SAMPLES_A_MS + A_DAY_MS * days;
   const deadline = performance.now() + patience;
   let last = "";
   let since = performance.now();
