@@ -12,6 +12,7 @@ import {
 import { type AlertGroup, beginFlush, endFlush, type LogEntry, notificationReason } from "../alert/group.core.ts";
 import { mutedBy } from "../alert/notify-group.ts";
 import { type CompiledSilence, mutesAt } from "../alert/silence.core.ts";
+import { forgottenAt } from "../notify/ledger.ts";
 import { makeEscalationReplay } from "./escalation-replay.ts";
 import { type Page, pagedAlert, type TimedPost } from "./page.ts";
 import { makeTimers } from "./timers.ts";
@@ -53,6 +54,11 @@ export function replayRouting({ config, posts, silences, until, ackAfterMs }: Ro
   const entryOf = (key: string, at: number): LogEntry | undefined => {
     const entry = told.get(key);
     return entry === undefined || entry.expiresAt <= at ? undefined : entry;
+  };
+  /** As `Ledger.unended`: what fired has still to be told as ended, however long that was muted. */
+  const unended = (key: string, at: number): LogEntry | undefined => {
+    const entry = told.get(key);
+    return entry === undefined || entry.firing.length === 0 || forgottenAt(entry) <= at ? undefined : entry;
   };
   const lastToldAt = (group: AlertGroup): number | undefined => {
     const receiver = receivers.get(group.route.receiver);
@@ -98,7 +104,8 @@ export function replayRouting({ config, posts, silences, until, ackAfterMs }: Ro
     let withEnds = false;
     for (const { name, sendResolved } of receiver.integrations) {
       const key = entryKey(group, name);
-      const why = notificationReason(entryOf(key, now), firing, resolved, { repeatIntervalMs, sendResolved, now });
+      const before = entryOf(key, now) ?? (firing.length > 0 ? undefined : unended(key, now));
+      const why = notificationReason(before, firing, resolved, { repeatIntervalMs, sendResolved, now });
       if (why === undefined) continue;
       const { key: groupKey } = group;
       told.set(key, { groupKey, receiver: receiver.name, integration: name, time: now, firing, resolved, expiresAt });
@@ -144,7 +151,7 @@ export function replayRouting({ config, posts, silences, until, ackAfterMs }: Ro
     if (now < tidyAt) continue;
     tidyAt = now + TIDY_MS;
     dropOldAlerts(d, now);
-    for (const [key, entry] of told) if (entry.expiresAt <= now) told.delete(key);
+    for (const [key, entry] of told) if (forgottenAt(entry) <= now) told.delete(key);
   }
   return pages;
 }

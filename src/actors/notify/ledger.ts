@@ -289,7 +289,8 @@ export async function openLedger(disk: Disk, path: string, now: number): Promise
   };
 }
 
-function forgottenAt({ firing, time, expiresAt }: Told): number {
+/** Until when an entry is remembered, though it counts as told only until it expires. Unix ms. */
+export function forgottenAt({ firing, time, expiresAt }: Pick<LogEntry, "firing" | "time" | "expiresAt">): number {
   return firing.length === 0 ? expiresAt : Math.max(expiresAt, time + REMEMBER_FIRING_MS);
 }
 
